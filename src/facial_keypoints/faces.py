@@ -1,0 +1,80 @@
+"""The container that flows through every stage: parallel arrays of faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS, POPULATIONS
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Faces as parallel arrays of equal length n.
+
+    Attributes:
+        images: uint8 (n, 96, 96), grey values row by row.
+        keypoints: float32 (n, 15, 2), x and y in pixels (see ``keypoints``); NaN where there
+            is no label.
+        labelled: bool (n, 15), true where a person placed the point. False where the label is
+            missing or was filled in afterwards (``forward_fill``), so that errors can be
+            measured on genuine labels alone.
+        source: int32 (n,), the face a sample stems from: the row of the first picture
+            identical to it. Samples of one source must not stand on both sides of a split.
+        population: int8 (n,), index into ``keypoints.POPULATIONS``.
+        augmented: bool (n,), true where picture and points were transformed.
+
+    Raises:
+        ValueError: if an array's shape or dtype is not the one above.
+    """
+
+    images: npt.NDArray[np.uint8]
+    keypoints: npt.NDArray[np.float32]
+    labelled: npt.NDArray[np.bool_]
+    source: npt.NDArray[np.int32]
+    population: npt.NDArray[np.int8]
+    augmented: npt.NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        expected = {
+            "images": (np.uint8, (n, IMAGE_SIZE, IMAGE_SIZE)),
+            "keypoints": (np.float32, (n, NUM_KEYPOINTS, 2)),
+            "labelled": (np.bool_, (n, NUM_KEYPOINTS)),
+            "source": (np.int32, (n,)),
+            "population": (np.int8, (n,)),
+            "augmented": (np.bool_, (n,)),
+        }
+        for name, (dtype, shape) in expected.items():
+            array = getattr(self, name)
+            if array.dtype != dtype or array.shape != shape:
+                raise ValueError(
+                    f"FaceSet.{name} must be {np.dtype(dtype).name} {shape}, "
+                    f"not {array.dtype.name} {array.shape}"
+                )
+        if n and not 0 <= self.population.min() <= self.population.max() < len(POPULATIONS):
+            raise ValueError(f"FaceSet.population must index {POPULATIONS}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Every array by its name, without copying."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice) -> "FaceSet":
+        """The samples at ``index`` (a mask, positions or a slice), in that order."""
+        return FaceSet(**{name: array[index] for name, array in self.arrays().items()})
+
+    @property
+    def complete(self) -> npt.NDArray[np.bool_]:
+        """bool (n,): all 15 points were placed by a person."""
+        return np.asarray(self.labelled.all(axis=1))
+
+    @staticmethod
+    def concatenate(parts: Sequence["FaceSet"]) -> "FaceSet":
+        """One set of all samples of ``parts``, in order."""
+        names = [field.name for field in fields(FaceSet)]
+        return FaceSet(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})

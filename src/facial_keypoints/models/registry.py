@@ -1,0 +1,99 @@
+"""The architectures by name.
+
+Adding one is one file in this folder: a settings class and a builder with
+``@register_architecture``. Everything else (configuration checks, training, the shared
+architecture test) finds it here. Builders import Keras inside, so that looking an
+architecture up, or checking its settings, never loads TensorFlow.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Settings(BaseModel):
+    """Base of an architecture's settings: unknown names are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A registered architecture: its settings class and its builder."""
+
+    name: str
+    settings: type[Settings]
+    build: Callable[[Any], "keras.Model"]
+
+
+_ARCHITECTURES: dict[str, Architecture] = {}
+
+
+def register_architecture(
+    name: str, settings: type[S]
+) -> Callable[[Callable[[S], "keras.Model"]], Callable[[S], "keras.Model"]]:
+    """Make a builder known under ``name``.
+
+    The builder takes checked settings and returns an uncompiled model from uint8 pictures
+    (n, 96, 96) to float32 coordinates (n, 30), the columns of Kaggle's training.csv in pixels.
+    """
+
+    def register(build: Callable[[S], "keras.Model"]) -> Callable[[S], "keras.Model"]:
+        if name in _ARCHITECTURES:
+            raise ValueError(f"architecture {name!r} is registered twice")
+        _ARCHITECTURES[name] = Architecture(name, settings, build)
+        return build
+
+    return register
+
+
+def architectures() -> dict[str, Architecture]:
+    """Every architecture by its name; modules of this package register themselves on import."""
+    package = import_module("facial_keypoints.models")
+    for module in iter_modules(package.__path__):
+        import_module(f"{package.__name__}.{module.name}")
+    return dict(_ARCHITECTURES)
+
+
+def check_settings(architecture: str, settings: dict[str, Any]) -> Settings:
+    """The typed settings of an architecture.
+
+    Raises:
+        ValueError: if the architecture is unknown, or its settings do not fit; the message
+            names the right ones.
+    """
+    known = architectures()
+    if architecture not in known:
+        raise ValueError(
+            f"unknown architecture {architecture!r}; right ones: {', '.join(sorted(known))}"
+        )
+    settings_class = known[architecture].settings
+    try:
+        return settings_class.model_validate(settings)
+    except ValidationError as error:
+        names = ", ".join(settings_class.model_fields)
+        problems = "; ".join(
+            ".".join(["settings", *map(str, problem["loc"])]) + ": " + problem["msg"]
+            for problem in error.errors()
+        )
+        raise ValueError(f"{problems} (settings of {architecture}: {names})") from None
+
+
+def build_model(architecture: str, settings: dict[str, Any]) -> "keras.Model":
+    """An uncompiled model of ``architecture``; see ``register_architecture``.
+
+    Raises:
+        ValueError: as ``check_settings``.
+    """
+    checked = check_settings(architecture, settings)
+    return architectures()[architecture].build(checked)
