@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from facial_keypoints.errors import InputError
 
@@ -15,6 +15,19 @@ MEMBERS: Final = ("training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmis
 _CSV_IN: Final = {"training.csv": "training.zip", "test.csv": "test.zip"}
 _MAX_BYTES: Final = 8 * 2**30
 """Upper bound of all unpacked bytes: thirty times Kaggle's, so that a bomb is refused."""
+
+
+class ArchiveSource(Protocol):
+    """Where an archive can be had from."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What the archive is made from: equal for equal content, without secrets."""
+        ...
+
+    def fetch(self, target: Path) -> None:
+        """Write the archive to ``target``, a path in a folder of its own."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +79,8 @@ class CompetitionArchive:
     @contextmanager
     def open(self, csv: str) -> Iterator[IO[bytes]]:
         """A stream of the bytes of one table: training.csv, test.csv, IdLookupTable.csv or
-        SampleSubmission.csv."""
+        SampleSubmission.csv.
+        """
         with zipfile.ZipFile(self.path) as outer:
             if csv in _CSV_IN:
                 with (

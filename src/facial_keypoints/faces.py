@@ -70,7 +70,7 @@ class FaceSet:
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
-        """bool (n,): all 15 points were placed by a person."""
+        """Bool (n,): all 15 points were placed by a person."""
         return np.asarray(self.labelled.all(axis=1))
 
     @staticmethod

@@ -26,7 +26,7 @@ rows on Kaggle are mislabelled, and dividing by a few pixels would drown all oth
 
 
 def counted(truth: Points, mask: Mask | None = None) -> Mask:
-    """bool (n, 15): the points whose label is known and that ``mask`` lets through."""
+    """Bool (n, 15): the points whose label is known and that ``mask`` lets through."""
     known = np.isfinite(truth).all(axis=2)
     return np.asarray(known if mask is None else known & mask)
 
@@ -127,7 +127,8 @@ def lookup_populations(lookup: pd.DataFrame) -> pd.Series:
 def weighted_rmse(rmse_by_population: dict[str, float], weights: dict[str, int]) -> float:
     """RMSE as the leaderboard weighs it: squared errors averaged by the values asked of each
     population. A population that is asked for but was not measured makes it NaN; one that is
-    not asked for does not matter."""
+    not asked for does not matter.
+    """
     asked = {name: weight for name, weight in weights.items() if weight > 0}
     total = sum(asked.values())
     if not total:

@@ -53,7 +53,8 @@ class DownloadParameters(Section):
 
 class CleanParameters(Section):
     """What becomes of missing labels: kept as NaN, rows dropped, or filled from the row before
-    (the paper's)."""
+    (the paper's).
+    """
 
     missing_labels: Literal["mask", "drop", "forward_fill"] = "mask"
 
@@ -125,12 +126,17 @@ class PaperFigures(Section):
 
 
 class VariantParameters(Section):
-    """One network to train: an architecture, its settings, and what it trains differently."""
+    """One network to train: an architecture, its settings, and how it is trained.
 
+    In YAML, ``train`` holds only what differs from the ``train`` section, and there is no
+    ``name``: ``check_parameters`` fills both in, so that a variant is all that its training
+    needs to know.
+    """
+
+    name: str
     architecture: str
     settings: dict[str, Any] = {}
-    train: dict[str, Any] = {}
-    """Overrides of the ``train`` section."""
+    train: TrainParameters
     paper: PaperFigures | None = None
 
     @model_validator(mode="after")
@@ -176,14 +182,27 @@ class Parameters(Section):
     evaluate: EvaluateParameters = EvaluateParameters()
     upload: UploadParameters = UploadParameters()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_variants(cls, raw: dict[str, Any]) -> dict[str, Any]:
+        variants = raw.get("variants")
+        if not isinstance(variants, dict):
+            return raw
+        shared = raw.get("train") or {}
+        complete = {
+            name: {
+                **variant,
+                "name": name,
+                "train": _merged(shared, variant.get("train") or {}),
+            }
+            if isinstance(variant, dict)
+            else variant
+            for name, variant in variants.items()
+        }
+        return {**raw, "variants": complete}
+
     @model_validator(mode="after")
-    def _overrides_fit(self) -> "Parameters":
-        for name, variant in self.variants.items():
-            try:
-                training_of(self.train, variant)
-            except ValidationError as error:
-                lines = [_describe(problem, TrainParameters) for problem in error.errors()]
-                raise ValueError(f"variants.{name}.train: {'; '.join(lines)}") from None
+    def _choice_fits(self) -> "Parameters":
         unknown = [name for name in self.study.only or [] if name not in self.variants]
         if unknown:
             raise ValueError(
@@ -199,11 +218,6 @@ class Parameters(Section):
         """Names of the variants to train, in the order of the configuration."""
         only = self.study.only
         return [name for name in self.variants if only is None or name in only]
-
-
-def training_of(train: TrainParameters, variant: VariantParameters) -> TrainParameters:
-    """The training parameters of one variant: the section with the variant's overrides."""
-    return TrainParameters.model_validate(_merged(train.model_dump(), variant.train))
 
 
 def check_parameters(raw: dict[str, Any]) -> Parameters:

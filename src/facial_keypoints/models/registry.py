@@ -1,6 +1,6 @@
 """The architectures by name.
 
-Adding one is one file in this folder: a settings class and a builder with
+Adding one is one file in ``architectures/``: a settings class and a builder with
 ``@register_architecture``. Everything else (configuration checks, training, the shared
 architecture test) finds it here. Builders import Keras inside, so that looking an
 architecture up, or checking its settings, never loads TensorFlow.
@@ -58,8 +58,8 @@ def register_architecture(
 
 
 def architectures() -> dict[str, Architecture]:
-    """Every architecture by its name; modules of this package register themselves on import."""
-    package = import_module("facial_keypoints.models")
+    """Every architecture by its name; the modules register themselves on import."""
+    package = import_module("facial_keypoints.models.architectures")
     for module in iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
     return dict(_ARCHITECTURES)

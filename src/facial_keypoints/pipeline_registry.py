@@ -1,0 +1,31 @@
+"""The pipelines by name."""
+
+from kedro.pipeline import Pipeline
+
+from facial_keypoints.hooks import current_parameters
+from facial_keypoints.pipelines import (
+    augment,
+    clean,
+    download,
+    evaluate,
+    split,
+    submit,
+    train,
+    upload,
+)
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Each stage, and ``full``: all of them but ``upload``."""
+    variants = current_parameters().chosen_variants
+    stages = {
+        "download": download.create_pipeline(),
+        "clean": clean.create_pipeline(),
+        "augment": augment.create_pipeline(),
+        "split": split.create_pipeline(),
+        "train": train.create_pipeline(variants),
+        "evaluate": evaluate.create_pipeline(variants),
+        "submit": submit.create_pipeline(variants),
+    }
+    full = sum(stages.values(), start=Pipeline([]))
+    return {**stages, "upload": upload.create_pipeline(), "full": full, "__default__": full}

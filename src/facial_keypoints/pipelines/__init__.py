@@ -1,0 +1,1 @@
+"""One folder per stage; stages never import each other."""

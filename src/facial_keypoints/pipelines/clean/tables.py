@@ -1,0 +1,225 @@
+"""Reading and checking the competition's tables, one row at a time.
+
+Rows are numbered as a person counts them: row 1 is the first under the header.
+"""
+
+import csv
+import io
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
+
+PIXELS = IMAGE_SIZE * IMAGE_SIZE
+
+LABELS_SCHEMA = pa.DataFrameSchema(
+    {
+        column: pa.Column(float, pa.Check.in_range(0, IMAGE_SIZE), nullable=True)
+        for column in COORDINATE_COLUMNS
+    },
+    strict=True,
+)
+LOOKUP_SCHEMA = pa.DataFrameSchema(
+    {
+        "RowId": pa.Column(int, pa.Check.ge(1), unique=True),
+        "ImageId": pa.Column(int, pa.Check.ge(1)),
+        "FeatureName": pa.Column(str, pa.Check.isin(COORDINATE_COLUMNS)),
+    },
+    unique=["ImageId", "FeatureName"],
+    strict="filter",
+    coerce=True,
+)
+
+
+def read_training_table(stream: IO[bytes], name: str) -> tuple[pd.DataFrame, npt.NDArray[np.uint8]]:
+    """Labels and pictures of training.csv.
+
+    Args:
+        stream: bytes of the CSV file: the 30 columns of ``COORDINATE_COLUMNS`` and ``Image``,
+            in any order.
+        name: the file's name, for messages.
+
+    Returns:
+        Labels, float64 (n, 30) in pixels with NaN where missing; pictures, uint8 (n, 96, 96).
+
+    Raises:
+        InputError: if a column is missing or unknown, a row is malformed, or a value is out of
+            range; the message names the file, the row and the column.
+    """
+    labels: list[list[float]] = []
+    images: list[npt.NDArray[np.uint8]] = []
+    for row, cells in _rows(stream, name, [*COORDINATE_COLUMNS, "Image"]):
+        labels.append(
+            [
+                _label(text, name, row, column)
+                for text, column in zip(cells[:-1], COORDINATE_COLUMNS, strict=True)
+            ]
+        )
+        images.append(_picture(cells[-1], name, row))
+    table = pd.DataFrame(labels, columns=list(COORDINATE_COLUMNS), dtype=float)
+    return _checked(table, LABELS_SCHEMA, name), np.stack(images)
+
+
+def read_test_table(
+    stream: IO[bytes], name: str
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Image ids, int32 (n,), and pictures, uint8 (n, 96, 96), of test.csv.
+
+    Raises:
+        InputError: as ``read_training_table``, and if an id is no whole number or stands twice.
+    """
+    ids: dict[int, int] = {}
+    images: list[npt.NDArray[np.uint8]] = []
+    for row, (id_text, image_text) in _rows(stream, name, ["ImageId", "Image"]):
+        if not id_text.isascii() or not id_text.isdigit() or not 0 < int(id_text) < 2**31:
+            raise InputError(f"{name}, row {row}: ImageId is {_shown(id_text)}, not a whole number")
+        if int(id_text) in ids:
+            raise InputError(
+                f"{name}, row {row}: ImageId {id_text} stands in row {ids[int(id_text)]} already"
+            )
+        ids[int(id_text)] = row
+        images.append(_picture(image_text, name, row))
+    return np.array(list(ids), dtype=np.int32), np.stack(images)
+
+
+def read_lookup_table(stream: IO[bytes], name: str, image_ids: Sequence[int]) -> pd.DataFrame:
+    """What the competition asks: RowId, ImageId and FeatureName, in the file's order.
+
+    Raises:
+        InputError: if a column is missing, an id or feature is unknown, or a row stands twice.
+    """
+    wanted = ["RowId", "ImageId", "FeatureName"]
+    rows = [cells for _, cells in _rows(stream, name, wanted, others_allowed=True)]
+    table = _checked(pd.DataFrame(rows, columns=wanted), LOOKUP_SCHEMA, name)
+    unknown = ~table["ImageId"].isin(list(image_ids))
+    if unknown.any():
+        position = int(unknown.to_numpy().argmax())
+        raise InputError(
+            f"{name}, row {position + 1}: asks for ImageId {table['ImageId'].iloc[position]}, "
+            f"which test.csv does not hold (it holds {min(image_ids)} to {max(image_ids)}); "
+            "the two files are not of one competition"
+        )
+    return table
+
+
+def _rows(
+    stream: IO[bytes], name: str, wanted: list[str], others_allowed: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """Row number and the cells of ``wanted``, in that order, of every row."""
+    # A byte-order mark and Windows line ends are fine. A byte that is no UTF-8 becomes a
+    # character that no number holds, so that it is reported with its row.
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+    reader = csv.reader(text, strict=True)
+    row = 0
+    try:
+        header = [column.strip() for column in next(reader, [])]
+        order = _column_order(header, name, wanted, others_allowed)
+        for cells in reader:
+            if not cells:
+                continue
+            row += 1
+            if len(cells) != len(header):
+                raise InputError(
+                    f"{name}, row {row}: {len(cells)} columns, but the header has {len(header)}"
+                )
+            yield row, [cells[position] for position in order]
+    except csv.Error as error:
+        raise InputError(f"{name}, row {row + 1}: not readable as CSV ({error})") from error
+    if row == 0:
+        raise InputError(f"{name}: holds a header but no rows")
+
+
+def _column_order(
+    header: list[str], name: str, wanted: list[str], others_allowed: bool
+) -> list[int]:
+    if not any(header):
+        raise InputError(f"{name}: is empty; expected a header with {len(wanted)} columns")
+    problems = []
+    if missing := [column for column in wanted if column not in header]:
+        problems.append(f"lacks {_listed(missing)}")
+    unknown = [column for column in header if column not in wanted]
+    if unknown and not others_allowed:
+        problems.append(f"has unknown {_listed(unknown)}")
+    if twice := sorted({column for column in header if header.count(column) > 1}):
+        problems.append(f"has twice {_listed(twice)}")
+    if problems:
+        raise InputError(
+            f"{name}: the header {' and '.join(problems)}; right columns: {', '.join(wanted)}"
+        )
+    return [header.index(column) for column in wanted]
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(name[:40] for name in names[:5]) + more
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def _label(text: str, name: str, row: int, column: str) -> float:
+    text = text.strip()
+    if not text or text.lower() == "nan":
+        return float("nan")
+    try:
+        if "_" in text:  # Python reads 1_0 as 10; no table means that
+            raise ValueError
+        return float(text)
+    except ValueError:
+        raise InputError(f"{name}, row {row}: {column} is {_shown(text)}, not a number") from None
+
+
+def _picture(text: str, name: str, row: int) -> npt.NDArray[np.uint8]:
+    with warnings.catch_warnings():
+        # older NumPy warns where newer ones raise ValueError: text that is no number
+        warnings.simplefilter("error", DeprecationWarning)
+        try:
+            pixels = np.fromstring(text, dtype=np.int64, sep=" ")
+        except (DeprecationWarning, ValueError):
+            raise InputError(
+                f"{name}, row {row}: Image holds {_shown(_first_bad_pixel(text))} "
+                "among its pixels; right are whole numbers from 0 to 255"
+            ) from None
+    if pixels.size != PIXELS:
+        raise InputError(
+            f"{name}, row {row}: Image has {pixels.size:,} pixels, not {PIXELS:,} "
+            f"({IMAGE_SIZE} x {IMAGE_SIZE})"
+        )
+    if pixels.min() < 0 or pixels.max() > 255:
+        position = int(np.argmax((pixels < 0) | (pixels > 255)))
+        raise InputError(
+            f"{name}, row {row}: pixel {position + 1} of Image is {pixels[position]}; "
+            "right are 0 to 255"
+        )
+    return pixels.astype(np.uint8).reshape(IMAGE_SIZE, IMAGE_SIZE)
+
+
+def _first_bad_pixel(text: str) -> str:
+    for token in text.split():
+        if not token.lstrip("+-").isdigit():
+            return token
+    return text
+
+
+def _checked(table: pd.DataFrame, schema: pa.DataFrameSchema, name: str) -> pd.DataFrame:
+    try:
+        return schema.validate(table, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+    case = cases.sort_values("index", na_position="last").iloc[0]
+    where = f", row {int(case['index']) + 1}" if pd.notna(case["index"]) else ""
+    column = case["column"] if pd.notna(case["column"]) else "table"
+    more = f" ({len(cases) - 1} more such values)" if len(cases) > 1 else ""
+    raise InputError(
+        f"{name}{where}: {column} is {_shown(str(case['failure_case']))}, which breaks the rule "
+        f"{case['check']}{more}"
+    )

@@ -1,0 +1,20 @@
+"""The drawn competition: an embedded stand-in of Kaggle's "Facial Keypoints Detection".
+
+Every face is drawn from a random 3D head whose 15 points are known exactly; nothing is
+downloaded and no photograph is contained. Its archive has Kaggle's layout, sizes of
+populations, framing, missing labels, duplicates and a few wrong labels, so that the whole
+project runs on it as on the genuine one.
+
+- ``head``: a parametric head, its pose and the 3D surface of its face
+- ``geometry``: from a head to the 15 points and to the outlines of eyes, brows and lips
+- ``painting`` and its helpers ``canvas``, ``hair`` and ``surroundings``: from a head to a picture
+- ``competition``: rows, labels, duplicates and wrong labels; the archive and its answer key
+"""
+
+from facial_keypoints.pipelines.download.drawn.competition import (
+    drawn_answer_key,
+    drawn_wrong_labels,
+    write_drawn_archive,
+)
+
+__all__ = ["drawn_answer_key", "drawn_wrong_labels", "write_drawn_archive"]

@@ -1,0 +1,186 @@
+"""Nodes of the evaluate stage."""
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from facial_keypoints import metrics
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
+from facial_keypoints.parameters import EvaluateParameters
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+Points = npt.NDArray[np.float32]
+
+MEAN_FACE = "(mean face)"
+"""Name of the row that always answers the mean face of the training samples."""
+
+
+def predict_faces(
+    model: "keras.Model", validation: FaceSet, holdout: FaceSet, test: FaceSet
+) -> tuple[Points, Points, Points]:
+    """Points (n, 15, 2) in pixels for the validation, hold-out and test pictures."""
+    validation_points, holdout_points, test_points = (
+        np.asarray(model.predict(faces.images, batch_size=128, verbose=0), np.float32).reshape(
+            -1, NUM_KEYPOINTS, 2
+        )
+        for faces in (validation, holdout, test)
+    )
+    return validation_points, holdout_points, test_points
+
+
+def measure_variant(
+    validation: FaceSet,
+    validation_points: Points,
+    holdout: FaceSet,
+    holdout_points: Points,
+    lookup: pd.DataFrame,
+    evaluate: EvaluateParameters,
+) -> dict[str, Any]:
+    """Every figure of one variant, on the validation set and on the hold-out."""
+    return {
+        "validation": measure(validation, validation_points, lookup, evaluate.failure_threshold),
+        "holdout": measure(holdout, holdout_points, lookup, evaluate.failure_threshold),
+    }
+
+
+def measure_mean_face(
+    train: FaceSet,
+    validation: FaceSet,
+    holdout: FaceSet,
+    lookup: pd.DataFrame,
+    evaluate: EvaluateParameters,
+) -> tuple[dict[str, Any], Points]:
+    """The figures of always answering the mean training face, and that face, (15, 2).
+
+    Any network has to beat it by far.
+    """
+    mean = np.nan_to_num(np.nanmean(train.keypoints, axis=0), nan=0).astype(np.float32)
+    answers = (np.broadcast_to(mean, faces.keypoints.shape) for faces in (validation, holdout))
+    validation_points, holdout_points = answers
+    figures = measure_variant(
+        validation, validation_points, holdout, holdout_points, lookup, evaluate
+    )
+    return figures, mean
+
+
+def measure(
+    faces: FaceSet, predicted: Points, lookup: pd.DataFrame, failure_threshold: float
+) -> dict[str, Any]:
+    """Figures of predictions on one set; null where nothing was there to be measured.
+
+    ``mse`` and ``paper_accuracy`` are the paper's: over all samples and all values, augmented
+    and filled-in ones too. All others are over faces as they were photographed and labels that
+    a person placed, as the competition asks: ``rmse`` (all, per population, per point, and
+    ``rmse_leaderboard`` weighted by the values that the lookup table asks of each population),
+    ``nme`` and ``failure_rate``.
+    """
+    original = ~faces.augmented
+    truth, guess = faces.keypoints[original], predicted[original]
+    genuine = faces.labelled[original]
+    population = faces.population[original]
+    by_population = {
+        name: metrics.rmse(
+            truth[population == code], guess[population == code], genuine[population == code]
+        )
+        for code, name in enumerate(POPULATIONS)
+    }
+    weights = metrics.asked_values(lookup)
+    figures: dict[str, Any] = {
+        "samples": len(faces),
+        "faces": int(original.sum()),
+        "mse": metrics.mse(faces.keypoints, predicted),
+        "paper_accuracy": metrics.paper_accuracy(faces.keypoints, predicted),
+        "rmse": metrics.rmse(truth, guess, genuine),
+        **{f"rmse_{name}": value for name, value in by_population.items()},
+        "rmse_leaderboard": metrics.weighted_rmse(by_population, weights),
+        "nme": metrics.nme(truth, guess, genuine),
+        "failure_rate": metrics.failure_rate(truth, guess, genuine, failure_threshold),
+        "rmse_per_point": metrics.rmse_per_point(truth, guess, genuine),
+    }
+    return _null_for_nan(figures)
+
+
+def compare_variants(
+    mean_face_metrics: dict[str, Any], **results: dict[str, Any]
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The leaderboard, best first, and the champion.
+
+    The champion has the lowest RMSE on the validation set, weighted as the leaderboard weighs
+    it; the hold-out is only reported, never chosen by.
+
+    Args:
+        mean_face_metrics: figures of the mean face, for comparison.
+        results: by variant, ``metrics`` and ``training_record``, keyed "<variant>.metrics" and
+            "<variant>.training_record".
+    """
+    names = [key.removesuffix(".metrics") for key in results if key.endswith(".metrics")]
+    rows = [
+        _leaderboard_row(name, results[f"{name}.metrics"], results[f"{name}.training_record"])
+        for name in names
+    ]
+    table = pd.DataFrame(rows).sort_values("validation_rmse", ignore_index=True)
+    best = table.iloc[0]
+    name = str(best["variant"])
+    record = results[f"{name}.training_record"]
+    champion = {
+        "variant": name,
+        "validation_rmse": float(best["validation_rmse"]),
+        "holdout_rmse": float(best["holdout_rmse"]),
+        "mlflow_run_id": record["mlflow_run_id"],
+    }
+    table = pd.concat(
+        [table, pd.DataFrame([_leaderboard_row(MEAN_FACE, mean_face_metrics, {})])],
+        ignore_index=True,
+    )
+    logger.info(
+        "Champion by validation RMSE: %s (%.3f px; hold-out %.3f px, mean face %.3f px)",
+        name,
+        champion["validation_rmse"],
+        champion["holdout_rmse"],
+        table["holdout_rmse"].iloc[-1],
+    )
+    return table, champion
+
+
+def _leaderboard_row(name: str, figures: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    validation, holdout = figures["validation"], figures["holdout"]
+    return {
+        "variant": name,
+        "validation_rmse": _score(validation),
+        "holdout_rmse": _score(holdout),
+        "holdout_rmse_A": holdout["rmse_A"],
+        "holdout_rmse_B": holdout["rmse_B"],
+        "holdout_nme": holdout["nme"],
+        "holdout_failure_rate": holdout["failure_rate"],
+        "holdout_mse": holdout["mse"],
+        "holdout_paper_accuracy": holdout["paper_accuracy"],
+        "parameters": record.get("parameters"),
+        "epochs": record.get("epochs"),
+        "minutes": record.get("minutes"),
+    }
+
+
+def _score(figures: dict[str, Any]) -> float | None:
+    """RMSE as the leaderboard weighs it; plain where a population could not be measured."""
+    weighted = figures["rmse_leaderboard"]
+    score: float | None = figures["rmse"] if weighted is None else weighted
+    return score
+
+
+def _null_for_nan(figures: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN: a figure that could not be measured is null."""
+    return {
+        key: _null_for_nan(value)
+        if isinstance(value, dict)
+        else (None if isinstance(value, float) and math.isnan(value) else value)
+        for key, value in figures.items()
+    }

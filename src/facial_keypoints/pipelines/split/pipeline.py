@@ -1,0 +1,20 @@
+"""The split stage."""
+
+from kedro.pipeline import Node, Pipeline
+
+from facial_keypoints.pipelines.split.nodes import split_faces
+
+
+def create_pipeline() -> Pipeline:
+    """From all samples to three sets that share none."""
+    return Pipeline(
+        [
+            Node(
+                split_faces,
+                ["augmented_faces", "params:split"],
+                ["train_faces", "validation_faces", "holdout_faces", "split_account"],
+                name="split_faces",
+            )
+        ],
+        tags="split",
+    )

@@ -1,0 +1,33 @@
+"""The submit stage."""
+
+from collections.abc import Iterable
+
+from kedro.pipeline import Node, Pipeline
+
+from facial_keypoints.pipelines.submit.nodes import make_submission, score_submission
+
+
+def create_pipeline(variants: Iterable[str]) -> Pipeline:
+    """From the champion's test predictions to a checked submission and its offline score."""
+    return Pipeline(
+        [
+            Node(
+                make_submission,
+                {
+                    "champion": "champion",
+                    "test": "test_faces",
+                    "lookup": "lookup",
+                    **{name: f"{name}.test_predictions" for name in variants},
+                },
+                "submission",
+                name="make_submission",
+            ),
+            Node(
+                score_submission,
+                ["submission", "answer_key", "lookup", "test_faces", "mean_face"],
+                "submission_score",
+                name="score_submission",
+            ),
+        ],
+        tags="submit",
+    )

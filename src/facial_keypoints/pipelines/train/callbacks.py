@@ -1,0 +1,123 @@
+"""Keras callbacks of the training loop.
+
+This module imports Keras and is itself imported only inside functions.
+"""
+
+import logging
+import time
+from typing import Any
+
+import keras
+
+from facial_keypoints.words import duration
+
+logger = logging.getLogger(__name__)
+
+_FIRST_VALIDATION_SHARE = 0.4
+"""Cost of validating a batch over that of training on it, assumed until it is measured: a step
+is one pass forward and about two backward."""
+_SECONDS_BETWEEN_LINES = 30.0
+
+
+class TimeBudget(keras.callbacks.Callback):
+    """Ends training after the step in which the budget, less the closing validation, runs out.
+
+    The epoch is then closed as any other: validated, and judged by early stopping.
+    """
+
+    def __init__(self, started: float, minutes: float, validation_batches: int) -> None:
+        super().__init__()
+        self.deadline = started + 60 * minutes
+        self.ran_out = False
+        self._validation_batches = validation_batches
+        self._validation_seconds: float | None = None
+        self._validation_started = 0.0
+        self._step_started = 0.0
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Remember when the step began."""
+        self._step_started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stop if no further step and the validation fit into what is left."""
+        now = time.monotonic()
+        step = now - self._step_started
+        validation = self._validation_seconds
+        if validation is None:
+            validation = self._validation_batches * step * _FIRST_VALIDATION_SHARE
+        if now + step + validation >= self.deadline:
+            self.ran_out = True
+            self.model.stop_training = True
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        """Remember when the validation began."""
+        self._validation_started = time.monotonic()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        """Measure the validation, to leave time for the next one."""
+        self._validation_seconds = time.monotonic() - self._validation_started
+
+
+class ProgressLog(keras.callbacks.Callback):
+    """One line per epoch, and one every half minute within long ones, with the time left."""
+
+    def __init__(
+        self, variant: str, epochs: int, steps: int, samples: int, deadline: float | None
+    ) -> None:
+        super().__init__()
+        self._variant = variant
+        self._epochs = epochs
+        self._steps = steps
+        self._samples = samples
+        self._deadline = deadline
+        self._best = float("inf")
+        self._began = self._epoch_began = self._last_line = time.monotonic()
+        self._epoch = 0
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Start the clock."""
+        self._began = self._last_line = time.monotonic()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the epoch's clock."""
+        self._epoch = epoch
+        self._epoch_began = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Say where a long epoch stands."""
+        now = time.monotonic()
+        if now - self._last_line < _SECONDS_BETWEEN_LINES:
+            return
+        self._last_line = now
+        logger.info(
+            "%s  epoch %d/%d  step %d/%d  loss %.2f  about %s left",
+            self._variant,
+            self._epoch + 1,
+            self._epochs,
+            batch + 1,
+            self._steps,
+            logs["loss"],
+            duration(self._seconds_left(self._epoch + (batch + 1) / self._steps)),
+        )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Sum the epoch up."""
+        self._last_line = now = time.monotonic()
+        better = logs["val_loss"] < self._best
+        self._best = min(self._best, logs["val_loss"])
+        logger.info(
+            "%s  epoch %d/%d  loss %.2f  validation RMSE %.3f px%s  %s  about %s left",
+            self._variant,
+            epoch + 1,
+            self._epochs,
+            logs["loss"],
+            logs["val_rmse"],
+            " (best)" if better else "",
+            duration(now - self._epoch_began),
+            duration(self._seconds_left(epoch + 1)),
+        )
+
+    def _seconds_left(self, epochs_done: float) -> float:
+        now = time.monotonic()
+        left = (now - self._began) / epochs_done * (self._epochs - epochs_done)
+        return left if self._deadline is None else max(0.0, min(left, self._deadline - now))

@@ -1,0 +1,45 @@
+"""Which number format a variant trains in."""
+
+from pathlib import Path
+from typing import Literal
+
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+_BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+
+
+def choose_precision(asked: str) -> tuple[Precision, str]:
+    """The precision to train in, and why.
+
+    ``auto`` picks mixed_bfloat16 where a GPU is there or the processor multiplies bfloat16
+    itself; elsewhere it is emulated, and slower than float32.
+
+    Raises:
+        ValueError: if ``asked`` is no precision.
+    """
+    if asked == "auto":
+        import tensorflow as tf
+
+        if tf.config.list_physical_devices("GPU"):
+            return "mixed_bfloat16", "a GPU is there"
+        if processor_has_bfloat16():
+            return "mixed_bfloat16", "the processor multiplies bfloat16 itself"
+        return "float32", "the processor has no bfloat16 instructions"
+    if asked == "float32":
+        return "float32", "as asked"
+    if asked == "mixed_bfloat16":
+        return "mixed_bfloat16", "as asked"
+    if asked == "mixed_float16":
+        return "mixed_float16", "as asked"
+    raise ValueError(f"unknown precision {asked!r}")
+
+
+def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor's flags name bfloat16 instructions; False where Linux does not
+    tell.
+    """
+    try:
+        flags = cpuinfo.read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return any(flag in flags for flag in _BFLOAT16_FLAGS)

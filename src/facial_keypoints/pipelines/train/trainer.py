@@ -1,0 +1,212 @@
+"""Building, timing and fitting one variant."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.models.layers import OUTPUT_LAYER
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.parameters import VariantParameters
+from facial_keypoints.pipelines.train.precision import choose_precision
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+_TIMED_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training leaves: the model with its best weights, the curve, and a record."""
+
+    model: "keras.Model"
+    history: pd.DataFrame
+    record: dict[str, Any]
+
+
+def fit_variant(
+    variant: VariantParameters,
+    train: FaceSet,
+    validation: FaceSet,
+    callbacks: list["keras.callbacks.Callback"],
+) -> Training:
+    """Train one variant as its parameters say.
+
+    Adam on the masked mean squared error, ReduceLROnPlateau and EarlyStopping on the validation
+    loss with the best weights restored (the paper's section 5), within ``max_minutes``.
+
+    Args:
+        variant: what to build and how to train it.
+        train: samples to learn from.
+        validation: samples that decide on learning rate, end and best weights.
+        callbacks: further Keras callbacks (MLflow's).
+    """
+    import keras
+
+    from facial_keypoints.pipelines.train.callbacks import ProgressLog, TimeBudget
+
+    started = time.monotonic()
+    how = variant.train
+    batch = min(how.batch_size, len(train))
+    precision, why = choose_precision(how.precision)
+    logger.info("%s  trains in %s: %s", variant.name, precision, why)
+    with _keras_set_up(variant, precision):
+        model = compiled_model(variant, train)
+        budget = None
+        if how.max_minutes is not None:
+            validation_batches = -(-len(validation) // batch)
+            budget = TimeBudget(started, how.max_minutes, validation_batches)
+        plateau = how.reduce_on_plateau
+        history = model.fit(
+            train.images,
+            _targets(train),
+            batch_size=batch,
+            epochs=how.epochs,
+            validation_data=(validation.images, _targets(validation)),
+            verbose=0,
+            callbacks=[
+                *([budget] if budget else []),
+                keras.callbacks.ReduceLROnPlateau(
+                    factor=plateau.factor,
+                    patience=plateau.patience,
+                    min_lr=plateau.min_learning_rate,
+                ),
+                keras.callbacks.EarlyStopping(
+                    patience=how.early_stopping_patience, restore_best_weights=True
+                ),
+                ProgressLog(
+                    variant.name,
+                    how.epochs,
+                    -(-len(train) // batch),
+                    len(train),
+                    budget.deadline if budget else None,
+                ),
+                *callbacks,
+            ],
+        )
+        steps = int(model.optimizer.iterations.numpy())
+        trained = _without_training_state(model)
+    seconds = time.monotonic() - started
+    curve = _curve(history.history)
+    if budget and budget.ran_out:
+        ended = "time budget"
+    else:
+        ended = "all epochs" if len(curve) == how.epochs else "early stopping"
+    validated = curve.dropna(subset="val_loss").sort_values("val_loss", kind="stable")
+    record = {
+        "variant": variant.name,
+        "architecture": variant.architecture,
+        "settings": variant.settings,
+        "train": how.model_dump(mode="json"),
+        "precision": precision,
+        "parameters": int(trained.count_params()),
+        "samples": len(train),
+        "epochs": len(curve),
+        "steps": steps,
+        "best_epoch": None if validated.empty else int(validated["epoch"].iloc[0]),
+        "ended_by": ended,
+        "minutes": seconds / 60,
+        "images_per_second": steps * batch / seconds,
+    }
+    return Training(trained, curve, record)
+
+
+def seconds_per_step(variant: VariantParameters, train: FaceSet) -> float:
+    """Duration of one training step of ``variant`` on this machine, measured by a few."""
+    precision, _ = choose_precision(variant.train.precision)
+    rows = np.arange(variant.train.batch_size) % len(train)
+    images, targets = train.images[rows], _targets(train)[rows]
+    with _keras_set_up(variant, precision):
+        model = compiled_model(variant, train)
+        model.train_on_batch(images, targets)  # builds the graph
+        durations = []
+        for _ in range(_TIMED_STEPS):
+            began = time.monotonic()
+            model.train_on_batch(images, targets)
+            durations.append(time.monotonic() - began)
+    return float(np.median(durations))
+
+
+def compiled_model(variant: VariantParameters, train: FaceSet) -> "keras.Model":
+    """The variant's model, ready to train under the precision that is set."""
+    import keras
+
+    from facial_keypoints.models.losses import (
+        MaskedMeanSquaredError,
+        PaperAccuracy,
+        RootMeanSquaredError,
+    )
+
+    model = build_model(variant.architecture, variant.settings)
+    if variant.train.start_at_mean:
+        kernel, _ = model.get_layer(OUTPUT_LAYER).get_weights()
+        model.get_layer(OUTPUT_LAYER).set_weights([kernel, mean_face(train).ravel()])
+    model.compile(
+        optimizer=keras.optimizers.Adam(variant.train.learning_rate),
+        loss=MaskedMeanSquaredError(),
+        metrics=[RootMeanSquaredError(), PaperAccuracy()],
+        jit_compile=False,  # XLA on a CPU made Table 1's network four times slower
+    )
+    return model
+
+
+def mean_face(faces: FaceSet) -> npt.NDArray[np.float32]:
+    """Mean of the known labels of each point, (15, 2); the picture's centre for a point that
+    no face has.
+    """
+    known = np.isfinite(faces.keypoints)
+    total = np.where(known, faces.keypoints, 0).sum(axis=0, dtype=np.float64)
+    count = known.sum(axis=0)
+    mean = np.where(count > 0, total / np.maximum(count, 1), IMAGE_SIZE / 2)
+    return mean.astype(np.float32)
+
+
+def _targets(faces: FaceSet) -> npt.NDArray[np.float32]:
+    return faces.keypoints.reshape(len(faces), -1)
+
+
+@contextmanager
+def _keras_set_up(variant: VariantParameters, precision: str) -> Iterator[None]:
+    """Seed and precision for the block; nothing of the block's graph is left behind."""
+    import keras
+
+    keras.utils.set_random_seed(variant.train.seed)
+    if variant.train.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+        keras.backend.clear_session()
+
+
+def _without_training_state(model: "keras.Model") -> "keras.Model":
+    """The same network without optimizer and loss: a third of the size, and loadable without
+    this package.
+    """
+    import keras
+
+    plain = keras.models.clone_model(model)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
+    curve = pd.DataFrame(history)
+    curve.insert(0, "epoch", np.arange(1, len(curve) + 1))
+    return curve

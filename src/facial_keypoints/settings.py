@@ -1,0 +1,26 @@
+"""Kedro's project settings."""
+
+import os
+import warnings
+
+# Before TensorFlow is first loaded: its start-up notes are of no use to our users.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
+warnings.filterwarnings("ignore", message="One or more dataset names contain")
+
+from kedro.config import OmegaConfigLoader
+
+from facial_keypoints.hooks import ParameterHooks, StudyProgressHooks, SummaryHooks
+from facial_keypoints.tracking import TrackingHooks
+
+HOOKS = (ParameterHooks(), StudyProgressHooks(), TrackingHooks(), SummaryHooks())
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    # an environment names only what differs from base, also within a section
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
+}
