@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any
@@ -24,6 +25,8 @@ class _Run(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run; tell a user's error without a traceback, and close MLflow's runs in any case."""
         signal.signal(signal.SIGTERM, _interrupt)
+        # both spellings are fine: the short one reads better
+        warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

@@ -47,49 +47,53 @@ class ParameterHooks:
         pipelines.configure("facial_keypoints.pipeline_registry")
 
 
-class StudyProgressHooks:
-    """Says before each variant which it is, and how long the study still takes."""
+class ProgressHooks:
+    """Says which node is done, and before each variant how long the study still takes."""
 
     def __init__(self) -> None:
-        self._waiting: list[str] = []
-        self._count = 0
-        self._estimated = 0.0
-        self._spent = 0.0
+        self._nodes = self._done = 0
+        self._variants: list[str] = []
+        self._trained = 0
+        self._estimated = self._spent = 0.0
         self._began = 0.0
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Note the variants in the order in which they will be trained."""
-        self._waiting = [_namespace(node) for node in pipeline.nodes if _trains(node)]
-        self._count = len(self._waiting)
+        """Count the nodes, and note the variants in the order in which they will be trained."""
+        self._nodes, self._done = len(pipeline.nodes), 0
+        self._variants = [_namespace(node) for node in pipeline.nodes if _trains(node)]
+        self._trained = 0
         self._estimated = self._spent = 0.0
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Announce a variant."""
+        """Start the node's clock; announce a variant."""
+        self._began = time.monotonic()
         if not _trains(node):
             return
         minutes = inputs["training_estimate"]["minutes"]
-        # early stopping and a busy machine make estimates wrong; those of what is done tell by
-        # how much
+        # early stopping and a busy machine make estimates wrong; what is done tells by how much
         drift = self._spent / self._estimated if self._estimated else 1.0
-        left = 60 * drift * sum(minutes.get(name, 0.0) for name in self._waiting)
+        left = 60 * drift * sum(minutes.get(v, 0.0) for v in self._variants[self._trained :])
         logger.info(
             "Variant %d of %d: %s; training the study takes about %s more",
-            self._count - len(self._waiting) + 1,
-            self._count,
+            self._trained + 1,
+            len(self._variants),
             _namespace(node),
             duration(left),
         )
-        self._began = time.monotonic()
 
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Compare a variant's time with its estimate."""
+        """Tick the node off; compare a variant's time with its estimate."""
+        seconds = time.monotonic() - self._began
+        self._done += 1
+        logger.info("[%d/%d] %s  %s", self._done, self._nodes, node.name, duration(seconds))
         if _trains(node):
-            self._waiting.remove(_namespace(node))
-            self._spent += time.monotonic() - self._began
-            self._estimated += 60 * inputs["training_estimate"]["minutes"].get(_namespace(node), 0)
+            minutes = inputs["training_estimate"]["minutes"]
+            self._trained += 1
+            self._spent += seconds
+            self._estimated += 60 * minutes.get(_namespace(node), 0.0)
 
 
 class SummaryHooks:

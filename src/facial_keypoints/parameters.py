@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.models.registry import check_settings
@@ -108,6 +108,8 @@ class TrainParameters(Section):
     restored in any case."""
     max_minutes: Positive | None = None
     """Wall-clock budget of one variant; training ends after the step in which it runs out."""
+    cooldown: Fraction = 0.25
+    """Last share of ``max_minutes`` over which the learning rate falls linearly to zero."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     start_at_mean: bool = True
     """Start the output bias at the mean face, not at the picture's corner."""
@@ -145,11 +147,16 @@ class VariantParameters(Section):
         return self
 
 
+def _names(value: Any) -> Any:
+    return value.split("+") if isinstance(value, str) else value
+
+
 class StudyParameters(Section):
     """Which of the variants are trained and compared."""
 
-    only: list[str] | None = None
-    """Names from ``variants``; all of them where null."""
+    only: Annotated[list[str] | None, BeforeValidator(_names)] = None
+    """Names from ``variants``; all of them where null. On the command line, where a comma ends
+    a parameter, join them by "+": ``--params study.only=5cl-3mpl+10cl-3mpl``."""
 
 
 class EvaluateParameters(Section):

@@ -9,13 +9,14 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
+warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
 
-from kedro.config import OmegaConfigLoader
+from kedro.config import OmegaConfigLoader  # noqa: E402
 
-from facial_keypoints.hooks import ParameterHooks, StudyProgressHooks, SummaryHooks
-from facial_keypoints.tracking import TrackingHooks
+from facial_keypoints.hooks import ParameterHooks, ProgressHooks, SummaryHooks  # noqa: E402
+from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
-HOOKS = (ParameterHooks(), StudyProgressHooks(), TrackingHooks(), SummaryHooks())
+HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks(), SummaryHooks())
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

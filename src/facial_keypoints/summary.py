@@ -5,22 +5,21 @@ from typing import Any
 import pandas as pd
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 _COLUMNS = {
-    "variant": ("variant", "{}"),
-    "validation_rmse": ("validation\nRMSE px", "{:.3f}"),
-    "holdout_rmse": ("hold-out\nRMSE px", "{:.3f}"),
-    "holdout_rmse_A": ("A", "{:.3f}"),
-    "holdout_rmse_B": ("B", "{:.3f}"),
-    "holdout_nme": ("NME", "{:.4f}"),
-    "holdout_failure_rate": ("failed", "{:.1%}"),
-    "holdout_mse": ("MSE px²", "{:.2f}"),
-    "holdout_paper_accuracy": ('paper\'s\n"accuracy"', "{:.3f}"),
-    "parameters": ("parameters", "{:,.0f}"),
-    "epochs": ("epochs", "{:.0f}"),
-    "minutes": ("minutes", "{:.1f}"),
+    "variant": ("Variant", "{}"),
+    "validation_rmse": ("valid.\nRMSE", "{:.3f}"),
+    "holdout_rmse": ("hold-out\nRMSE", "{:.3f}"),
+    "holdout_rmse_A": ("\nA", "{:.3f}"),
+    "holdout_rmse_B": ("\nB", "{:.3f}"),
+    "holdout_failure_rate": ("\nfailed", "{:.1%}"),
+    "holdout_mse": ("\nMSE", "{:.2f}"),
+    "holdout_paper_accuracy": ("paper's\naccuracy", "{:.3f}"),
+    "parameters": ("para-\nmeters", "{:,.0f}"),
+    "minutes": ("\nminutes", "{:.1f}"),
 }
 
 
@@ -28,11 +27,15 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     """Print what a run of ``pipeline`` has made, to standard output; nothing for a part of it."""
     made = pipeline.all_outputs()
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
     if "leaderboard" in made:
         console.print(leaderboard_table(catalog.load("leaderboard")))
         console.print(
-            'The paper\'s "accuracy" compares which of 30 coordinates is largest; it says nothing '
-            "about distances.\nThe champion is chosen by validation RMSE, never by the hold-out."
+            "RMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion is\n"
+            "chosen by validation RMSE, never by the hold-out. The paper's accuracy compares which\n"
+            "of 30 coordinates is largest; it says nothing about distances.\n",
+            soft_wrap=True,
         )
     if "submission_score" in made:
         print_score(console, catalog.load("submission_score"))
@@ -43,9 +46,9 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     """The leaderboard for a terminal; the champion is the first row."""
-    table = Table(title="Variants, best first")
+    table = Table(title="Variants, best first", box=box.SIMPLE_HEAD, title_justify="left")
     for heading, _ in _COLUMNS.values():
-        table.add_column(heading, justify="left" if heading == "variant" else "right")
+        table.add_column(heading, justify="left" if heading == "Variant" else "right", no_wrap=True)
     for position, row in leaderboard.iterrows():
         cells = [
             "" if pd.isna(row[column]) else pattern.format(row[column])
@@ -60,7 +63,8 @@ def print_score(console: Console, score: dict[str, Any]) -> None:
     if score["values"]:
         console.print(
             f"Offline score: [bold]{score['rmse']:.4f} px[/bold] RMSE over {score['values']:,} "
-            f"values (always answering the mean face scores {score['mean_face_rmse']:.4f} px)"
+            f"values (always answering the mean face scores {score['mean_face_rmse']:.4f} px)",
+            soft_wrap=True,
         )
 
 

@@ -5,7 +5,9 @@ variant's namespace, log what the nodes return, and see that no run is left as R
 whatever becomes of the session. Nothing else in the project writes to MLflow.
 """
 
+import contextlib
 import hashlib
+import io
 import logging
 import subprocess
 import tempfile
@@ -220,14 +222,15 @@ def log_model(model: "keras.Model") -> str:
         **{name: version(name) for name in ("keras", "numpy")},
     }
     # the Keras flavour of MLflow 3.17 fails with an input example; TensorFlow's takes Keras models
-    info = mlflow.tensorflow.log_model(
-        model,
-        name="model",
-        signature=infer_signature(example, model.predict(example, verbose=0)),
-        input_example=example,
-        # named here because finding them out takes MLflow twenty seconds
-        pip_requirements=[f"{name}=={number}" for name, number in versions.items()],
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # a progress bar for one prediction
+        info = mlflow.tensorflow.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, model.predict(example, verbose=0)),
+            input_example=example,
+            # named here because finding them out takes MLflow twenty seconds
+            pip_requirements=[f"{name}=={number}" for name, number in versions.items()],
+        )
     return str(info.model_uri)
 
 

@@ -37,6 +37,9 @@ class ConvStackSettings(Settings):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     activation: Literal["leaky_relu", "relu"] = "leaky_relu"
     negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    norm_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Of batch normalisation. Keras' 0.99 averages over hundreds of steps: in the first epochs
+    of a deep stack the validation then measures a network that no longer exists."""
 
     @model_validator(mode="after")
     def _pools_fit(self) -> "ConvStackSettings":
@@ -71,7 +74,7 @@ def build_conv_stack(settings: ConvStackSettings) -> "keras.Model":
     for i, filters in enumerate(settings.filters(), start=1):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{i}")(x)
         x = _activation(settings, f"activation{i}")(x)
-        x = layers.BatchNormalization(name=f"norm{i}")(x)
+        x = layers.BatchNormalization(momentum=settings.norm_momentum, name=f"norm{i}")(x)
         ends_pair = i % 2 == 0 or i == settings.convs
         pool = (i + 1) // 2
         if ends_pair and pool <= settings.pools:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
@@ -129,6 +130,10 @@ def _fill(
             for offset in range(0, len(rows), _CHUNK)
         ]
         for future in track(
-            as_completed(futures), "Augmenting", total=len(futures), transient=True
+            as_completed(futures),
+            "Augmenting",
+            total=len(futures),
+            transient=True,
+            disable=not sys.stdout.isatty(),
         ):
             future.result()

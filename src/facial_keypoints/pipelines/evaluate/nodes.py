@@ -2,7 +2,7 @@
 
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.parameters import EvaluateParameters
 
-if TYPE_CHECKING:
-    import keras
-
 logger = logging.getLogger(__name__)
 
 Points = npt.NDArray[np.float32]
@@ -25,9 +22,9 @@ MEAN_FACE = "(mean face)"
 
 
 def predict_faces(
-    model: "keras.Model", validation: FaceSet, holdout: FaceSet, test: FaceSet
+    model: Any, validation: FaceSet, holdout: FaceSet, test: FaceSet
 ) -> tuple[Points, Points, Points]:
-    """Points (n, 15, 2) in pixels for the validation, hold-out and test pictures."""
+    """A Keras model's points (n, 15, 2) in pixels for validation, hold-out and test pictures."""
     validation_points, holdout_points, test_points = (
         np.asarray(model.predict(faces.images, batch_size=128, verbose=0), np.float32).reshape(
             -1, NUM_KEYPOINTS, 2

@@ -58,6 +58,31 @@ class TimeBudget(keras.callbacks.Callback):
         self._validation_seconds = time.monotonic() - self._validation_started
 
 
+class Cooldown(keras.callbacks.Callback):
+    """Lets the learning rate fall linearly to zero over the last part of a time budget.
+
+    A budget mostly ends training long before the validation loss stalls and ReduceLROnPlateau
+    steps in; weights that were still jumping about at full rate settle in that time (the decay
+    phase of a warm-up-stable-decay schedule).
+    """
+
+    def __init__(self, deadline: float, seconds: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+        self._seconds = seconds
+        self._full_rate: float | None = None
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Set the rate for this step, once the cooldown has begun."""
+        left = max(0.0, self._deadline - time.monotonic())
+        if left >= self._seconds:
+            return
+        optimizer = self.model.optimizer
+        if self._full_rate is None:
+            self._full_rate = float(optimizer.learning_rate)
+        optimizer.learning_rate = self._full_rate * left / self._seconds
+
+
 class ProgressLog(keras.callbacks.Callback):
     """One line per epoch, and one every half minute within long ones, with the time left."""
 

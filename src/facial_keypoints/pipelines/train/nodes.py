@@ -1,7 +1,7 @@
 """Nodes of the train stage."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,9 +11,6 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
 from facial_keypoints.words import duration
-
-if TYPE_CHECKING:
-    import keras
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +51,7 @@ def estimate_training_time(
     logger.info("Training %d variant(s) takes about %s", len(minutes), duration(60 * total))
     if total > 60 * _LONG_STUDY_HOURS:
         logger.warning(
-            "That is long. Ctrl-C now, and choose fewer (--params study.only=[%s]) or set a "
+            "That is long. Ctrl-C now, and choose fewer (--params study.only=%s) or set a "
             "budget per variant (--params train.max_minutes=20)",
             min(minutes, key=lambda name: minutes[name]),
         )
@@ -66,8 +63,12 @@ def train_variant(
     validation: FaceSet,
     estimate: dict[str, Any],
     variant: VariantParameters,
-) -> tuple["keras.Model", pd.DataFrame, dict[str, Any]]:
-    """The trained model, its curve (a row per epoch), and a record of how it came about."""
+) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
+    """The trained Keras model, its curve (a row per epoch), and a record of how it came about.
+
+    (Kedro resolves the annotations of nodes, so that Keras' types cannot be named here without
+    loading TensorFlow.)
+    """
     training = fit_variant(variant, train, validation, tracking.epoch_callbacks())
     record = {**training.record, "mlflow_run_id": tracking.active_run_id()}
     logger.info(

@@ -54,7 +54,7 @@ def fit_variant(
     """
     import keras
 
-    from facial_keypoints.pipelines.train.callbacks import ProgressLog, TimeBudget
+    from facial_keypoints.pipelines.train.callbacks import Cooldown, ProgressLog, TimeBudget
 
     started = time.monotonic()
     how = variant.train
@@ -64,9 +64,12 @@ def fit_variant(
     with _keras_set_up(variant, precision):
         model = compiled_model(variant, train)
         budget = None
+        timed: list[keras.callbacks.Callback] = []
         if how.max_minutes is not None:
             validation_batches = -(-len(validation) // batch)
             budget = TimeBudget(started, how.max_minutes, validation_batches)
+            cooldown = Cooldown(budget.deadline, 60 * how.max_minutes * how.cooldown)
+            timed = [budget, cooldown]
         plateau = how.reduce_on_plateau
         history = model.fit(
             train.images,
@@ -76,7 +79,7 @@ def fit_variant(
             validation_data=(validation.images, _targets(validation)),
             verbose=0,
             callbacks=[
-                *([budget] if budget else []),
+                *timed,
                 keras.callbacks.ReduceLROnPlateau(
                     factor=plateau.factor,
                     patience=plateau.patience,

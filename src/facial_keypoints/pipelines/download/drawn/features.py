@@ -29,7 +29,6 @@ class Looks:
     sclera: float
     brow_strength: float
     lip_darkness: float
-    """Negative where the lips are lighter than the skin."""
     lashes: float
     age: float
     beard: float
@@ -54,7 +53,7 @@ def draw_looks(rng: np.random.Generator) -> Looks:
         iris=float(rng.uniform(0.08, 0.2) if dark else rng.uniform(0.1, 0.42)),
         sclera=float(rng.uniform(0.72, 0.92)),
         brow_strength=float(rng.uniform(0.45, 0.9)),
-        lip_darkness=float(rng.uniform(0.25, 0.6) if woman else rng.uniform(0.15, 0.35)),
+        lip_darkness=float(rng.uniform(0.3, 0.62) if woman else rng.uniform(0.22, 0.4)),
         lashes=float(rng.uniform(0.6, 1.0) if woman else rng.uniform(0.3, 0.65)),
         age=age,
         beard=float(rng.uniform(0.15, 0.35) if kind == "stubble" else rng.uniform(0.5, 0.85)),
@@ -103,9 +102,11 @@ def paint_skin(albedo: Plane, head: Head, looks: Looks, rng: np.random.Generator
         width = 0.9 * np.sin(np.pi * np.linspace(0.1, 0.97, 9))
         fill(albedo, head.project(ribbon(line, width)), shade, min(depth, 0.8), 0.55)
         one = eye(head, side)
-        around = np.concatenate([one.crease + [0, -0.8], (one.lower_lid + [0, 2.2])[::-1]])
+        around = np.concatenate(
+            [one.crease + np.array([0, -0.8]), (one.lower_lid + np.array([0, 2.2]))[::-1]]
+        )
         fill(albedo, head.project(around), shade, 0.3 + 0.25 * looks.age, 1.3)
-        bag = one.lower_lid[3:-2] + [0, 2.6 + 1.2 * looks.age]
+        bag = one.lower_lid[3:-2] + np.array([0, 2.6 + 1.2 * looks.age])
         fill(albedo, head.project(ribbon(bag, 0.5)), shade, 0.15 + 0.5 * looks.age, 0.5)
     if looks.age > 0.45:
         for k in range(3):
@@ -118,12 +119,13 @@ def paint_skin(albedo: Plane, head: Head, looks: Looks, rng: np.random.Generator
             line = np.array([[side * 2.6, head.brow_y - 4], [side * 3.2, head.brow_y + 1.5]])
             fill(albedo, head.project(ribbon(line, 0.5)), shade, 0.5 * head.frown, 0.45)
     if looks.freckles:
-        for x, y in zip(rng.normal(0, 14, 40), rng.normal(12, 5, 40), strict=True):
-            spot = ellipse((x, y), (0.5, 0.5), 8)
-            fill(albedo, head.project(spot), shade, float(rng.uniform(0.2, 0.6)), 0.2)
-    for _ in range(rng.poisson(0.5)):
+        middles = np.column_stack([rng.normal(0, 14, 40), rng.normal(12, 5, 40)])
+        spots = middles[:, None] + ellipse((0, 0), (0.45, 0.45), 8)
+        placed = head.project(spots.reshape(-1, 2)).reshape(spots.shape)
+        fill(albedo, placed, shade, float(rng.uniform(0.25, 0.6)), 0.2)
+    for _ in range(rng.poisson(0.2)):
         spot = ellipse((rng.uniform(-25, 25), rng.uniform(8, 50)), (0.8, 0.8), 10)
-        fill(albedo, head.project(spot), 0.15, 0.7, 0.25)
+        fill(albedo, head.project(spot), 0.3 * looks.skin, 0.6, 0.25)
 
 
 def paint_nose(albedo: Plane, head: Head, looks: Looks) -> None:
@@ -159,18 +161,20 @@ def paint_eyes(albedo: Plane, head: Head, looks: Looks) -> list[Floats]:
         radii = (radius * abs(np.cos(head.yaw)), radius * abs(np.cos(head.pitch)))
         small = (0.44 * radii[0], 0.44 * radii[1])
         blend(albedo, window, inside, looks.sclera)
-        lid_shadow = mask(head.project(ribbon(one.upper_lid + [0, 0.6], 1.3)), window, 0.6)
+        lid_shadow = mask(
+            head.project(ribbon(one.upper_lid + np.array([0, 0.6]), 1.3)), window, 0.6
+        )
         blend(albedo, window, inside * mask(ellipse(pupil, radii), window, 0.12), looks.iris * 0.6)
         inner = (0.82 * radii[0], 0.82 * radii[1])
         blend(albedo, window, inside * mask(ellipse(pupil, inner), window, 0.3), looks.iris)
         blend(albedo, window, inside * mask(ellipse(pupil, small), window, 0.1), 0.02)
         blend(albedo, window, inside * lid_shadow * np.float32(0.55), looks.skin * 0.15)
-        corner = one.inner + [side * 0.3, 0.1]
+        corner = one.inner + np.array([side * 0.3, 0.1])
         fill(albedo, head.project(ellipse(corner, (0.9, 0.7), 10)), looks.skin * 0.75, 0.7, 0.25)
         lash = np.linspace(0.25, 0.75, 17) * (0.7 + 0.5 * looks.lashes)
-        upper = head.project(ribbon(one.upper_lid - [0, 0.25], lash))
+        upper = head.project(ribbon(one.upper_lid - np.array([0, 0.25]), lash))
         fill(albedo, upper, 0.05, 0.55 + 0.4 * looks.lashes, 0.18)
-        lower = head.project(ribbon(one.lower_lid + [0, 0.2], 0.35))
+        lower = head.project(ribbon(one.lower_lid + np.array([0, 0.2]), 0.35))
         fill(albedo, lower, looks.skin * 0.35, 0.35 + 0.3 * looks.lashes, 0.25)
         crease = head.project(ribbon(one.crease[1:-1], 0.4))
         fill(albedo, crease, looks.skin * 0.4, 0.5, 0.3)
@@ -188,11 +192,13 @@ def paint_brows(albedo: Plane, head: Head, looks: Looks, rng: np.random.Generato
         one = brow(head, side)
         band = head.project(ribbon(one.line, one.thickness * thick))
         fill(albedo, band, grey, looks.brow_strength, 0.35)
-        for u in rng.integers(0, 16, 14):
-            root = one.line[u] + [0, rng.normal(0, 0.5) + 0.5]
-            tip = root + [side * rng.uniform(1.2, 2.6), -rng.uniform(0.2, 1.8)]
-            hair = head.project(ribbon(np.array([root, tip]), 0.22))
-            fill(albedo, hair, grey * 0.7, 0.6 * looks.brow_strength)
+        root = one.line[rng.integers(0, 16, 14)]
+        root[:, 1] += rng.normal(0.5, 0.5, 14)
+        along = np.column_stack([side * rng.uniform(1.2, 2.6, 14), -rng.uniform(0.2, 1.8, 14)])
+        across = np.array([0.2, 0.2])
+        hairs = np.stack([root - across, root + along, root + across], axis=1)
+        placed = head.project(hairs.reshape(-1, 2)).reshape(hairs.shape)
+        fill(albedo, placed, grey * 0.7, 0.6 * looks.brow_strength)
 
 
 def paint_mouth(albedo: Plane, head: Head, looks: Looks) -> None:
@@ -201,7 +207,10 @@ def paint_mouth(albedo: Plane, head: Head, looks: Looks) -> None:
     grey = looks.skin * (1 - looks.lip_darkness)
     upper = head.project(np.concatenate([lips.upper_edge, lips.upper_inner[::-1]]))
     lower = head.project(np.concatenate([lips.lower_inner, lips.lower_edge[::-1]]))
-    fill(albedo, upper, grey * 0.86, 0.92, 0.22)
+    # The hollow under the lower lip lies in its shadow.
+    hollow = ribbon(lips.lower_edge[5:-5] + np.array([0, 1.6]), 1.1)
+    fill(albedo, head.project(hollow), looks.skin * 0.7, 0.45, 0.8)
+    fill(albedo, upper, grey * 0.84, 0.92, 0.22)
     fill(albedo, lower, grey, 0.9, 0.25)
     if head.mouth_opening > 0:
         gap = head.project(np.concatenate([lips.upper_inner, lips.lower_inner[::-1]]))

@@ -58,8 +58,8 @@ def eye(head: Head, side: int) -> Eye:
     """The eye of one side (1 is the subject's left)."""
     lift = head.asymmetry[0] if side > 0 else 0.0
     middle = np.array([side * head.eye_x, lift])
-    inner = middle + [-side * (head.eye_half_width - 0.1), 0.95 + head.eye_tilt / 2]
-    outer = middle + [side * head.eye_half_width, 0.95 - head.eye_tilt / 2]
+    inner = middle + np.array([-side * (head.eye_half_width - 0.1), 0.95 + head.eye_tilt / 2])
+    outer = middle + np.array([side * head.eye_half_width, 0.95 - head.eye_tilt / 2])
     pupil = middle + head.gaze
     opening = head.eye_opening * (1 - head.eye_closing) * (1 + 0.04 * head.brow_raise)
     u = np.linspace(0, 1, 17)

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from facial_keypoints.pipelines.download.drawn.canvas import (
-    Plane,
     SIDE,
     SUPERSAMPLING,
+    Plane,
     enlarge,
     mottle,
     smooth_step,
@@ -146,8 +146,10 @@ def paint_hair(
     else:
         # A band of gloss where the light is reflected along the strands.
         gloss = np.float32(0.16 * (1 - style.curl)) * lit**6 * (1 + np.float32(0.5) * strands)
-        painted = (grey * (1 + np.float32(0.3) * frizz + np.float32(0.12) * locks)) * shade + gloss
-    back = silhouette if style.long or style.name == "afro" else np.zeros_like(silhouette)
+        painted = (grey * (1 + np.float32(0.22) * frizz + np.float32(0.12) * locks)) * shade + gloss
+    # Behind the head, hair goes down as far as at its sides.
+    ending = 160.0 if style.long else 45.0 if style.name == "afro" else style.side + 3
+    back = silhouette * smooth_step(hy + 2 * locks, ending + 2, ending - 2)
     return Hair(
         np.clip(painted, 0, 1).astype(np.float32),
         (front * silhouette).astype(np.float32),
@@ -160,8 +162,8 @@ def _texture(rng: np.random.Generator, across: Plane, along: Plane) -> Plane:
     noise = mottle(rng, (16, 128), (64, 256))
     strands: Plane = cv2.remap(
         noise,
-        (across * np.float32(2) + np.float32(512)) % np.float32(255),
-        (along * np.float32(4) + np.float32(640)) % np.float32(63),
+        across * np.float32(2),
+        along * np.float32(4),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT,
     )

@@ -113,12 +113,13 @@ class Head:
     @cached_property
     def _relief_map(self) -> npt.NDArray[np.float32]:
         """Height of nose, brows, cheeks, lips and chin over the skull's ellipsoid, at each whole
-        X from 0 (a face's sides are alike) and Y from ``_MAP_TOP``."""
+        X from 0 (a face's sides are alike) and Y from ``_MAP_TOP``.
+        """
         x, y = np.arange(_MAP_WIDTH, dtype=np.float64), np.arange(_MAP_HEIGHT) + float(_MAP_TOP)
 
         def hill(height: float, x0: float, y0: float, sx: float, sy: float) -> Floats:
             across, down = np.exp(-0.5 * ((x - x0) / sx) ** 2), np.exp(-0.5 * ((y - y0) / sy) ** 2)
-            return np.multiply.outer(height * down, across)
+            return np.asarray(np.multiply.outer(height * down, across))
 
         along = np.clip((y + 7) / (self.nose_y + 7), 0, 1)
         below = np.clip((y - self.nose_y) / 8.5, 0, 1)
@@ -155,7 +156,7 @@ class Head:
 
     def taper(self, y: Floats | Plane) -> Any:
         """Relative width of the skull at height ``y``: the jaw's form."""
-        below = np.clip((y - 8) * (1 / (self.chin - 8)), 0, 1.2)
+        below = np.minimum(np.maximum((y - 8) * (1 / (self.chin - 8)), 0), 1.2)
         return 1 - self.jaw * (below * below)
 
     def lift(self, xy: Floats) -> Floats:
@@ -207,8 +208,9 @@ class Head:
         # still, solve the ellipsoid's quadratic, and look again.
         hit_y = start[1] + ahead[1] * single(self.width)
         width: Any = single(across)
-        height: Any = single(0)
-        rounds = 3 if shell else 4
+        # From before the nose, so that it hides what is behind it.
+        height: Any = single(0 if shell else self.nose_height)
+        rounds = 3 if shell else 9
         for step in range(rounds):
             squared_down = np.where(hit_y < _CENTRE_Y, single(1 / up**2), single(1 / down**2))
             scales = (1 / (width * width), squared_down, single(1 / deep**2))
@@ -223,7 +225,9 @@ class Head:
             if step < rounds - 1:
                 width = single(across) * self.taper(hit_y)
                 if not shell:
-                    height = self.relief(start[0] + depth * ahead[0], hit_y)
+                    # Half a step: on a turned face, whole steps leap to and fro over the nose.
+                    found = self.relief(start[0] + depth * ahead[0], hit_y)
+                    height = (height + found) * single(0.5)
         hit = (start[0] + depth * ahead[0], hit_y, start[2] + depth * ahead[2])
         return hit, inside
 
@@ -240,10 +244,10 @@ def draw_head(rng: np.random.Generator, population: int) -> Head:
         # People differ, but none is a monster: the tails are cut at 2.5 deviations.
         return mean + deviation * float(np.clip(rng.standard_normal(), -2.5, 2.5))
 
-    loose = (1.0, 1.35)[population]
+    loose = (1.0, 1.45)[population]
     smile = float(np.clip(normal(0.3, 0.45), -0.5, 1.0))
     opens = rng.random() < (0.35 if smile > 0.3 else 0.2)
-    turned = rng.random() < 0.3
+    turned = rng.random() < 0.35
     return Head(
         width=normal(41, 2.0),
         top=normal(52, 3.0),
@@ -272,9 +276,9 @@ def draw_head(rng: np.random.Generator, population: int) -> Head:
         frown=float(np.clip(normal(-0.3, 0.5), 0, 1)),
         eye_closing=1.0 if rng.random() < 0.025 else float(np.clip(normal(0.05, 0.16), 0, 0.5)),
         gaze=(normal(0, 0.7), normal(0, 0.3)),
-        yaw=np.radians(normal(0, 22.0 if turned else 7.0)),
+        yaw=np.radians(normal(0, 14.5 if turned else 6.5)),
         pitch=np.radians(normal(0, 7.0 * loose)),
         roll=np.radians(normal(-0.3, 4.5)),
-        scale=normal(1.012, 0.065 * loose),
-        place=(normal(48.1, 1.7 * loose), normal(48.1 + 0.5 * population, 1.6 * loose)),
+        scale=normal(1.02, 0.065 * loose),
+        place=(normal(48.1, 2.0 * loose), normal(48.1 + 0.5 * population, 1.6 * loose)),
     )

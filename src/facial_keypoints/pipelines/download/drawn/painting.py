@@ -108,7 +108,7 @@ def _light_up(
     facing = (light[2] - light[0] * slope_x - light[1] * slope_y) / length
     # Skin lets light through: its shadows begin later and softer than Lambert's.
     diffuse = np.clip((facing + 0.15) / 1.15, 0, 1)
-    half = light + [0, 0, 1]
+    half = light + np.array([0, 0, 1])
     half = half / np.linalg.norm(half)
     gloss = np.clip((half[2] - half[0] * slope_x - half[1] * slope_y) / length, 0, 1) ** 18
 
@@ -130,23 +130,24 @@ def _light_up(
     # Beyond the outline, go on with what is next to it: the edge is cut out afterwards.
     near = cv2.GaussianBlur(valid, (0, 0), 1.2) + np.float32(1e-3)
     around = cv2.GaussianBlur((shade * valid).astype(np.float32), (0, 0), 1.2) / near
-    return np.where(valid > 0, shade, around).astype(np.float32)
+    lit: Plane = np.where(valid > 0, shade, around).astype(np.float32)
+    return lit
 
 
 def _photograph(canvas: Plane, rng: np.random.Generator, population: int) -> npt.NDArray[np.uint8]:
     """Focus, exposure, contrast, compression and noise of a camera."""
     picture = shrink(canvas)
-    blur = rng.uniform(0.0, 0.7) if population == 0 else rng.gamma(2.0, 0.45)
+    blur = rng.uniform(0.0, 0.7) if population == 0 else min(rng.gamma(2.0, 0.42), 2.2)
     if blur > 0.25:
         cv2.GaussianBlur(picture, (0, 0), float(blur), dst=picture)
     # Cameras expose for the face, more or less.
     face = float(picture[25:85, 24:72].mean())
-    wanted = np.clip(0.5 * face + 0.5 * rng.normal(0.46, 0.13), 0.2, 0.66)
-    contrast = rng.uniform(0.8, 1.35) if population == 0 else rng.uniform(0.55, 1.1)
+    wanted = np.clip(0.5 * face + 0.5 * rng.normal(0.54, 0.15), 0.22, 0.72)
+    contrast = rng.uniform(0.85, 1.4) if population == 0 else rng.uniform(0.55, 1.1)
     picture = wanted + contrast * (picture * np.float32(wanted / face) - wanted)
     picture += rng.uniform(0.002, 0.02) * rng.standard_normal(picture.shape).astype(np.float32)
     grey = np.clip(np.round(255 * picture), 0, 255).astype(np.uint8)
     quality = int(rng.integers(60, 98) if population == 0 else rng.integers(30, 92))
     _, compressed = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded: npt.NDArray[np.uint8] = cv2.imdecode(compressed, cv2.IMREAD_GRAYSCALE)
-    return decoded
+    decoded = cv2.imdecode(compressed, cv2.IMREAD_GRAYSCALE)
+    return np.asarray(decoded, dtype=np.uint8)

@@ -7,7 +7,6 @@ within its population. A row is therefore the same however many others there are
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from facial_keypoints.keypoints import (
     IMAGE_SIZE,
@@ -59,7 +58,7 @@ WRONG_KINDS = ("swapped_sides", "shifted", "other_face", "one_point_off")
 the labels of another face; one point 15 to 30 px away."""
 
 # Independent streams of random numbers of one row.
-_LABELS, _SHAPE, _PAINT = 0, 1, 2
+_PLAN, _SHAPE, _PAINT, _HAND = range(4)
 
 Key = tuple[int, int, int]
 """A row: its split, its population, its number within both."""
@@ -106,7 +105,7 @@ def head(seed: int, key: Key) -> Head:
 
 def plan(seed: int, key: Key) -> Row:
     """Decide about one row, from nothing but the seed and its key."""
-    rng = generator(seed, key, _LABELS)
+    rng = generator(seed, key, _PLAN)
     split, population, index = key
     repeats, wrong, misses = rng.random(3) < (_DUPLICATES, _WRONG, _MISSING[population])
     plain = split == TRAIN and index < _ALWAYS_PLAIN
@@ -154,8 +153,9 @@ def true_points(seed: int, key: Key, row: Row) -> Floats:
 
 def labels(seed: int, key: Key, row: Row) -> Floats:
     """What the labeller of one training row wrote, (15, 2) pixels: the truth with the jitter of
-    a hand, and for a few rows something plainly wrong."""
-    rng = generator(seed, (key[0], key[1], key[2]), 3)
+    a hand, and for a few rows something plainly wrong.
+    """
+    rng = generator(seed, key, _HAND)
     truth = true_points(seed, key, row)
     if row.wrong == "other_face":
         stranger = (key[0], key[1], key[2] + 1_000_000)  # a face that no row shows
@@ -182,6 +182,5 @@ def labels(seed: int, key: Key, row: Row) -> Floats:
 
 def _visible(placed: Floats) -> Floats:
     low, high = _IN_PICTURE
-    outside: npt.NDArray[np.bool_] = ((placed < low) | (placed > high)).any(axis=1)
-    placed[outside] = np.nan
+    placed[((placed < low) | (placed > high)).any(axis=1)] = np.nan
     return placed
