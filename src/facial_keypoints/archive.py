@@ -1,10 +1,13 @@
 """The competition's archive: what must be in it, and how its tables are opened."""
 
+import lzma
+import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Final, Protocol
 
 from facial_keypoints.errors import InputError
@@ -15,6 +18,11 @@ MEMBERS: Final = ("training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmis
 _CSV_IN: Final = {"training.csv": "training.zip", "test.csv": "test.zip"}
 _MAX_BYTES: Final = 8 * 2**30
 """Upper bound of all unpacked bytes: thirty times Kaggle's, so that a bomb is refused."""
+_UNSOUND: Final = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
+    *(RuntimeError, ValueError, KeyError),  # encrypted, an unknown method, a nonsensical header
+)
+"""What the zip module raises for damaged files."""
 
 
 class ArchiveSource(Protocol):
@@ -41,7 +49,7 @@ class CompetitionArchive:
 
         Raises:
             InputError: if it is no zip, lacks one of ``MEMBERS``, names a path outside, is
-                damaged, or unpacks to more than 8 GiB.
+                damaged or encrypted, or unpacks to more than 8 GiB.
         """
         if not self.path.is_file():
             raise InputError(f"{self.path}: there is no such file; give the path of Kaggle's zip")
@@ -51,11 +59,8 @@ class CompetitionArchive:
                 for csv, inner_name in _CSV_IN.items():
                     with outer.open(inner_name) as stream, zipfile.ZipFile(stream) as inner:
                         self._check_inner(inner, inner_name, csv)
-        except (zipfile.BadZipFile, EOFError, OSError, RuntimeError) as error:
-            raise InputError(
-                f"{self.path}: not a sound zip file ({error}); it may have been cut off: "
-                "download it again"
-            ) from error
+        except _UNSOUND as error:
+            raise self._unsound(error) from error
 
     def _check_members(self, outer: zipfile.ZipFile) -> None:
         names = outer.namelist()
@@ -64,7 +69,8 @@ class CompetitionArchive:
             raise InputError(
                 f"{self.path}: not the competition's archive: it lacks {', '.join(missing)} "
                 f"(it holds {', '.join(names[:8]) or 'nothing'}); right is the file that "
-                "Kaggle serves as facial-keypoints-detection.zip"
+                "Kaggle serves as facial-keypoints-detection.zip; if it is that one, it was cut "
+                "off: download it again"
             )
         _check_harmless(self.path.name, outer)
 
@@ -80,26 +86,42 @@ class CompetitionArchive:
     def open(self, csv: str) -> Iterator[IO[bytes]]:
         """A stream of the bytes of one table: training.csv, test.csv, IdLookupTable.csv or
         SampleSubmission.csv.
+
+        Raises:
+            InputError: if the archive has been damaged since it was checked.
         """
-        with zipfile.ZipFile(self.path) as outer:
-            if csv in _CSV_IN:
-                with (
-                    outer.open(_CSV_IN[csv]) as stream,
-                    zipfile.ZipFile(stream) as inner,
-                    inner.open(csv) as table,
-                ):
-                    yield table
-            else:
-                with outer.open(csv) as table:
-                    yield table
+        with ExitStack() as stack:
+            try:
+                archive = stack.enter_context(zipfile.ZipFile(self.path))
+                if csv in _CSV_IN:
+                    stream = stack.enter_context(archive.open(_CSV_IN[csv]))
+                    archive = stack.enter_context(zipfile.ZipFile(stream))
+                table = stack.enter_context(archive.open(csv))
+            except _UNSOUND as error:
+                raise self._unsound(error) from error
+            try:
+                yield table
+            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                raise self._unsound(error) from error
+
+    def _unsound(self, error: Exception) -> InputError:
+        return InputError(
+            f"{self.path}: not a sound zip file ({error}); it may have been cut off: "
+            "download it again"
+        )
 
 
 def _check_harmless(where: str, archive: zipfile.ZipFile) -> None:
     total = 0
+    seen: set[str] = set()
     for member in archive.infolist():
-        path = Path(member.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in member.filename:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        link = stat.S_ISLNK(member.external_attr >> 16)
+        if path.is_absolute() or ".." in path.parts or ":" in member.filename or link:
             raise InputError(f"{where}: refuses to open, {member.filename!r} leads outside")
+        if member.filename in seen:
+            raise InputError(f"{where}: refuses to open, {member.filename!r} is in it twice")
+        seen.add(member.filename)
         total += member.file_size
     if total > _MAX_BYTES:
         raise InputError(

@@ -89,7 +89,7 @@ class _FaceSetFile(_FileDataset):
 
     def save(self, data: FaceSet) -> None:
         with self._fs.open(str(self._filepath), "wb") as file:
-            np.savez(file, allow_pickle=False, **data.arrays())
+            np.savez(file, **data.arrays())  # type: ignore[arg-type]
 
 
 class FaceSetDataset(AtomicSave, _FaceSetFile):
@@ -169,13 +169,14 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
             partial = Path(folder) / self._path.name
             data.fetch(partial)
             CompetitionArchive(partial).check()
+            stamp.unlink(missing_ok=True)  # never the old source's stamp beside the new archive
             partial.replace(self._path)
         stamp.write_text(data.fingerprint, encoding="utf-8")
 
     def _is_sound_from(self, source: ArchiveSource, stamp: Path) -> bool:
         if not (self._path.is_file() and stamp.is_file()):
             return False
-        if stamp.read_text(encoding="utf-8") != source.fingerprint:
+        if stamp.read_text(encoding="utf-8", errors="replace") != source.fingerprint:
             self._logger.info("%s came from another source: fetching again", self._path.name)
             return False
         try:

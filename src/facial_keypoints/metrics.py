@@ -70,20 +70,22 @@ def normalised_mean_errors(
     """NME of each face, (n,): mean point distance over the distance between the eye centres.
 
     NaN for faces without both eye centres, with eyes closer than ``MIN_EYE_DISTANCE``, or
-    without a counted point.
+    without a counted point. Infinite where a counted point is predicted to be no number.
     """
-    errors = point_errors(truth, predicted, mask)
+    known = counted(truth, mask)
+    errors = np.nan_to_num(point_errors(truth, predicted, mask), nan=np.inf)
     eyes = np.linalg.norm(truth[:, LEFT_EYE] - truth[:, RIGHT_EYE], axis=1)
     eyes = np.where(eyes >= MIN_EYE_DISTANCE, eyes, np.nan)
-    count = np.isfinite(errors).sum(axis=1)
-    total = np.nansum(errors, axis=1)
+    count = known.sum(axis=1)
+    total = errors.sum(axis=1, where=known)
     return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan) / eyes)
 
 
 def nme(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
-    """Mean of ``normalised_mean_errors`` over the faces that have one."""
+    """Mean of ``normalised_mean_errors`` over the faces that have one; NaN if it is infinite."""
     errors = normalised_mean_errors(truth, predicted, mask)
-    return _mean(errors[np.isfinite(errors)])
+    mean = _mean(errors[~np.isnan(errors)])
+    return mean if np.isfinite(mean) else float("nan")
 
 
 def failure_rate(
@@ -91,7 +93,7 @@ def failure_rate(
 ) -> float:
     """Share of faces whose NME exceeds ``threshold`` (0.1 is the usual one)."""
     errors = normalised_mean_errors(truth, predicted, mask)
-    return _mean((errors[np.isfinite(errors)] > threshold).astype(float))
+    return _mean((errors[~np.isnan(errors)] > threshold).astype(float))
 
 
 def paper_accuracy(truth: Points, predicted: Points) -> float:
@@ -133,5 +135,7 @@ def weighted_rmse(rmse_by_population: dict[str, float], weights: dict[str, int])
     total = sum(asked.values())
     if not total:
         return float("nan")
-    squares = (weight * rmse_by_population[name] ** 2 for name, weight in asked.items())
+    squares = (
+        weight * rmse_by_population.get(name, float("nan")) ** 2 for name, weight in asked.items()
+    )
     return float(np.sqrt(sum(squares) / total))

@@ -4,14 +4,26 @@
 wrong name or value is told at once, with the right ones, and nothing has been started.
 """
 
+import os
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.models.registry import check_settings
+from facial_keypoints.models.registry import architectures
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -19,9 +31,29 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
-    """A group of parameters: unknown names are refused, values cannot be changed."""
+    """A group of parameters: unknown names are refused, values cannot be changed.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    A group with nothing under it, which YAML reads as null, is as if it were not there.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_groups(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict):
+            return raw
+        groups = {name for name, field in cls.model_fields.items() if _is_group(field.annotation)}
+        return {key: value for key, value in raw.items() if value is not None or key not in groups}
+
+
+def _is_group(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    return isinstance(kind, type) and issubclass(kind, Section | dict)
+
+
+def _expand_user(path: Path) -> Path:
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is no home)
 
 
 class DrawnParameters(Section):
@@ -37,13 +69,13 @@ class DownloadParameters(Section):
 
     source: Literal["kaggle", "archive", "drawn"] = "kaggle"
     competition: str = Field("facial-keypoints-detection", pattern=r"^[a-z0-9-]+$")
-    archive: Path | None = None
+    archive: Annotated[Path, AfterValidator(_expand_user)] | None = None
     """Path of a zip that the user already has (``source: archive``)."""
     drawn: DrawnParameters = DrawnParameters()
 
     @model_validator(mode="after")
     def _archive_is_named(self) -> "DownloadParameters":
-        if self.source == "archive" and self.archive is None:
+        if self.source == "archive" and self.archive in {None, Path()}:
             raise ValueError(
                 "source is 'archive', so 'archive' must be the path of the zip, for example "
                 "--params download.source=archive,download.archive=facial-keypoints-detection.zip"
@@ -137,18 +169,31 @@ class VariantParameters(Section):
 
     name: str
     architecture: str
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field(default={}, validate_default=True)
     train: TrainParameters
     paper: PaperFigures | None = None
 
-    @model_validator(mode="after")
-    def _settings_fit(self) -> "VariantParameters":
-        check_settings(self.architecture, self.settings)
-        return self
+    @field_validator("architecture")
+    @classmethod
+    def _architecture_is_known(cls, architecture: str) -> str:
+        known = sorted(architectures())
+        if architecture not in known:
+            raise ValueError(
+                f"unknown architecture {architecture!r}{_did_you_mean(architecture, known)}; "
+                f"right ones: {', '.join(known)}"
+            )
+        return architecture
+
+    @field_validator("settings")
+    @classmethod
+    def _settings_fit(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "architecture" in info.data:
+            architectures()[info.data["architecture"]].settings.model_validate(settings)
+        return settings
 
 
 def _names(value: Any) -> Any:
-    return value.split("+") if isinstance(value, str) else value
+    return [name.strip() for name in value.split("+")] if isinstance(value, str) else value
 
 
 class StudyParameters(Section):
@@ -191,30 +236,30 @@ class Parameters(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _complete_variants(cls, raw: dict[str, Any]) -> dict[str, Any]:
-        variants = raw.get("variants")
-        if not isinstance(variants, dict):
+    def _complete_variants(cls, raw: Any) -> Any:
+        if not isinstance(raw, dict) or not isinstance(raw.get("variants"), dict):
             return raw
-        shared = raw.get("train") or {}
         complete = {
             name: {
                 **variant,
-                "name": name,
-                "train": _merged(shared, variant.get("train") or {}),
+                "name": str(name),
+                "train": _merged(raw.get("train"), variant.get("train")),
             }
             if isinstance(variant, dict)
             else variant
-            for name, variant in variants.items()
+            for name, variant in raw["variants"].items()
         }
         return {**raw, "variants": complete}
 
     @model_validator(mode="after")
     def _choice_fits(self) -> "Parameters":
+        if not self.variants:
+            raise ValueError("variants: there is none; name at least one network to train")
         unknown = [name for name in self.study.only or [] if name not in self.variants]
         if unknown:
+            listed = ", ".join(repr(name) + _did_you_mean(name, self.variants) for name in unknown)
             raise ValueError(
-                f"study.only: unknown variant {', '.join(map(repr, unknown))}; "
-                f"right ones: {', '.join(self.variants)}"
+                f"study.only: unknown variant {listed}; right ones: {', '.join(self.variants)}"
             )
         if not self.chosen_variants:
             raise ValueError("study.only: no variant is chosen; leave it null for all")
@@ -236,43 +281,95 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
     try:
         return Parameters.model_validate(raw)
     except ValidationError as error:
-        lines = [_describe(problem, Parameters) for problem in error.errors()]
+        problems = error.errors(include_url=False)
+    shared = {problem["loc"] for problem in problems if problem["loc"][:1] == ("train",)}
+    lines = [
+        _describe(problem, raw)
+        for problem in problems
+        # what is wrong in the train section is told there, not again for each variant
+        if problem["loc"][:1] != ("variants",) or problem["loc"][2:] not in shared
+    ]
     raise InputError("Parameters cannot be used:\n" + "\n".join(f"  - {line}" for line in lines))
 
 
-def _merged(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+def _merged(base: Any, override: Any) -> Any:
+    """``override`` upon ``base``; what is no mapping is left for the typed check to refuse."""
+    if override is None:
+        override = {}
+    if not isinstance(base, dict) or not isinstance(override, dict):
+        return override
     nested = {
         key: _merged(base[key], value)
         for key, value in override.items()
-        if isinstance(value, dict) and isinstance(base.get(key), dict)
+        if isinstance(value, dict) and key in base
     }
     return {**base, **override, **nested}
 
 
-def _describe(problem: Any, root: type[BaseModel]) -> str:
+_PLAIN: Final = {
+    "missing": "is missing",
+    "model_type": "must be a group of names and values",
+    "dict_type": "must be a group of names and values",
+    "list_type": "must be a list",
+    "tuple_type": "must be a list",
+    "too_long": "must have at most {max_length} values",
+    "string_type": "must be a text",
+    "string_pattern_mismatch": "must hold only characters of {pattern}",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "path_type": "must be a path",
+    "invalid_key": "must be a text",
+}
+"""What is right, by pydantic's name of the problem, where its own words are not plain."""
+
+_FILLED_IN: Final = (VariantParameters, "name")
+"""Not for the user to give, so not named as one of the right ones."""
+
+
+def _describe(problem: Any, raw: dict[str, Any]) -> str:
     """One line for a pydantic problem, with the right names where a name is unknown."""
-    *parents, last = problem["loc"] or ("",)
-    where = ".".join(map(str, problem["loc"]))
+    path = [part for part in problem["loc"] if part != "[key]"]
+    where = ".".join(map(str, path))
+    context = problem.get("ctx", {})
     if problem["type"] == "extra_forbidden":
-        known = list(_section_at(root, parents).model_fields)
-        close = get_close_matches(str(last), known, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        section = _section_at(path[:-1], raw)
+        known = [name for name in section.model_fields if (section, name) != _FILLED_IN]
+        hint = _did_you_mean(path[-1], known)
         return f"{where}: unknown parameter{hint}; right ones: {', '.join(known)}"
     if problem["type"] == "value_error":
-        message = str(problem["ctx"]["error"])
-    else:
-        message = f"{problem['msg']}, not {problem['input']!r}"
-    return f"{where}: {message}" if where else message
+        return f"{where}: {context['error']}" if where else str(context["error"])
+    if "pattern" in context:
+        context = {"pattern": context["pattern"].strip("^+$")}
+    plain = _PLAIN.get(problem["type"])
+    right = plain.format(**context) if plain else problem["msg"].replace("Input should", "must")
+    return f"{where}: {right}" + ("" if plain == "is missing" else f", not {problem['input']!r}")
 
 
-def _section_at(root: type[BaseModel], path: list[Any]) -> type[BaseModel]:
-    section = root
+def _did_you_mean(name: Any, known: Iterable[str]) -> str:
+    close = get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _section_at(path: list[Any], raw: Mapping[str, Any]) -> type[BaseModel]:
+    """The class that describes the group at ``path``."""
+    section: type[BaseModel] = Parameters
+    if path[:1] == ["variants"]:
+        section, path, variant = VariantParameters, path[2:], raw["variants"][path[1]]
+        if path[:1] == ["settings"]:
+            section, path = architectures()[variant["architecture"]].settings, path[1:]
     for key in path:
         field = section.model_fields.get(str(key))
-        if field is not None:
-            candidates = [field.annotation, *get_args(field.annotation)]
-            section = next(
-                c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)
-            )
-        # otherwise the key of a mapping (a variant's name), whose section is already at hand
+        annotation = field.annotation if field else None
+        groups = [c for c in (annotation, *get_args(annotation)) if _is_model(c)]
+        section = groups[0] if groups else section
     return section
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

@@ -22,6 +22,7 @@ CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
     # an environment names only what differs from base, also within a section
     "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
 }

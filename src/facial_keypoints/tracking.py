@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import mlflow
 import pandas as pd
+from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHAMPION_ALIAS = "champion"
+_SQLITE = "sqlite:///"
 
 
 def active_run_id() -> str | None:
@@ -88,6 +90,16 @@ class TrackingHooks:
         self._parent: str | None = None
         self._children: dict[str, str] = {}
         self._models: dict[str, str] = {}
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self, context: KedroContext) -> None:
+        """Let a relative SQLite store lie in the project's folder, wherever kedro is typed."""
+        config = context.config_loader["mlflow"]
+        uri = str(config["server"]["mlflow_tracking_uri"])
+        path = Path(uri.removeprefix(_SQLITE))
+        if uri.startswith(_SQLITE) and not path.is_absolute():
+            config["server"]["mlflow_tracking_uri"] = f"{_SQLITE}{context.project_path / path}"
+        context.config_loader["mlflow"] = config
 
     @hook_impl(trylast=True)
     def before_pipeline_run(self, run_params: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ move by the same one. OpenCV counts from pixel centres, half a pixel off, which 
 has to know.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -41,7 +42,7 @@ class Transform:
 
 
 def recipe(augment: AugmentParameters) -> list[Transform]:
-    """The steps that the parameters name, in their order."""
+    """The steps that the parameters name, in their order; no two have the same name."""
     centre = (IMAGE_SIZE / 2, IMAGE_SIZE / 2)
     steps = []
     if augment.flip:
@@ -61,6 +62,11 @@ def recipe(augment: AugmentParameters) -> list[Transform]:
         shift = _geometric(f"shift {x:+g},{y:+g}", matrix, augment.border)
         steps.append(replace(shift, keep_inside=True))
     steps += [Transform(f"noise {share:g}", _noise(share)) for share in augment.noise]
+    named = Counter[str]()
+    for i, step in enumerate(steps):
+        named[step.name] += 1
+        if named[step.name] > 1:
+            steps[i] = replace(step, name=f"{step.name} #{named[step.name]}")
     return steps
 
 

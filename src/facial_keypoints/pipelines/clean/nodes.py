@@ -151,16 +151,11 @@ def find_suspects(faces: FaceSet) -> dict[int, str]:
             suspects[int(row) + 1] = "left eye to the left of the right eye"
         for row in np.flatnonzero(np.linalg.norm(eyes, axis=1) < MIN_EYE_DISTANCE):
             suspects[int(row) + 1] = f"eyes closer than {MIN_EYE_DISTANCE:g} px"
-    keys = pd.DataFrame({"source": faces.source, "population": faces.population})
-    repeated = keys[keys.duplicated(keep=False)]
-    for rows in repeated.groupby(["source", "population"]).indices.values():
-        rows = repeated.index.to_numpy()[rows]  # noqa: PLW2901
-        points = faces.keypoints[rows]
-        known = np.isfinite(points).all(axis=(0, 2))
-        spread = np.ptp(points[:, known], axis=0)
-        if spread.size and spread.max() > MAX_DISAGREEMENT:
-            for row in rows:
-                suspects.setdefault(int(row) + 1, "labels of the same picture disagree")
+    points = pd.DataFrame(faces.keypoints.reshape(len(faces), -1))
+    same = points.groupby([faces.source, faces.population])
+    spread = (same.transform("max") - same.transform("min")).where(points.notna())
+    for row in np.flatnonzero((spread > MAX_DISAGREEMENT).any(axis=1)):
+        suspects.setdefault(int(row) + 1, "labels of the same picture disagree")
     return dict(sorted(suspects.items()))
 
 

@@ -5,6 +5,7 @@ Rows are numbered as a person counts them: row 1 is the first under the header.
 
 import csv
 import io
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import IO
@@ -22,21 +23,35 @@ PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
 LABELS_SCHEMA = pa.DataFrameSchema(
     {
-        column: pa.Column(float, pa.Check.in_range(0, IMAGE_SIZE), nullable=True)
+        column: pa.Column(
+            float,
+            pa.Check.in_range(0, IMAGE_SIZE, error=f"labels lie between 0 and {IMAGE_SIZE}"),
+            nullable=True,
+        )
         for column in COORDINATE_COLUMNS
     },
     strict=True,
 )
 LOOKUP_SCHEMA = pa.DataFrameSchema(
     {
-        "RowId": pa.Column(int, pa.Check.ge(1), unique=True),
-        "ImageId": pa.Column(int, pa.Check.ge(1)),
-        "FeatureName": pa.Column(str, pa.Check.isin(COORDINATE_COLUMNS)),
+        "RowId": pa.Column(int, unique=True, report_duplicates="exclude_first"),
+        "ImageId": pa.Column(int),
+        "FeatureName": pa.Column(
+            str,
+            pa.Check.isin(
+                COORDINATE_COLUMNS, error="right are the 30 label columns of training.csv"
+            ),
+        ),
     },
     unique=["ImageId", "FeatureName"],
-    strict="filter",
-    coerce=True,
+    report_duplicates="exclude_first",
+    strict=True,
 )
+_RULES = {
+    "field_uniqueness": "it stands in an earlier row already",
+    "multiple_fields_uniqueness": "an earlier row asks for the same ImageId and FeatureName",
+}
+"""Names that pandera gives to rules without a text of their own, in words."""
 
 
 def read_training_table(stream: IO[bytes], name: str) -> tuple[pd.DataFrame, npt.NDArray[np.uint8]]:
@@ -79,13 +94,12 @@ def read_test_table(
     ids: dict[int, int] = {}
     images: list[npt.NDArray[np.uint8]] = []
     for row, (id_text, image_text) in _rows(stream, name, ["ImageId", "Image"]):
-        if not id_text.isascii() or not id_text.isdigit() or not 0 < int(id_text) < 2**31:
-            raise InputError(f"{name}, row {row}: ImageId is {_shown(id_text)}, not a whole number")
-        if int(id_text) in ids:
+        image_id = _whole_number(id_text, name, row, "ImageId")
+        if image_id in ids:
             raise InputError(
-                f"{name}, row {row}: ImageId {id_text} stands in row {ids[int(id_text)]} already"
+                f"{name}, row {row}: ImageId {image_id} stands in row {ids[image_id]} already"
             )
-        ids[int(id_text)] = row
+        ids[image_id] = row
         images.append(_picture(image_text, name, row))
     return np.array(list(ids), dtype=np.int32), np.stack(images)
 
@@ -97,7 +111,14 @@ def read_lookup_table(stream: IO[bytes], name: str, image_ids: Sequence[int]) ->
         InputError: if a column is missing, an id or feature is unknown, or a row stands twice.
     """
     wanted = ["RowId", "ImageId", "FeatureName"]
-    rows = [cells for _, cells in _rows(stream, name, wanted, others_allowed=True)]
+    rows = [
+        (
+            _whole_number(row_id, name, row, "RowId"),
+            _whole_number(image_id, name, row, "ImageId"),
+            feature,
+        )
+        for row, (row_id, image_id, feature) in _rows(stream, name, wanted, others_allowed=True)
+    ]
     table = _checked(pd.DataFrame(rows, columns=wanted), LOOKUP_SCHEMA, name)
     unknown = ~table["ImageId"].isin(list(image_ids))
     if unknown.any():
@@ -113,26 +134,27 @@ def read_lookup_table(stream: IO[bytes], name: str, image_ids: Sequence[int]) ->
 def _rows(
     stream: IO[bytes], name: str, wanted: list[str], others_allowed: bool = False
 ) -> Iterator[tuple[int, list[str]]]:
-    """Row number and the cells of ``wanted``, in that order, of every row."""
+    """Row number and the cells of ``wanted``, in that order, of every row that is not blank."""
     # A byte-order mark and Windows line ends are fine. A byte that is no UTF-8 becomes a
     # character that no number holds, so that it is reported with its row.
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(text, strict=True)
+    filled = (cells for cells in reader if cells)
     row = 0
+    where = "header"
     try:
-        header = [column.strip() for column in next(reader, [])]
+        header = [column.strip() for column in next(filled, [])]
         order = _column_order(header, name, wanted, others_allowed)
-        for cells in reader:
-            if not cells:
-                continue
-            row += 1
+        where = "row 1"
+        for row, cells in enumerate(filled, start=1):
+            where = f"row {row + 1}"
             if len(cells) != len(header):
                 raise InputError(
                     f"{name}, row {row}: {len(cells)} columns, but the header has {len(header)}"
                 )
-            yield row, [cells[position] for position in order]
+            yield row, [cells[position].strip() for position in order]
     except csv.Error as error:
-        raise InputError(f"{name}, row {row + 1}: not readable as CSV ({error})") from error
+        raise InputError(f"{name}, {where}: not readable as CSV ({error})") from error
     if row == 0:
         raise InputError(f"{name}: holds a header but no rows")
 
@@ -142,6 +164,8 @@ def _column_order(
 ) -> list[int]:
     if not any(header):
         raise InputError(f"{name}: is empty; expected a header with {len(wanted)} columns")
+    if any("\0" in column or "\ufffd" in column for column in header):
+        raise InputError(f"{name}: is no text in UTF-8; save it as a CSV file in UTF-8")
     problems = []
     if missing := [column for column in wanted if column not in header]:
         problems.append(f"lacks {_listed(missing)}")
@@ -159,7 +183,7 @@ def _column_order(
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(name[:40] for name in names[:5]) + more
+    return ", ".join(repr(name[:40])[1:-1] for name in names[:5]) + more
 
 
 def _shown(text: str) -> str:
@@ -167,15 +191,22 @@ def _shown(text: str) -> str:
 
 
 def _label(text: str, name: str, row: int, column: str) -> float:
-    text = text.strip()
     if not text or text.lower() == "nan":
         return float("nan")
     try:
-        if "_" in text:  # Python reads 1_0 as 10; no table means that
+        if "_" in text or not text.isascii():  # Python reads 1_0 as 10; no table means that
             raise ValueError
         return float(text)
     except ValueError:
         raise InputError(f"{name}, row {row}: {column} is {_shown(text)}, not a number") from None
+
+
+def _whole_number(text: str, name: str, row: int, column: str) -> int:
+    if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) < 2**31:
+        raise InputError(
+            f"{name}, row {row}: {column} is {_shown(text)}; right are whole numbers from 1"
+        )
+    return int(text)
 
 
 def _picture(text: str, name: str, row: int) -> npt.NDArray[np.uint8]:
@@ -205,7 +236,7 @@ def _picture(text: str, name: str, row: int) -> npt.NDArray[np.uint8]:
 
 def _first_bad_pixel(text: str) -> str:
     for token in text.split():
-        if not token.lstrip("+-").isdigit():
+        if not re.fullmatch("[+-]?[0-9]+", token):
             return token
     return text
 
@@ -215,11 +246,10 @@ def _checked(table: pd.DataFrame, schema: pa.DataFrameSchema, name: str) -> pd.D
         return schema.validate(table, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
-    case = cases.sort_values("index", na_position="last").iloc[0]
-    where = f", row {int(case['index']) + 1}" if pd.notna(case["index"]) else ""
-    column = case["column"] if pd.notna(case["column"]) else "table"
-    more = f" ({len(cases) - 1} more such values)" if len(cases) > 1 else ""
+    case = cases.sort_values("index", kind="stable").iloc[0]
+    rows = cases["index"].nunique()
+    more = f" ({rows - 1:,} more rows have such a fault)" if rows > 1 else ""
     raise InputError(
-        f"{name}{where}: {column} is {_shown(str(case['failure_case']))}, which breaks the rule "
-        f"{case['check']}{more}"
+        f"{name}, row {int(case['index']) + 1}: {case['column']} is "
+        f"{_shown(str(case['failure_case']))}; {_RULES.get(case['check'], case['check'])}{more}"
     )

@@ -1,6 +1,7 @@
 """Nodes of the split stage."""
 
 import logging
+import math
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def split_faces(
     everything = np.arange(len(augmented))
     groups = augmented.source if split.by == "source" else None
     rest, holdout = _draw(everything, groups, split.holdout, split.seed)
-    train, validation = _draw(rest, groups, split.validation, split.seed + 1)
+    train, validation = _draw(rest, groups, split.validation, (split.seed + 1) % 2**32)
     parts = {"train": train, "validation": validation, "holdout": holdout}
     leaked = np.isin(augmented.source[holdout], augmented.source[rest])
     samples = {name: len(rows) for name, rows in parts.items()}
@@ -65,10 +66,15 @@ def _draw(
     splitter = ShuffleSplit if groups is None else GroupShuffleSplit
     here = None if groups is None else groups[rows]
     distinct = len(np.unique(rows if here is None else here))
-    if distinct < 2:
+    if distinct - math.ceil(share * distinct) < 1:
+        things, hint = (
+            ("samples", "")
+            if groups is None
+            else ("sources", "; are all pictures identical? split.by=sample does not mind")
+        )
         raise InputError(
-            f"cannot split {len(rows)} samples of {distinct} source(s): every part needs one of "
-            "its own; are all pictures identical? split.by=sample does not mind"
+            f"cannot take {share:g} of {distinct:,} {things} and leave one: there are too few, or "
+            f"split.holdout or split.validation is too large{hint}"
         )
     draw = splitter(n_splits=1, test_size=share, random_state=seed)
     first, second = next(draw.split(rows, groups=here))

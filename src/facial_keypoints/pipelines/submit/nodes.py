@@ -47,10 +47,23 @@ def make_submission(
 
 
 def answer(lookup: pd.DataFrame, test: FaceSet, points: npt.NDArray[np.float32]) -> pd.DataFrame:
-    """Points (n, 15, 2) of the test pictures as a table of RowId and Location."""
+    """Points (n, 15, 2) of the test pictures as a table of RowId and Location.
+
+    Raises:
+        InputError: if the lookup table asks for a picture or a feature that there is not.
+    """
     image = pd.Index(test.source).get_indexer(pd.Index(lookup["ImageId"]))
     column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(lookup["FeatureName"]))
+    unknown = (image < 0) | (column < 0)
+    if unknown.any():
+        row = lookup[unknown].iloc[0]
+        raise InputError(
+            f"the lookup table's RowId {row['RowId']} asks for {row['FeatureName']} of ImageId "
+            f"{row['ImageId']}, which the test set does not hold; run kedro run --pipeline=clean "
+            "again"
+        )
     location = points.reshape(len(points), -1)[image, column].astype(np.float64)
+    location[np.isinf(location)] = np.nan  # clipping would make a place of it
     return pd.DataFrame(
         {"RowId": lookup["RowId"].to_numpy(), "Location": location.clip(0, IMAGE_SIZE)}
     )

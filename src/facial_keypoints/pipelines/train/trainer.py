@@ -99,7 +99,7 @@ def fit_variant(
             ],
         )
         steps = int(model.optimizer.iterations.numpy())
-        trained = _without_training_state(model)
+        trained = _without_training_state(model, variant)
     seconds = time.monotonic() - started
     curve = _curve(history.history)
     if budget and budget.ran_out:
@@ -198,13 +198,11 @@ def _keras_set_up(variant: VariantParameters, precision: str) -> Iterator[None]:
         keras.backend.clear_session()
 
 
-def _without_training_state(model: "keras.Model") -> "keras.Model":
+def _without_training_state(model: "keras.Model", variant: VariantParameters) -> "keras.Model":
     """The same network without optimizer and loss: a third of the size, and loadable without
     this package.
     """
-    import keras
-
-    plain = keras.models.clone_model(model)
+    plain = build_model(variant.architecture, variant.settings)
     plain.set_weights(model.get_weights())
     return plain
 

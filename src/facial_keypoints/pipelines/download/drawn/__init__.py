@@ -7,8 +7,10 @@ project runs on it as on the genuine one.
 
 - ``head``: a parametric head, its pose and the 3D surface of its face
 - ``geometry``: from a head to the 15 points and to the outlines of eyes, brows and lips
-- ``painting`` and its helpers ``canvas``, ``hair`` and ``surroundings``: from a head to a picture
-- ``competition``: rows, labels, duplicates and wrong labels; the archive and its answer key
+- ``painting``: from a head to a picture, with ``canvas`` (supersampled shapes), ``features``
+  (what lies on the skin), ``hair``, ``glasses`` and ``surroundings``
+- ``rows``: whose face each row shows, its labels, duplicates and wrong labels
+- ``competition``: the archive in Kaggle's layout, and its answer key
 """
 
 from facial_keypoints.pipelines.download.drawn.competition import (

@@ -205,7 +205,7 @@ def _spread(work: Callable[[Item], Result], items: list[Item]) -> Iterator[Resul
         return
     # Painting is hundreds of small steps that hold Python's lock, so threads gain nothing.
     # joblib's processes, unlike the standard library's, never import the caller's main module.
-    from joblib import Parallel, delayed  # type: ignore[import-untyped]
+    from joblib import Parallel, delayed
 
     with Parallel(n_jobs=cores, return_as="generator", batch_size=8) as parallel:
         for first in range(0, len(items), _WAITING):

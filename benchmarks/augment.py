@@ -1,0 +1,160 @@
+"""The augmentation recipe, beside the obvious way: a loop over faces with one OpenCV call each.
+
+The obvious way runs on one core, gathers pictures and points in Python lists and stacks them at
+the end. Both must give equal pictures and points; only the noise, which is random, is compared
+by its strength. Each way's peak memory is that of a fresh process, with the faces it starts from.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from fabricating import KAGGLE_TRAINING, fabricate_faces
+from measuring import Times, alternate, count, in_fresh_process, print_comparison, print_machine
+
+from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.datasets import FaceSetDataset
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import IMAGE_SIZE, SWAP_INDEX
+from facial_keypoints.parameters import AugmentParameters
+from facial_keypoints.pipelines.augment.nodes import augment_faces
+from facial_keypoints.pipelines.clean.nodes import read_training_faces
+
+RECIPE = AugmentParameters()
+SIZE = (IMAGE_SIZE, IMAGE_SIZE)
+BORDER = {"black": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}[RECIPE.border]
+
+Samples = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
+
+
+def augment_our_way(faces: FaceSet) -> Samples:
+    augmented, _ = augment_faces(faces, RECIPE)
+    return augmented.images, augmented.keypoints
+
+
+def augment_obvious_way(faces: FaceSet) -> Samples:
+    images, points = list(faces.images), list(faces.keypoints)
+    complete = [
+        (image, placed)
+        for image, placed in zip(faces.images, faces.keypoints, strict=True)
+        if not np.isnan(placed).any()
+    ]
+    for image, placed in complete:
+        images.append(cv2.flip(image, 1))
+        points.append(((IMAGE_SIZE, 0) + placed * (-1, 1))[list(SWAP_INDEX)].astype(np.float32))
+    for angle in RECIPE.rotations:
+        # points are measured edge to edge, OpenCV counts pixels from their centres
+        middle, turn = (
+            cv2.getRotationMatrix2D((centre, centre), angle, 1)
+            for centre in ((IMAGE_SIZE - 1) / 2, IMAGE_SIZE / 2)
+        )
+        for image, placed in complete:
+            images.append(cv2.warpAffine(image, middle, SIZE, borderMode=BORDER))
+            points.append((placed @ turn[:, :2].T + turn[:, 2]).astype(np.float32))
+    for factor in RECIPE.brightness:
+        for image, placed in complete:
+            images.append(cv2.convertScaleAbs(image, alpha=factor))
+            points.append(placed)
+    for shift in RECIPE.shifts:
+        matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], dtype=np.float64)
+        for image, placed in complete:
+            moved = (placed + shift).astype(np.float32)
+            if ((moved > 0) & (moved < IMAGE_SIZE)).all():
+                images.append(cv2.warpAffine(image, matrix, SIZE, borderMode=BORDER))
+                points.append(moved)
+    for share in RECIPE.noise:
+        for image, placed in complete:
+            noise = cv2.randn(np.empty(SIZE, dtype=np.float32), 0, 255 * share)
+            images.append(cv2.add(image, noise, dtype=cv2.CV_8U))
+            points.append(placed)
+    return np.stack(images), np.stack(points)
+
+
+def augment_and_save(way: Callable[[FaceSet], Samples], faces: Path, stem: Path) -> None:
+    images, points = way(load_faces(faces))
+    np.save(f"{stem}.images.npy", images)
+    np.save(f"{stem}.points.npy", points)
+
+
+def compare(path: Path, ours: Path, obvious: Path, repeats: int) -> tuple[str, tuple[Times, Times]]:
+    """Check that both results are equal, then time both ways; with a word on what was made."""
+    faces = load_faces(path)
+    made = check_equal(faces, ours, obvious)
+    times = alternate(lambda: augment_our_way(faces), lambda: augment_obvious_way(faces), repeats)
+    return made, times
+
+
+def check_equal(faces: FaceSet, ours: Path, obvious: Path) -> str:
+    points = [np.load(f"{stem}.points.npy") for stem in (ours, obvious)]
+    images = [np.load(f"{stem}.images.npy", mmap_mode="r") for stem in (ours, obvious)]
+    np.testing.assert_allclose(points[0], points[1], rtol=0, atol=1e-4, err_msg="points differ")
+    complete = faces.images[faces.complete]
+    noisy = len(RECIPE.noise) * len(complete)
+    exact = len(images[0]) - noisy
+    np.testing.assert_array_equal(images[0][:exact], images[1][:exact], "pictures differ")
+    noise = [
+        float((array[exact : exact + len(complete)] - complete.astype(float)).std())
+        for array in images
+    ]
+    np.testing.assert_allclose(
+        noise[0], noise[1], rtol=0.02, err_msg="noise is not of the same strength"
+    )
+    return (
+        f"{len(faces):,} faces, {len(complete):,} of them complete, to {len(points[0]):,} samples; "
+        f"results are equal (noise: {noise[0]:.2f} and {noise[1]:.2f} grey values)"
+    )
+
+
+def load_faces(path: Path) -> FaceSet:
+    return FaceSetDataset(filepath=str(path)).load()
+
+
+def save_faces(path: Path, archive: Path | None, n: int) -> None:
+    faces = read_training_faces(CompetitionArchive(archive)) if archive else fabricate_faces(n)
+    FaceSetDataset(filepath=str(path)).save(faces)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument(
+        "--archive", type=Path, metavar="ZIP", help="Kaggle's zip, or one in its layout"
+    )
+    data.add_argument(
+        "--faces",
+        type=count,
+        default=KAGGLE_TRAINING,
+        help="faces to fabricate where there is no archive (default: %(default)s)",
+    )
+    parser.add_argument("--repeats", type=count, default=5, help="timings of each way (5)")
+    args = parser.parse_args()
+    if args.archive:
+        CompetitionArchive(args.archive).check()
+
+    print_machine()
+    with tempfile.TemporaryDirectory() as name:
+        faces, ours, obvious = (Path(name) / stem for stem in ("faces.npz", "ours", "obvious"))
+        in_fresh_process(save_faces, faces, args.archive, args.faces)
+        memory = (
+            in_fresh_process(augment_and_save, augment_our_way, faces, ours),
+            in_fresh_process(augment_and_save, augment_obvious_way, faces, obvious),
+        )
+        made, times = in_fresh_process(compare, faces, ours, obvious, args.repeats).result
+        print(f"{args.archive.name if args.archive else 'Fabricated'}: {made}")
+        print(f"{args.repeats} timings of each in turns")
+        print_comparison(("augment_faces", "a loop of cv2 calls"), times, memory)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))

@@ -1,0 +1,141 @@
+"""Reading training.csv, beside the obvious way: pandas.read_csv, then str.split for each row.
+
+Our way refuses whatever is not a whole number from 0 to 255 and names its row; the obvious way
+checks nothing. Both read the same file, unpacked, and must give equal labels and pictures. Each
+way's peak memory is that of a fresh process. In the end the whole stage `clean` runs once, from
+the zipped archive through the project's catalog to its files, also in a fresh process.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from fabricating import KAGGLE_TEST, KAGGLE_TRAINING, write_fabricated_archive
+from measuring import (
+    Times,
+    alternate,
+    count,
+    in_fresh_process,
+    print_comparison,
+    print_machine,
+    print_table,
+)
+from stages import run_on_disk
+
+from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.errors import InputError
+from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
+from facial_keypoints.pipelines import clean
+from facial_keypoints.pipelines.clean.tables import read_training_table
+
+Table = tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]
+
+
+def read_our_way(path: Path) -> Table:
+    with path.open("rb") as stream:
+        labels, images = read_training_table(stream, "training.csv")
+    return labels.to_numpy(), images
+
+
+def read_obvious_way(path: Path) -> Table:
+    table = pd.read_csv(path)
+    images = [
+        np.array([int(pixel) for pixel in text.split()], dtype=np.uint8) for text in table["Image"]
+    ]
+    labels = table[list(COORDINATE_COLUMNS)].to_numpy(np.float64)
+    return labels, np.stack(images).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
+
+
+def read_and_save(way: Callable[[Path], Table], path: Path, stem: Path) -> None:
+    labels, images = way(path)
+    np.save(f"{stem}.labels.npy", labels)
+    np.save(f"{stem}.images.npy", images)
+
+
+def compare(path: Path, ours: Path, obvious: Path, repeats: int) -> tuple[Times, Times]:
+    """Check that both results are equal, then time both ways."""
+    np.testing.assert_array_equal(
+        np.load(f"{ours}.images.npy"), np.load(f"{obvious}.images.npy"), "pictures differ"
+    )
+    # pandas reads decimals to the last bit or the one before it
+    np.testing.assert_allclose(
+        np.load(f"{ours}.labels.npy"), np.load(f"{obvious}.labels.npy"), 1e-15, err_msg="labels"
+    )
+    return alternate(lambda: read_our_way(path), lambda: read_obvious_way(path), repeats)
+
+
+def unpack(archive: Path, target: Path) -> None:
+    with CompetitionArchive(archive).open("training.csv") as table, target.open("wb") as file:
+        shutil.copyfileobj(table, file)
+
+
+def run_stage(archive: Path, folder: Path) -> None:
+    run_on_disk(clean.create_pipeline(), archive, folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument(
+        "--archive", type=Path, metavar="ZIP", help="Kaggle's zip, or one in its layout"
+    )
+    data.add_argument(
+        "--rows",
+        type=count,
+        default=KAGGLE_TRAINING,
+        help="training rows to fabricate where there is no archive (default: %(default)s)",
+    )
+    parser.add_argument("--repeats", type=count, default=3, help="timings of each way (3)")
+    args = parser.parse_args()
+    if args.archive:
+        CompetitionArchive(args.archive).check()
+
+    print_machine()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        archive, table = args.archive, folder / "training.csv"
+        if not archive:
+            archive = folder / "fabricated.zip"
+            test = max(2, round(args.rows * KAGGLE_TEST / KAGGLE_TRAINING))
+            print(f"Fabricating {args.rows:,} training and {test:,} test rows ...", flush=True)
+            in_fresh_process(write_fabricated_archive, archive, args.rows, test)
+        in_fresh_process(unpack, archive, table)
+        print(f"{archive.name}: training.csv of {table.stat().st_size / 1e6:,.0f} MB\n", flush=True)
+
+        ours, obvious = folder / "ours", folder / "obvious"
+        memory = (
+            in_fresh_process(read_and_save, read_our_way, table, ours),
+            in_fresh_process(read_and_save, read_obvious_way, table, obvious),
+        )
+        times = in_fresh_process(compare, table, ours, obvious, args.repeats).result
+        print(f"Reading training.csv; results are equal; {args.repeats} timings of each in turns")
+        print_comparison(("read_training_table", "read_csv, then str.split"), times, memory)
+
+        stage = in_fresh_process(run_stage, archive, folder / "stage")
+        print("\nThe whole stage, from the archive to its files")
+        print_table(
+            ["", "time", "peak memory", "by the work"],
+            [
+                [
+                    "clean",
+                    f"{stage.seconds:.2f} s",
+                    f"{stage.peak:,.0f} MiB",
+                    f"{stage.peak - stage.before:,.0f} MiB",
+                ]
+            ],
+        )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))

@@ -1,0 +1,194 @@
+"""The paper's counts, from the genuine labels, through the project's own stages.
+
+--labels takes Kaggle's training.csv without its pictures (the 30 label columns alone). Blank
+pictures are put beside the labels, and an archive of them goes through `clean`, `augment` and
+`split` with the parameters of the environment `paper`. Exits with 1 if a count is not the
+expected one.
+
+--sample takes rows of training.csv as they are, pictures and all. They go through `clean` with
+the base parameters; its account is printed, and labels and pictures are compared with a plain
+reading of the file. Exits with 1 if they differ.
+"""
+
+import argparse
+import csv
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from fabricating import lookup_lines, test_lines, write_archive
+from measuring import print_table
+from stages import load_parameters, run_in_memory
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
+from facial_keypoints.pipelines import augment, clean, split
+
+BLANK: Final = " ".join(["0"] * IMAGE_SIZE**2)
+TEST_PICTURES: Final = 4
+
+EXPECTED: Final[dict[str, tuple[int, str]]] = {
+    "rows of training.csv": (7049, "7,049"),
+    "  with all 15 points": (2140, "2,140"),
+    "  with a point missing": (4909, "4,909"),
+    "original": (7049, ""),
+    "flip": (2140, ""),
+    "rotate +12": (2140, ""),
+    "rotate -12": (2140, ""),
+    "brightness 1.5": (2140, ""),
+    "brightness 0.8": (2140, ""),
+    "shift -12,-12": (1880, ""),
+    "shift -12,+12": (1217, ""),
+    "shift +12,-12": (1972, ""),
+    "shift +12,+12": (1281, ""),
+    "  all shifts": (6350, "6,350"),
+    "noise 0.008": (2140, ""),
+    "all samples": (26239, "26,239"),
+    "training and validation": (22303, "22,303"),
+    "  training": (20072, ""),
+    "  validation": (2231, ""),
+    "hold-out": (3936, "3,963 (*)"),
+}
+"""Each count, and how the paper prints it where it does."""
+
+
+def check_labels(path: Path) -> bool:
+    """Print the counts beside the expected ones; True if all are equal."""
+    stages = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline()
+    names = ["data_account", "augmentation_account", "split_account"]
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "blank.zip"
+        write_archive(
+            archive,
+            blank_training_lines(path),
+            test_lines(TEST_PICTURES),
+            lookup_lines(TEST_PICTURES),
+        )
+        accounts = run_in_memory(stages, load_parameters("paper"), archive, names)
+    found = counts(*(accounts[name] for name in names))
+    rows = [
+        [
+            name,
+            f"{found.get(name, 0):,}",
+            f"{expected:,}",
+            printed,
+            "" if found.get(name) == expected else "differs",
+        ]
+        for name, (expected, printed) in EXPECTED.items()
+    ]
+    rows += [
+        [name, f"{n:,}", "", "", "not expected"]
+        for name, n in found.items()
+        if name not in EXPECTED
+    ]
+    print(f"{path.name} through clean, augment and split with --env=paper")
+    print_table(["", "here", "expected", "the paper prints", ""], rows)
+    print("(*) two digits swapped: 26,239 - 22,303 = 3,936")
+    wrong = [row[0].strip() for row in rows if row[-1]]
+    print(f"Not as expected: {', '.join(wrong)}" if wrong else "All counts are as expected.")
+    return not wrong
+
+
+def counts(
+    data: dict[str, Any], augmented: dict[str, Any], parts: dict[str, Any]
+) -> dict[str, int]:
+    rows, complete, steps = data["training_rows"], data["complete_rows"], augmented["by_step"]
+    train, validation, holdout = (
+        parts["samples"][part] for part in ("train", "validation", "holdout")
+    )
+    return {
+        "rows of training.csv": rows,
+        "  with all 15 points": complete,
+        "  with a point missing": rows - complete,
+        **steps,
+        "  all shifts": sum(n for name, n in steps.items() if name.startswith("shift")),
+        "all samples": augmented["samples"],
+        "training and validation": train + validation,
+        "  training": train,
+        "  validation": validation,
+        "hold-out": holdout,
+    }
+
+
+def blank_training_lines(path: Path) -> Iterator[str]:
+    """The lines of the label table, each with a blank picture at its end."""
+    with path.open(encoding="utf-8-sig") as table:
+        header = [name.strip() for name in next(table, "").split(",")]
+        if sorted(header) != sorted(COORDINATE_COLUMNS):
+            raise InputError(
+                f"{path}: the header is not that of Kaggle's training.csv without Image; "
+                f"right are the {len(COORDINATE_COLUMNS)} label columns, in any order"
+            )
+        yield ",".join([*header, "Image"])
+        for line in table:
+            if line.strip():
+                yield f"{line.rstrip()},{BLANK}"
+
+
+def check_sample(path: Path) -> bool:
+    """Print the account of a sample; True if clean has changed nothing in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        archive = Path(folder) / "sample.zip"
+        with path.open(encoding="utf-8-sig") as table:
+            lines = (line.rstrip("\n") for line in table)
+            write_archive(archive, lines, test_lines(TEST_PICTURES), lookup_lines(TEST_PICTURES))
+        results = run_in_memory(
+            clean.create_pipeline(),
+            load_parameters("base"),
+            archive,
+            ["faces_as_labelled", "faces", "data_account"],
+        )
+    print(f"{path.name} through clean with the base parameters")
+    print(json.dumps(results["data_account"], indent=2))
+    same = all(equals_plain_reading(results[name], path) for name in ("faces_as_labelled", "faces"))
+    print(
+        "Labels and pictures are those of a plain reading of the file."
+        if same
+        else "Labels or pictures differ from a plain reading of the file."
+    )
+    return same
+
+
+def equals_plain_reading(faces: FaceSet, path: Path) -> bool:
+    with path.open(encoding="utf-8-sig", newline="") as table:
+        rows = list(csv.DictReader(table))
+    labels = [[float(row[column] or "nan") for column in COORDINATE_COLUMNS] for row in rows]
+    pixels = [[int(pixel) for pixel in row["Image"].split()] for row in rows]
+    return np.array_equal(
+        faces.keypoints.reshape(len(faces), -1), np.array(labels, dtype=np.float32), equal_nan=True
+    ) and np.array_equal(faces.images.reshape(len(faces), -1), pixels)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--labels", type=Path, metavar="CSV", help="the 30 label columns, all rows")
+    parser.add_argument("--sample", type=Path, metavar="CSV", help="rows of training.csv, whole")
+    args = parser.parse_args()
+    given = [path for path in (args.labels, args.sample) if path]
+    if not given:
+        parser.error("give --labels or --sample, or both")
+    for path in given:
+        if not path.is_file():
+            parser.error(f"{path}: there is no such file")
+    logging.disable(logging.INFO)
+    fine = True
+    if args.labels:
+        fine &= check_labels(args.labels)
+    if args.sample:
+        fine &= check_sample(args.sample)
+    sys.exit(0 if fine else 1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))

@@ -1,0 +1,70 @@
+"""Running stages of the project outside of a Kedro session, with the project's configuration."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
+from kedro.runner import SequentialRunner
+
+from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.parameters import Parameters, check_parameters
+from facial_keypoints.settings import CONFIG_LOADER_ARGS
+
+CONF: Final = Path(__file__).resolve().parents[1] / "conf"
+
+
+def load_parameters(env: str) -> Parameters:
+    """The parameters as ``kedro run --env=ENV`` has them."""
+    return check_parameters(_loader(env)["parameters"])
+
+
+def run_on_disk(pipeline: Pipeline, archive: Path, folder: Path) -> None:
+    """Run ``pipeline`` with the base parameters and the project's own catalog, all of whose
+    files but the archive are written under ``folder``.
+    """
+    loader = _loader("base")
+    loader["globals"] = {**loader["globals"], "data_root": str(folder), "raw_root": str(folder)}
+    config = loader["catalog"]
+    config["competition_archive"]["filepath"] = str(archive)
+    catalog = DataCatalog.from_config(config)
+    for name, section in _sections(check_parameters(loader["parameters"])).items():
+        catalog[name] = section
+    SequentialRunner().run(pipeline, catalog)
+
+
+def run_in_memory(
+    pipeline: Pipeline, parameters: Parameters, archive: Path, results: list[str]
+) -> dict[str, Any]:
+    """Run ``pipeline`` without a file, and give the datasets named in ``results``."""
+    inputs = {
+        "competition_archive": MemoryDataset(CompetitionArchive(archive), copy_mode="assign"),
+        **_sections(parameters),
+    }
+    outputs = {
+        name: (_KeptDataset if name in results else MemoryDataset)(copy_mode="assign")
+        for name in pipeline.datasets() - inputs.keys()
+    }
+    catalog = DataCatalog({**inputs, **outputs})
+    SequentialRunner().run(pipeline, catalog)
+    return {name: catalog.load(name) for name in results}
+
+
+class _KeptDataset(MemoryDataset):
+    """Stays in memory after the last node that loads it has run."""
+
+    def _release(self) -> None:
+        pass
+
+
+def _sections(parameters: Parameters) -> dict[str, MemoryDataset]:
+    return {
+        f"params:{name}": MemoryDataset(getattr(parameters, name), copy_mode="assign")
+        for name in ("clean", "augment", "split")
+    }
+
+
+def _loader(env: str) -> OmegaConfigLoader:
+    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS}
+    return OmegaConfigLoader(str(CONF), env=env, **arguments)

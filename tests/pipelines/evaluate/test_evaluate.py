@@ -1,0 +1,136 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import EvaluateParameters
+from facial_keypoints.pipelines.evaluate.nodes import (
+    MEAN_FACE,
+    compare_variants,
+    measure,
+    measure_mean_face,
+)
+from facial_keypoints.pipelines.evaluate.plots import (
+    draw_best_and_worst,
+    draw_error_per_point,
+    draw_learning_curves,
+)
+
+LOOKUP = pd.DataFrame(
+    {
+        "RowId": [1, 2, 3, 4],
+        "ImageId": [1, 1, 1, 2],
+        "FeatureName": ["mouth_left_corner_x", "nose_tip_x", "nose_tip_y", "nose_tip_x"],
+    }
+)
+"""Asks three values of a picture of population A, and one of population B."""
+
+
+@pytest.fixture
+def holdout():
+    """Two faces of A (the second augmented), one of B with four labels, one filled-in label."""
+    generator = np.random.default_rng(0)
+    keypoints = generator.uniform(30, 60, (3, 15, 2)).astype(np.float32)
+    keypoints[:, 0, 0] = keypoints[:, 1, 0] + 30  # eyes well apart
+    keypoints[:, 0, 1] = keypoints[:, 1, 1]
+    labelled = np.ones((3, 15), dtype=bool)
+    labelled[2] = np.isin(np.arange(15), [0, 1, 10, 14])
+    keypoints[2, ~labelled[2]] = np.nan
+    labelled[0, 9] = False  # has a value, but no person placed it
+    return FaceSet(
+        images=generator.integers(0, 255, (3, 96, 96), dtype=np.uint8),
+        keypoints=keypoints,
+        labelled=labelled,
+        source=np.array([0, 0, 2], dtype=np.int32),
+        population=np.array([0, 0, 1], dtype=np.int8),
+        augmented=np.array([False, True, False]),
+    )
+
+
+def test_augmented_and_filled_in_labels_count_for_the_papers_figures_only(holdout):
+    predicted = holdout.keypoints.copy()
+    predicted[0, 9] += 50  # wrong on the filled-in label
+    predicted[1] += 50  # wrong on the augmented face
+    predicted[0, 10] += (3, 4)
+    figures = measure(holdout, predicted, LOOKUP, failure_threshold=0.1)
+    assert figures["faces"] == 2
+    assert figures["samples"] == 3
+    assert figures["rmse_A"] == pytest.approx(np.sqrt(25 / 28), rel=1e-5)
+    assert figures["rmse_B"] == 0
+    assert figures["rmse_leaderboard"] == pytest.approx(np.sqrt(0.75 * 25 / 28), rel=1e-5)
+    assert figures["rmse_per_point"]["nose_tip"] == pytest.approx(np.sqrt(25 / 4), rel=1e-5)
+    assert figures["mse"] > 1000
+    assert figures["nme"] == pytest.approx(5 / 14 / 30 / 2, rel=1e-5)
+    assert figures["failure_rate"] == 0
+
+
+def test_what_cannot_be_measured_is_null(holdout):
+    only_a = holdout.select(np.array([True, False, False]))
+    figures = measure(only_a, only_a.keypoints, LOOKUP, failure_threshold=0.1)
+    assert figures["rmse_B"] is None
+    assert figures["rmse_leaderboard"] is None
+    assert figures["rmse_per_point"]["right_eyebrow_outer_end"] is None
+
+
+def test_the_mean_face_is_the_mean_of_known_training_labels(holdout):
+    figures, mean = measure_mean_face(holdout, holdout, holdout, LOOKUP, EvaluateParameters())
+    np.testing.assert_allclose(mean, np.nanmean(holdout.keypoints, axis=0), rtol=1e-5)
+    assert figures["holdout"]["rmse"] > 0
+
+
+def figures_with(validation, holdout_score):
+    one = dict.fromkeys(("rmse", "rmse_A", "rmse_B", "nme", "failure_rate", "mse"), 1.0)
+    one["paper_accuracy"] = 0.5
+    return {
+        "validation": {**one, "rmse_leaderboard": validation},
+        "holdout": {**one, "rmse_leaderboard": holdout_score},
+    }
+
+
+def record(run):
+    return {"mlflow_run_id": run, "parameters": 10, "epochs": 2, "minutes": 0.1}
+
+
+def test_the_champion_is_chosen_by_validation_not_by_the_holdout():
+    table, champion = compare_variants(
+        figures_with(9.0, 9.0),
+        **{"a.metrics": figures_with(2.0, 1.0), "a.training_record": record("run-a")},
+        **{"b.metrics": figures_with(1.5, 3.0), "b.training_record": record("run-b")},
+    )
+    assert champion == {
+        "variant": "b",
+        "validation_rmse": 1.5,
+        "holdout_rmse": 3.0,
+        "mlflow_run_id": "run-b",
+    }
+    assert list(table["variant"]) == ["b", "a", MEAN_FACE]
+    assert list(table["holdout_rmse"]) == [3.0, 1.0, 9.0]
+
+
+def test_a_variant_without_weighted_score_is_compared_by_plain_rmse():
+    unweighted = figures_with(None, None)
+    table, champion = compare_variants(
+        figures_with(9.0, 9.0),
+        **{"a.metrics": unweighted, "a.training_record": record(None)},
+    )
+    assert champion["validation_rmse"] == 1.0
+    assert table["holdout_rmse"].iloc[0] == 1.0
+
+
+def test_plots_show_what_they_are_given(holdout):
+    history = pd.DataFrame({"epoch": [1, 2], "val_rmse": [4.0, 3.0]})
+    curves = draw_learning_curves(a=history, b=history * 2).axes[0]
+    assert [line.get_label() for line in curves.lines] == ["a", "b"]
+    assert curves.lines[0].get_ydata().tolist() == [4.0, 3.0]
+
+    per_point = measure(holdout, holdout.keypoints + 1, LOOKUP, 0.1)
+    bars = draw_error_per_point({"holdout": per_point}, a={"holdout": per_point}).axes[0]
+    assert len(bars.patches) == 15
+
+    predicted = holdout.keypoints.copy()
+    predicted[2] += 5
+    sheet = draw_best_and_worst(
+        holdout, {"variant": "a"}, EvaluateParameters(sheet_faces=4), a=predicted
+    )
+    titles = [axis.get_title() for axis in sheet.axes]
+    assert titles == ["best 0.0 px", f"worst {5 * np.sqrt(2):.1f} px"]

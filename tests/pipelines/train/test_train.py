@@ -1,0 +1,178 @@
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import StudyParameters, TrainParameters, VariantParameters
+from facial_keypoints.pipelines.train.nodes import draw_learning_curve, estimate_training_time
+from facial_keypoints.pipelines.train.precision import choose_precision, processor_has_bfloat16
+from facial_keypoints.pipelines.train.trainer import fit_variant, mean_face, seconds_per_step
+
+
+def bright_spots(n, seed=0):
+    """Faces of which every point is one bright spot: something that can be learnt at once."""
+    generator = np.random.default_rng(seed)
+    places = generator.uniform(20, 76, (n, 2))
+    grid = np.arange(96) + 0.5
+    images = np.exp(
+        -(
+            (grid[None, None, :] - places[:, 0, None, None]) ** 2
+            + (grid[None, :, None] - places[:, 1, None, None]) ** 2
+        )
+        / 200
+    )
+    keypoints = np.repeat(places[:, None, :], 15, axis=1).astype(np.float32)
+    keypoints[::3, 5:] = np.nan
+    return FaceSet(
+        images=(255 * images).astype(np.uint8),
+        keypoints=keypoints,
+        labelled=np.isfinite(keypoints).all(axis=2),
+        source=np.arange(n, dtype=np.int32),
+        population=np.zeros(n, dtype=np.int8),
+        augmented=np.zeros(n, dtype=bool),
+    )
+
+
+def variant(**train):
+    return VariantParameters(
+        name="tiny",
+        architecture="conv_stack",
+        settings={"convs": 6, "pools": 3, "width": 0.1, "dropout": 0.0},
+        train=TrainParameters(**{"precision": "float32", "batch_size": 16, **train}),
+    )
+
+
+@pytest.fixture(scope="module")
+def spots():
+    return bright_spots(160), bright_spots(32, seed=1)
+
+
+def test_a_net_learns_where_the_spot_is(spots):
+    training = fit_variant(variant(epochs=12, learning_rate=0.005), *spots, callbacks=[])
+    curve = training.history
+    assert list(curve["epoch"]) == list(range(1, 13))
+    still = np.sqrt(np.nanmean((spots[1].keypoints - mean_face(spots[0])) ** 2))
+    assert curve["val_rmse"].min() < 0.6 * still
+    assert training.record["ended_by"] == "all epochs"
+    assert training.record["steps"] == 12 * 10
+    assert training.record["best_epoch"] == curve.loc[curve["val_loss"].idxmin(), "epoch"]
+
+
+def test_the_best_weights_are_kept_and_the_model_is_not_compiled(spots):
+    train, validation = spots
+    training = fit_variant(variant(epochs=4, learning_rate=0.02), train, validation, callbacks=[])
+    points = training.model.predict(validation.images, verbose=0).reshape(-1, 15, 2)
+    rmse = np.sqrt(np.nanmean((points - validation.keypoints) ** 2))
+    assert rmse == pytest.approx(training.history["val_rmse"].min(), rel=1e-3)
+    assert not training.model.compiled
+
+
+def test_a_time_budget_ends_training_with_a_valid_model(spots):
+    budget_minutes = 4 / 60
+    began = time.monotonic()
+    training = fit_variant(
+        variant(epochs=100_000, max_minutes=budget_minutes, early_stopping_patience=100_000),
+        *spots,
+        callbacks=[],
+    )
+    assert training.record["ended_by"] == "time budget"
+    assert 0 < training.record["epochs"] < 100_000
+    assert training.record["minutes"] * 60 <= time.monotonic() - began
+    assert training.history["val_loss"].notna().all()
+    assert np.isfinite(training.model.predict(spots[1].images, verbose=0)).all()
+
+
+def test_early_stopping_ends_training_that_no_longer_improves(spots):
+    stuck = variant(epochs=50, learning_rate=1e-12, early_stopping_patience=1)
+    training = fit_variant(stuck, *spots, callbacks=[])
+    assert training.record["ended_by"] == "early stopping"
+    assert training.record["epochs"] < 50
+
+
+def test_the_cooldown_lets_the_learning_rate_fall():
+    import keras
+
+    from facial_keypoints.pipelines.train.callbacks import Cooldown
+
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    early, late = (Cooldown(time.monotonic() + left, 100.0) for left in (1000.0, 50.0))
+    for callback in (early, late):
+        callback.set_model(model)
+    early.on_train_batch_begin(0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01)
+    late.on_train_batch_begin(0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.005, rel=0.01)
+
+
+def test_the_same_seed_gives_the_same_weights(spots):
+    weights = [
+        fit_variant(variant(epochs=1, deterministic=True, seed=seed), *spots, callbacks=[])
+        .model.get_layer("coordinates")
+        .get_weights()[0]
+        for seed in (5, 5, 6)
+    ]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert not np.array_equal(weights[0], weights[2])
+
+
+def test_a_set_smaller_than_a_batch_trains(spots):
+    few = spots[0].select(np.arange(5))
+    training = fit_variant(variant(epochs=1), few, few, callbacks=[])
+    assert training.record["steps"] == 1
+
+
+def test_the_estimate_covers_the_chosen_variants_only(spots, caplog):
+    raw = {name: variant(epochs=10).model_dump() | {"name": name} for name in ("a", "b", "c")}
+    raw["b"]["train"]["max_minutes"] = 1e-9
+    estimate = estimate_training_time(spots[0], StudyParameters(only=["a", "b"]), raw)
+    assert list(estimate["minutes"]) == ["a", "b"]
+    assert estimate["minutes"]["b"] == pytest.approx(1e-9)
+    steps = 10 * 10  # epochs times batches
+    expected = steps * 16 / estimate["images_per_second"]["a"] / 60
+    assert estimate["minutes"]["a"] == pytest.approx(expected)
+    assert estimate["total_minutes"] == pytest.approx(sum(estimate["minutes"].values()))
+
+
+def test_a_study_of_days_is_warned_of(spots, caplog):
+    raw = {"a": variant(epochs=10**9).model_dump()}
+    estimate_training_time(spots[0], StudyParameters(), raw)
+    assert any("Ctrl-C now" in record.message for record in caplog.records)
+
+
+def test_timing_leaves_the_precision_as_it_was(spots):
+    import keras
+
+    seconds_per_step(variant(precision="mixed_bfloat16"), spots[0])
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_mean_face_leaves_missing_labels_out():
+    faces = bright_spots(4)
+    expected = np.nanmean(faces.keypoints, axis=0)
+    np.testing.assert_allclose(mean_face(faces), expected, rtol=1e-6)
+
+
+def test_precision_is_asked_for_or_chosen(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("flags\t\t: fpu avx512_bf16 sse\n")
+    assert processor_has_bfloat16(cpuinfo)
+    cpuinfo.write_text("flags\t\t: fpu sse avx2\n")
+    assert not processor_has_bfloat16(cpuinfo)
+    assert not processor_has_bfloat16(tmp_path / "nowhere")
+    assert choose_precision("float32") == ("float32", "as asked")
+    assert choose_precision("auto")[0] in {"float32", "mixed_bfloat16"}
+    with pytest.raises(ValueError, match="unknown precision"):
+        choose_precision("half")
+
+
+def test_the_learning_curve_shows_training_and_validation():
+    history = pd.DataFrame(
+        {"epoch": [1, 2], "loss": [9.0, 4.0], "val_loss": [10.0, 5.0]}
+        | {"accuracy": [0.1, 0.5], "val_accuracy": [0.1, 0.4]}
+    )
+    axes = draw_learning_curve(history, variant()).axes
+    assert [line.get_ydata().tolist() for line in axes[0].lines] == [[9.0, 4.0], [10.0, 5.0]]
+    assert [line.get_ydata().tolist() for line in axes[1].lines] == [[0.1, 0.5], [0.1, 0.4]]

@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from facial_keypoints.faces import FaceSet
+
+
+def with_array(faces, **arrays):
+    return FaceSet(**{**faces.arrays(), **arrays})
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("images", np.zeros((3, 96, 95), np.uint8)),
+        ("images", np.zeros((3, 96, 96), np.float32)),
+        ("keypoints", np.zeros((3, 30), np.float32)),
+        ("keypoints", np.zeros((3, 15, 2), np.float64)),
+        ("labelled", np.ones((3, 15), np.int8)),
+        ("source", np.zeros(2, np.int32)),
+        ("source", np.zeros(3, np.int64)),
+        ("population", np.zeros(3, np.int32)),
+        ("augmented", np.zeros((3, 1), bool)),
+    ],
+)
+def test_wrong_shape_or_dtype_is_refused_with_the_right_one(make_faces, name, array):
+    with pytest.raises(ValueError, match=rf"FaceSet\.{name} must be") as error:
+        with_array(make_faces(3), **{name: array})
+    assert f"not {array.dtype.name} {array.shape}" in str(error.value)
+
+
+@pytest.mark.parametrize("code", [-1, 2])
+def test_unknown_population_is_refused(make_faces, code):
+    with pytest.raises(ValueError, match="population must index"):
+        with_array(make_faces(2), population=np.array([0, code], np.int8))
+
+
+def test_select_takes_masks_positions_and_slices_alike(make_faces):
+    faces = make_faces(5)
+    by_mask = faces.select(np.array([False, True, False, True, False]))
+    by_position = faces.select(np.array([1, 3]))
+    by_slice = faces.select(slice(1, 4, 2))
+    for chosen in (by_mask, by_position, by_slice):
+        assert chosen.source.tolist() == [1, 3]
+        np.testing.assert_array_equal(chosen.images, faces.images[[1, 3]])
+        np.testing.assert_array_equal(chosen.keypoints, faces.keypoints[[1, 3]])
+
+
+def test_select_keeps_the_order_asked_for(make_faces):
+    assert make_faces(4).select(np.array([3, 0, 2])).source.tolist() == [3, 0, 2]
+
+
+def test_concatenate_undoes_select(make_faces):
+    faces = make_faces(5, of_b=2)
+    again = FaceSet.concatenate([faces.select(slice(0, 2)), faces.select(slice(2, None))])
+    assert len(again) == 5
+    for name, array in faces.arrays().items():
+        np.testing.assert_array_equal(getattr(again, name), array)
+
+
+def test_complete_goes_by_genuine_labels_not_by_numbers(make_faces):
+    faces = make_faces(3, of_b=1)
+    filled = with_array(faces, keypoints=np.ones_like(faces.keypoints))
+    assert filled.complete.tolist() == [True, True, False]
+
+
+def test_no_faces_are_a_face_set_too(make_faces):
+    nobody = make_faces(3).select(np.zeros(3, bool))
+    assert len(nobody) == 0
+    assert nobody.complete.shape == (0,)

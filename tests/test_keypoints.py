@@ -1,0 +1,40 @@
+import numpy as np
+
+from facial_keypoints.keypoints import (
+    COORDINATE_COLUMNS,
+    KEYPOINTS,
+    LEFT_EYE,
+    NUM_KEYPOINTS,
+    POPULATION_B_INDEX,
+    RIGHT_EYE,
+    SWAP_INDEX,
+    SWAP_PARTNER,
+)
+
+
+def test_columns_are_those_of_kaggle_in_its_order():
+    assert NUM_KEYPOINTS == 15
+    assert len(COORDINATE_COLUMNS) == 30
+    assert COORDINATE_COLUMNS[:4] == (
+        "left_eye_center_x",
+        "left_eye_center_y",
+        "right_eye_center_x",
+        "right_eye_center_y",
+    )
+    assert COORDINATE_COLUMNS[20:22] == ("nose_tip_x", "nose_tip_y")
+    assert COORDINATE_COLUMNS[-2:] == ("mouth_center_bottom_lip_x", "mouth_center_bottom_lip_y")
+
+
+def test_partner_of_a_partner_is_the_point_itself():
+    assert all(SWAP_PARTNER[SWAP_PARTNER[name]] == name for name in KEYPOINTS)
+    assert np.arange(NUM_KEYPOINTS)[list(SWAP_INDEX)][list(SWAP_INDEX)].tolist() == list(range(15))
+
+
+def test_partners_are_named_left_and_right():
+    for name, partner in SWAP_PARTNER.items():
+        mirrored = name.replace("left", "?").replace("right", "left").replace("?", "right")
+        assert partner == mirrored
+
+
+def test_population_b_carries_eyes_nose_and_lower_lip():
+    assert POPULATION_B_INDEX == (LEFT_EYE, RIGHT_EYE, KEYPOINTS.index("nose_tip"), 14)

@@ -1,0 +1,343 @@
+import re
+from pathlib import Path
+
+import pytest
+from kedro.config import OmegaConfigLoader
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.parameters import Parameters, PlateauParameters, check_parameters
+
+CONF = Path(__file__).parents[1] / "conf"
+JARGON = re.compile(r"pydantic|https?://|Input|Field required|Extra inputs|Value error|valid ")
+
+
+def variant(architecture="conv_stack", **more):
+    return {"architecture": architecture, "settings": {"convs": 2, "pools": 1}, **more}
+
+
+def raw(**sections):
+    return {"variants": {"small": variant()}, **sections}
+
+
+def problems(given):
+    """The lines of the one message: a heading, then a line for each problem."""
+    with pytest.raises(InputError) as error:
+        check_parameters(given)
+    heading, *lines = str(error.value).split("\n")
+    assert heading == "Parameters cannot be used:"
+    assert lines
+    assert all(line.startswith("  - ") for line in lines)
+    assert not JARGON.search(str(error.value)), str(error.value)
+    return [line.removeprefix("  - ") for line in lines]
+
+
+def problem(given):
+    lines = problems(given)
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+# What is right
+
+
+@pytest.mark.parametrize("env", ["base", "demo", "paper", "test"])
+def test_every_environment_is_right(env):
+    loader = OmegaConfigLoader(
+        str(CONF),
+        env=env,
+        base_env="base",
+        default_run_env="base",
+        config_patterns={"globals": ["globals*"]},
+        merge_strategy={"parameters": "soft"},
+    )
+    parameters = check_parameters(loader["parameters"])
+    assert parameters.chosen_variants
+
+
+def test_a_variant_gets_its_name_and_what_it_does_not_say_about_training():
+    parameters = check_parameters(
+        raw(
+            train={"epochs": 7, "seed": 3, "reduce_on_plateau": {"factor": 0.3, "patience": 2}},
+            variants={
+                "plain": variant(),
+                "other": variant(train={"epochs": 9, "reduce_on_plateau": {"patience": 8}}),
+                "empty": variant(train=None),
+            },
+        )
+    )
+    plain, other, empty = parameters.variants.values()
+    assert (plain.name, other.name) == ("plain", "other")
+    assert (plain.train.epochs, plain.train.seed, plain.train.batch_size) == (7, 3, 64)
+    assert (other.train.epochs, other.train.seed) == (9, 3)
+    assert other.train.reduce_on_plateau == PlateauParameters(factor=0.3, patience=8)
+    assert empty.train == plain.train == parameters.train
+
+
+def test_what_is_checked_can_be_checked_again():
+    parameters = check_parameters(raw(train={"epochs": 3}))
+    assert check_parameters(parameters.model_dump(mode="json")) == parameters
+
+
+@pytest.mark.parametrize(
+    "section", ["download", "clean", "augment", "split", "train", "study", "evaluate", "upload"]
+)
+def test_a_section_left_empty_is_as_if_it_were_not_there(section):
+    assert check_parameters(raw(**{section: None})) == check_parameters(raw())
+
+
+def test_a_group_left_empty_is_as_if_it_were_not_there():
+    given = raw(
+        download={"drawn": None},
+        train={"reduce_on_plateau": None},
+        variants={"a": {"architecture": "conv_stack", "settings": None, "paper": None}},
+    )
+    parameters = check_parameters(given)
+    assert parameters.download.drawn.train_faces == 1500
+    assert parameters.variants["a"].train.reduce_on_plateau == PlateauParameters()
+    assert parameters.variants["a"].settings == {}
+
+
+@pytest.mark.parametrize(
+    ("only", "chosen"),
+    [
+        (None, ["a", "b-1", "c_2"]),
+        (["c_2", "a"], ["a", "c_2"]),
+        ("b-1", ["b-1"]),
+        ("c_2+a", ["a", "c_2"]),
+        ("a + c_2", ["a", "c_2"]),
+    ],
+)
+def test_the_study_chooses_in_the_order_of_the_configuration(only, chosen):
+    variants = {name: variant() for name in ("a", "b-1", "c_2")}
+    assert check_parameters(raw(variants=variants, study={"only": only})).chosen_variants == chosen
+
+
+def test_the_home_folder_may_be_written_as_a_tilde():
+    parameters = check_parameters(raw(download={"source": "archive", "archive": "~/a.zip"}))
+    assert parameters.download.archive == Path.home() / "a.zip"
+
+
+# Unknown names
+
+
+@pytest.mark.parametrize(
+    ("given", "where", "meant", "right"),
+    [
+        (raw(augmnt={}), "augmnt", "augment", "download, clean, augment, split, train"),
+        (raw(train={"epoch": 3}), "train.epoch", "epochs", "epochs, batch_size, learning_rate"),
+        (raw(split={"hold_out": 0.1}), "split.hold_out", "holdout", "by, holdout, validation"),
+        (
+            raw(download={"drawn": {"train_face": 30}}),
+            "download.drawn.train_face",
+            "train_faces",
+            "train_faces, test_faces, seed",
+        ),
+        (
+            raw(train={"reduce_on_plateau": {"factr": 0.5}}),
+            "train.reduce_on_plateau.factr",
+            "factor",
+            "factor, patience, min_learning_rate",
+        ),
+        (
+            raw(variants={"small": variant(setings={})}),
+            "variants.small.setings",
+            "settings",
+            "architecture, settings, train, paper",
+        ),
+        (
+            raw(variants={"small": variant(train={"epoch": 3})}),
+            "variants.small.train.epoch",
+            "epochs",
+            "epochs, batch_size",
+        ),
+        (
+            raw(variants={"small": variant(train={"reduce_on_plateau": {"patient": 3}})}),
+            "variants.small.train.reduce_on_plateau.patient",
+            "patience",
+            "factor, patience, min_learning_rate",
+        ),
+        (
+            raw(variants={"train": variant(setings={})}),  # named like a parameter of its own
+            "variants.train.setings",
+            "settings",
+            "architecture, settings, train, paper",
+        ),
+        (
+            raw(variants={"small": variant(settings={"pols": 2})}),
+            "variants.small.settings.pols",
+            "pools",
+            "convs, pools, pool_padding",
+        ),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_right_ones(given, where, meant, right):
+    line = problem(given)
+    assert line.startswith(f"{where}: unknown parameter (did you mean '{meant}'?); right ones: ")
+    assert f"right ones: {right}" in line
+
+
+def test_a_name_like_no_other_is_told_without_a_guess():
+    assert problem(raw(xyzzy=1)).startswith("xyzzy: unknown parameter; right ones: download, clean")
+
+
+def test_an_unknown_architecture_is_told_with_the_right_ones():
+    line = problem(raw(variants={"small": variant("conv_stak")}))
+    assert line.startswith("variants.small.architecture: unknown architecture 'conv_stak'")
+    assert "did you mean 'conv_stack'?" in line
+    assert "right ones: conv_stack" in line
+
+
+def test_an_unknown_variant_is_told_with_the_right_ones():
+    line = problem(raw(study={"only": "smal+small+huge"}))
+    assert line == (
+        "study.only: unknown variant 'smal' (did you mean 'small'?), 'huge'; right ones: small"
+    )
+
+
+def test_every_problem_is_told_and_those_of_train_only_once():
+    given = raw(
+        train={"epoch": 3, "batch_size": 0, "reduce_on_plateau": {"patience": "x"}},
+        split={"by": "row"},
+        variants={"a": variant(), "b": variant(), "c": variant(train={"seed": -1})},
+    )
+    assert [line.split(":")[0] for line in problems(given)] == [
+        "split.by",
+        "train.batch_size",
+        "train.reduce_on_plateau.patience",
+        "train.epoch",
+        "variants.c.train.seed",
+    ]
+
+
+# Wrong values
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        ({"train": {"epochs": 0}}, "train.epochs: must be greater than or equal to 1, not 0"),
+        ({"train": {"epochs": 2.5}}, "train.epochs: must be a whole number, not 2.5"),
+        ({"train": {"epochs": "many"}}, "train.epochs: must be a whole number, not 'many'"),
+        ({"train": {"epochs": None}}, "train.epochs: must be a whole number, not None"),
+        ({"train": {"learning_rate": 0}}, "train.learning_rate: must be greater than 0, not 0"),
+        (
+            {"train": {"learning_rate": float("inf")}},
+            "train.learning_rate: must be a finite number, not inf",
+        ),
+        ({"train": {"max_minutes": -1}}, "train.max_minutes: must be greater than 0, not -1"),
+        ({"train": {"cooldown": 1}}, "train.cooldown: must be less than 1, not 1"),
+        (
+            {"train": {"precision": "float16"}},
+            "train.precision: must be 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16', "
+            "not 'float16'",
+        ),
+        (
+            {"train": {"deterministic": "maybe"}},
+            "train.deterministic: must be true or false, not 'maybe'",
+        ),
+        (
+            {"download": {"source": "kagle"}},
+            "download.source: must be 'kaggle', 'archive' or 'drawn', not 'kagle'",
+        ),
+        (
+            {"download": {"competition": "a b"}},
+            "download.competition: must hold only characters of [a-z0-9-], not 'a b'",
+        ),
+        ({"download": {"archive": 3}}, "download.archive: must be a path, not 3"),
+        (
+            {"download": {"drawn": {"train_faces": 19}}},
+            "download.drawn.train_faces: must be greater than or equal to 20, not 19",
+        ),
+        ({"split": {"by": "row"}}, "split.by: must be 'source' or 'sample', not 'row'"),
+        ({"split": {"holdout": 0}}, "split.holdout: must be greater than 0, not 0"),
+        ({"split": {"validation": 1.0}}, "split.validation: must be less than 1, not 1.0"),
+        ({"split": {"seed": 2**32}}, "split.seed: must be less than 4294967296, not 4294967296"),
+        (
+            {"clean": {"missing_labels": "fill"}},
+            "clean.missing_labels: must be 'mask', 'drop' or 'forward_fill', not 'fill'",
+        ),
+        ({"augment": {"rotations": 12}}, "augment.rotations: must be a list, not 12"),
+        ({"augment": {"rotations": None}}, "augment.rotations: must be a list, not None"),
+        ({"augment": {"rotations": ["x"]}}, "augment.rotations.0: must be a number, not 'x'"),
+        ({"augment": {"noise": [0.1, 0]}}, "augment.noise.1: must be greater than 0, not 0"),
+        ({"augment": {"shifts": [[1]]}}, "augment.shifts.0.1: is missing"),
+        ({"augment": {"shifts": [12]}}, "augment.shifts.0: must be a list, not 12"),
+        (
+            {"augment": {"shifts": [[1, 2, 3]]}},
+            "augment.shifts.0: must have at most 2 values, not [1, 2, 3]",
+        ),
+        (
+            {"augment": {"shifts": [[float("nan"), 2]]}},
+            "augment.shifts.0.0: must be a finite number, not nan",
+        ),
+        (
+            {"evaluate": {"sheet_faces": 49}},
+            "evaluate.sheet_faces: must be less than or equal to 48, not 49",
+        ),
+        ({"study": {"only": 3}}, "study.only: must be a list, not 3"),
+        ({"study": {"only": ["small", 3]}}, "study.only.1: must be a text, not 3"),
+        ({"study": {"only": []}}, "study.only: no variant is chosen; leave it null for all"),
+        ({"train": 3}, "train: must be a group of names and values, not 3"),
+        ({"train": "fast"}, "train: must be a group of names and values, not 'fast'"),
+        ({"augment": [1]}, "augment: must be a group of names and values, not [1]"),
+        ({"variants": 3}, "variants: must be a group of names and values, not 3"),
+        ({"variants": None}, "variants: is missing"),
+        ({"variants": {}}, "variants: there is none; name at least one network to train"),
+        ({"variants": {"a": None}}, "variants.a: must be a group of names and values, not None"),
+        ({"variants": {"a": {}}}, "variants.a.architecture: is missing"),
+        (
+            {"variants": {"a": variant(train=3)}},
+            "variants.a.train: must be a group of names and values, not 3",
+        ),
+        (
+            {"variants": {"a": variant(settings=3)}},
+            "variants.a.settings: must be a group of names and values, not 3",
+        ),
+        (
+            {"variants": {"a b": variant()}},
+            "variants.a b: must hold only characters of [A-Za-z0-9_-], not 'a b'",
+        ),
+        ({"variants": {5: variant()}}, "variants.5: must be a text, not 5"),
+    ],
+)
+def test_a_wrong_value_is_told_in_plain_words(sections, line):
+    assert problem(raw(**sections)) == line
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"convs": 17}, "variants.a.settings.convs: must be less than or equal to 16, not 17"),
+        ({"convs": 3, "pools": 3}, "variants.a.settings: 3 pools do not fit 3 convolutions"),
+        (
+            {"convs": 15, "pools": 7},
+            "variants.a.settings: 7 pools do not fit a picture of 96 px with 'valid' padding "
+            "(at most 6); set pool_padding: same",
+        ),
+        (
+            {"activation": "gelu"},
+            "variants.a.settings.activation: must be 'leaky_relu' or 'relu', not 'gelu'",
+        ),
+    ],
+)
+def test_settings_that_do_not_fit_are_told(settings, said):
+    assert problem(raw(variants={"a": variant(settings=settings)})).startswith(said)
+
+
+def test_seven_pools_fit_with_same_padding():
+    settings = {"convs": 15, "pools": 7, "pool_padding": "same"}
+    assert check_parameters(raw(variants={"a": variant(settings=settings)}))
+
+
+@pytest.mark.parametrize("archive", [None, ""])
+def test_a_source_of_archive_needs_its_path(archive):
+    line = problem(raw(download={"source": "archive", "archive": archive}))
+    assert line.startswith("download: source is 'archive', so 'archive' must be the path")
+    assert "--params download.source=archive,download.archive=" in line
+
+
+def test_checked_parameters_cannot_be_changed():
+    parameters = check_parameters(raw())
+    with pytest.raises(ValueError, match="frozen"):
+        parameters.train.epochs = 3
+    assert isinstance(parameters, Parameters)

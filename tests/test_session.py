@@ -1,0 +1,288 @@
+"""Whole sessions on the tiny drawn competition, as `kedro run --env=test` runs them."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from kaggle_stand_in import kaggle_stand_in
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from mlflow.tracking import MlflowClient
+
+from facial_keypoints.cli import user_error
+from facial_keypoints.errors import InputError
+
+ROOT = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.session
+
+
+def make_project(folder: Path) -> Path:
+    """A copy of the project without data: what a clean clone holds."""
+    for name in ("conf", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(folder / "conf" / "local", ignore_errors=True)
+    (folder / "conf" / "local").mkdir()
+    (folder / "logs").mkdir()
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def run(project: Path, pipeline: str = "full", **parameters):
+    """`kedro run --pipeline=... --env=test --params ...` in this process."""
+    bootstrap_project(project)
+    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
+        return session.run(pipeline_names=[pipeline])
+
+
+def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, timeout=300, **options
+    )
+
+
+def runs_of(project: Path, experiment: str = "facial-keypoints-test"):
+    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
+    ids = [client.get_experiment_by_name(experiment).experiment_id]
+    return client, client.search_runs(ids, order_by=["attributes.start_time ASC"])
+
+
+def statuses(project: Path) -> list[str]:
+    return [run.info.status for run in runs_of(project)[1]]
+
+
+@pytest.fixture(autouse=True)
+def no_run_left_open():
+    yield
+    assert mlflow.active_run() is None
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A project in which `full` has run once."""
+    project = make_project(tmp_path_factory.mktemp("finished"))
+    before = Path.cwd()
+    os.chdir(project)
+    try:
+        run(project)
+        yield SimpleNamespace(path=project, data=project / "data" / "test")
+    finally:
+        os.chdir(before)
+
+
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    project = make_project(tmp_path / "project")
+    monkeypatch.chdir(project)
+    return project
+
+
+def read(path: Path):
+    return json.loads(path.read_text())
+
+
+def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
+    submission = pd.read_csv(finished.data / "07_model_output" / "submission.csv")
+    lookup = pd.read_csv(finished.data / "03_primary" / "lookup.csv")
+    key = pd.read_csv(finished.data / "01_raw" / "answer_key.csv")
+    assert list(submission.columns) == ["RowId", "Location"]
+    assert submission["RowId"].tolist() == lookup["RowId"].tolist()
+    assert submission["Location"].between(0, 96).all()
+    score = read(finished.data / "08_reporting" / "submission_score.json")
+    both = key.merge(submission, on="RowId", suffixes=("_true", ""))
+    expected = np.sqrt(((both["Location"] - both["Location_true"]) ** 2).mean())
+    assert score["rmse"] == pytest.approx(expected)
+    assert score["values"] == len(key) == len(both)
+
+
+def test_a_full_run_leaves_its_reports(finished):
+    reports = finished.data / "08_reporting"
+    table = pd.read_csv(reports / "leaderboard.csv")
+    assert set(table["variant"]) == {"tiny-2cl", "tiny-3cl", "(mean face)"}
+    champion = read(reports / "champion.json")
+    assert champion["variant"] == table["variant"].iloc[0]
+    pictures = {path.name for path in reports.glob("*.png")}
+    assert pictures == {
+        "faces_sheet.png",
+        "augmented_sheet.png",
+        "learning_curves.png",
+        "error_per_point.png",
+        "best_and_worst.png",
+    }
+    account = read(reports / "split_account.json")
+    assert account["holdout_samples_with_a_sibling_in_training"] == 0
+    assert not list(finished.data.rglob(".*"))  # nothing half-written
+
+
+def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
+    client, runs = runs_of(finished.path)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = {run.info.run_name: run for run in runs if "mlflow.parentRunId" in run.data.tags}
+    assert len(parents) == 1
+    assert set(children) == {"tiny-2cl", "tiny-3cl"}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    for name, child in children.items():
+        assert child.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+        assert child.data.params["architecture"] == "conv_stack"
+        assert child.data.params["train.epochs"] == "2"
+        curve = pd.read_csv(finished.data / "06_models" / name / "history.csv")
+        logged = client.get_metric_history(child.info.run_id, "val_rmse")
+        assert [point.value for point in logged] == pytest.approx(curve["val_rmse"].tolist())
+        metrics = read(finished.data / "08_reporting" / name / "metrics.json")
+        assert child.data.metrics["holdout_rmse"] == pytest.approx(metrics["holdout"]["rmse"])
+        artifacts = {file.path for file in client.list_artifacts(child.info.run_id)}
+        assert {"learning_curve.png", "training_record.json", "model_summary.txt"} <= artifacts
+        assert child.inputs.dataset_inputs[0].dataset.digest
+    parent_artifacts = {file.path for file in client.list_artifacts(parents[0].info.run_id)}
+    assert {"best_and_worst.png", "leaderboard.json", "submission.csv"} <= parent_artifacts
+
+
+def test_the_champion_is_registered_and_can_be_loaded_from_mlflow(finished):
+    client, _ = runs_of(finished.path)
+    champion = read(finished.data / "08_reporting" / "champion.json")
+    version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
+    assert version.run_id == champion["mlflow_run_id"]
+    mlflow.set_tracking_uri(f"sqlite:///{finished.path}/mlflow.db")
+    model = mlflow.pyfunc.load_model("models:/facial-keypoints-test@champion")
+    assert model.metadata.get_input_schema().inputs[0].type == np.dtype("uint8")
+    faces = np.load(finished.data / "03_primary" / "test_faces.npz")
+    saved = np.load(
+        finished.data / "07_model_output" / champion["variant"] / "test_predictions.npy"
+    )
+    np.testing.assert_allclose(
+        np.asarray(model.predict(faces["images"])).reshape(saved.shape), saved, atol=1e-3
+    )
+
+
+def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
+    record = finished.data / "06_models" / "tiny-3cl" / "training_record.json"
+    other = finished.data / "06_models" / "tiny-2cl" / "training_record.json"
+    untouched = other.read_bytes()
+    run(finished.path, "train", study={"only": ["tiny-3cl"]}, train={"epochs": 1})
+    assert read(record)["epochs"] == 1
+    assert other.read_bytes() == untouched
+    assert set(statuses(finished.path)) == {"FINISHED"}
+
+
+def test_evaluating_in_a_later_session_names_the_run_that_trained_the_model(finished):
+    record = read(finished.data / "06_models" / "tiny-2cl" / "training_record.json")
+    run(finished.path, "evaluate", study={"only": ["tiny-2cl"]})
+    champion = read(finished.data / "08_reporting" / "champion.json")
+    assert champion["mlflow_run_id"] == record["mlflow_run_id"]
+    client, _ = runs_of(finished.path)
+    version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
+    assert version.run_id == record["mlflow_run_id"]
+
+
+def test_a_failing_node_leaves_no_run_open_and_earlier_results_as_they_were(finished):
+    archive = finished.data / "01_raw" / "facial-keypoints-detection.zip"
+    before = archive.read_bytes()
+    broken = finished.path / "broken.zip"
+    broken.write_bytes(before[: len(before) // 2])
+    with pytest.raises(Exception, match=r"broken\.zip") as caught:
+        run(finished.path, "download", download={"source": "archive", "archive": str(broken)})
+    assert isinstance(user_error(caught.value), InputError)
+    assert archive.read_bytes() == before
+    assert statuses(finished.path)[-1] == "FAILED"
+    assert "RUNNING" not in statuses(finished.path)
+
+
+def test_a_failing_variant_is_closed_as_failed(fresh, monkeypatch):
+    from facial_keypoints.pipelines.train import trainer
+
+    def fail(*_, **__):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(trainer, "_curve", fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        run(fresh)
+    assert statuses(fresh) == ["FAILED", "FAILED"]
+
+
+def test_wrong_parameters_are_told_before_anything_runs(fresh):
+    with pytest.raises(InputError, match=r"train\.epochz.*did you mean 'epochs'"):
+        run(fresh, train={"epochz": 3})
+    assert not (fresh / "data").exists()
+
+
+def test_the_command_line_tells_an_error_in_one_message_and_exits_with_1(fresh):
+    done = kedro(fresh, "run", "--pipeline=full", "--env=test", "--params", "study.only=tiny-9cl")
+    assert done.returncode == 1
+    assert "unknown variant 'tiny-9cl'" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_an_interrupted_run_is_closed_as_killed(fresh):
+    command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"]
+    command += ["--params", "train.epochs=100000,train.early_stopping_patience=100000"]
+    process = subprocess.Popen(
+        command, cwd=fresh, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "epoch 2/" in line:
+            process.send_signal(signal.SIGINT)
+            break
+    rest, _ = process.communicate(timeout=120)
+    output = "".join(lines) + rest
+    assert process.returncode == 130, output
+    assert "Interrupted" in output
+    assert "Traceback" not in output
+    assert sorted(statuses(fresh)) == ["KILLED", "KILLED"]
+
+
+def test_the_registry_and_the_catalog_do_not_load_tensorflow(fresh):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from kedro.framework.startup import bootstrap_project\n"
+        "from kedro.framework.session import KedroSession\n"
+        "from kedro.framework.project import pipelines\n"
+        "bootstrap_project(Path.cwd())\n"
+        "names = sorted(pipelines)\n"
+        "with KedroSession.create(Path.cwd()) as session:\n"
+        "    session.load_context().catalog\n"
+        "print(names, 'tensorflow' in sys.modules, 'kaggle' in sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=fresh, capture_output=True, text=True, check=True
+    )
+    names = [
+        *("__default__", "augment", "clean", "download", "evaluate", "full", "split", "submit"),
+        *("train", "upload"),
+    ]
+    assert done.stdout.splitlines()[-1] == f"{names} False False"
+
+
+def test_from_kaggle_and_back_over_http(fresh, finished, monkeypatch, tmp_path):
+    archive = finished.data / "01_raw" / "facial-keypoints-detection.zip"
+    with kaggle_stand_in(monkeypatch, tmp_path / "kaggle") as kaggle:
+        kaggle.archive = archive.read_bytes()
+        kaggle.polls_until_scored = 1
+        run(fresh, download={"source": "kaggle"}, study={"only": ["tiny-2cl"]})
+        asked = len(kaggle.asked)
+        run(fresh, "download", download={"source": "kaggle"})
+        assert len(kaggle.asked) == asked  # what is there and sound is not downloaded again
+        run(fresh, "upload", download={"source": "kaggle"}, upload={"poll_seconds": 0.01})
+    data = fresh / "data" / "test"
+    assert kaggle.files[-1] == (data / "07_model_output" / "submission.csv").read_bytes()
+    assert read(data / "08_reporting" / "submission_score.json")["rmse"] is None
+    score = read(data / "08_reporting" / "kaggle_score.json")
+    assert score["status"] == "complete"
+    client, _ = runs_of(fresh)
+    child = client.get_run(read(data / "08_reporting" / "champion.json")["mlflow_run_id"])
+    assert child.data.metrics["kaggle_public_score"] == score["public_score"]
+    assert child.data.metrics["kaggle_private_score"] == score["private_score"]
+    assert child.info.run_id in kaggle.submissions[0]["description"]
+    assert set(statuses(fresh)) == {"FINISHED"}
