@@ -17,7 +17,7 @@ def refusal(path):
     with pytest.raises(InputError) as error:
         CompetitionArchive(path).check()
     message = str(error.value)
-    assert path.name in message.split(": ")[0]
+    assert path.name in message.split(": ", maxsplit=1)[0]
     assert "\n" not in message
     return message
 

@@ -305,9 +305,10 @@ def test_an_interrupted_stamp_does_not_vouch_for_another_archive(
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(Path, "write_text", interrupted)
-        dataset.save(other)
+        with pytest.raises(KeyboardInterrupt):
+            dataset.save(other)
     dataset.save(source)
     assert (raw / "competition.zip").read_bytes() == source.path.read_bytes()
 

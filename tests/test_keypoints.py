@@ -37,4 +37,10 @@ def test_partners_are_named_left_and_right():
 
 
 def test_population_b_carries_eyes_nose_and_lower_lip():
-    assert POPULATION_B_INDEX == (LEFT_EYE, RIGHT_EYE, KEYPOINTS.index("nose_tip"), 14)
+    assert [KEYPOINTS[i] for i in POPULATION_B_INDEX] == [
+        "left_eye_center",
+        "right_eye_center",
+        "nose_tip",
+        "mouth_center_bottom_lip",
+    ]
+    assert POPULATION_B_INDEX[:2] == (LEFT_EYE, RIGHT_EYE)

@@ -6,6 +6,7 @@ from kedro.config import OmegaConfigLoader
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import Parameters, PlateauParameters, check_parameters
+from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[1] / "conf"
 JARGON = re.compile(r"pydantic|https?://|Input|Field required|Extra inputs|Value error|valid ")
@@ -40,18 +41,10 @@ def problem(given):
 # What is right
 
 
-@pytest.mark.parametrize("env", ["base", "demo", "paper", "test"])
+@pytest.mark.parametrize("env", sorted(p.parent.name for p in CONF.glob("*/globals.yml")))
 def test_every_environment_is_right(env):
-    loader = OmegaConfigLoader(
-        str(CONF),
-        env=env,
-        base_env="base",
-        default_run_env="base",
-        config_patterns={"globals": ["globals*"]},
-        merge_strategy={"parameters": "soft"},
-    )
-    parameters = check_parameters(loader["parameters"])
-    assert parameters.chosen_variants
+    loader = OmegaConfigLoader(str(CONF), env=env, **CONFIG_LOADER_ARGS)
+    assert check_parameters(loader["parameters"]).chosen_variants
 
 
 def test_a_variant_gets_its_name_and_what_it_does_not_say_about_training():

@@ -106,8 +106,8 @@ class CompetitionArchive:
 
     def _unsound(self, error: Exception) -> InputError:
         return InputError(
-            f"{self.path}: not a sound zip file ({error}); it may have been cut off: "
-            "download it again"
+            f"{self.path}: not a sound zip file ({str(error) or 'it ends too early'}); it may have "
+            "been cut off: download it again"
         )
 
 

@@ -186,7 +186,7 @@ def test_whole_pixel_shifts_agree_with_points_in_every_direction(make_faces):
         copies = augment_faces(faces, only(shifts=[(x, y)], border="black"))[0].select(
             slice(3, None)
         )
-        np.testing.assert_allclose(copies.keypoints, faces.keypoints + (x, y), atol=1e-4)
+        np.testing.assert_allclose(copies.keypoints, faces.keypoints + np.array([x, y]), atol=1e-4)
         inside = np.s_[:, 10:-10, 10:-10]
         moved = np.roll(faces.images, (y, x), (1, 2))
         np.testing.assert_array_equal(copies.images[inside], moved[inside])
@@ -275,13 +275,12 @@ def test_recipe_makes_the_papers_counts(make_faces):
     )
     augmented, account = augment_faces(faces, AugmentParameters())
     points = faces.keypoints[:60].astype(np.float64)
-    shifts = {
-        f"shift {x:+d},{y:+d}": sum(
-            bool(((p + (x, y) > 0) & (p + (x, y) < 96)).all()) for p in points
-        )
-        for x in (-12, 12)
-        for y in (-12, 12)
-    }
+    shifts = {}
+    for x in (-12, 12):
+        for y in (-12, 12):
+            moved = points + np.array([x, y])
+            inside = ((moved > 0) & (moved < 96)).all(axis=(1, 2))
+            shifts[f"shift {x:+d},{y:+d}"] = int(inside.sum())
     assert account["by_step"] == {
         "original": 200,
         "flip": 60,
