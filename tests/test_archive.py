@@ -62,7 +62,9 @@ def test_missing_file_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<html>Sign in to Kaggle</html>", b"PK\x03\x04" + bytes(500), bytes(22)]
+    "content",
+    [b"", b"<html>Sign in to Kaggle</html>", b"PK\x03\x04" + bytes(500), bytes(22)],
+    ids=["empty", "page", "start of a zip", "zeros"],
 )
 def test_a_file_that_is_no_zip_is_told(tmp_path, content):
     path = tmp_path / "a.zip"
@@ -106,6 +108,7 @@ def test_a_missing_member_is_named(tmp_path, make_archive, name):
         (inner_zip(**{"training.csv": b"x" * 999})[:80], "not a sound zip file"),
         (inner_zip(**{"training.csv": b"x", "../up.txt": b"x"}), "'../up.txt' leads outside"),
     ],
+    ids=["text", "nothing", "no members", "another table", "truncated", "leads outside"],
 )
 def test_a_bad_inner_zip_is_told(tmp_path, make_archive, content, said):
     assert said in refusal(make_archive(tmp_path / "a.zip", **{"training.zip": content}))

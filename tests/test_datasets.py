@@ -185,6 +185,7 @@ class Source:
 
     path: Path
     fingerprint: str = "here"
+    description: str = "Copying a file"
     fetched: list[Path] = field(default_factory=list)
 
     def fetch(self, target):

@@ -33,6 +33,11 @@ class ArchiveSource(Protocol):
         """What the archive is made from: equal for equal content, without secrets."""
         ...
 
+    @property
+    def description(self) -> str:
+        """What fetching does, for the log."""
+        ...
+
     def fetch(self, target: Path) -> None:
         """Write the archive to ``target``, a path in a folder of its own."""
         ...

@@ -4,6 +4,7 @@ The atomic versions of Kedro's own datasets write beside the target and move the
 into its place, so that an interrupted or failing save leaves the earlier file as it was.
 """
 
+import logging
 import os
 import tempfile
 from pathlib import Path, PurePosixPath
@@ -24,6 +25,8 @@ from facial_keypoints.faces import FaceSet
 
 if TYPE_CHECKING:
     import keras
+
+logger = logging.getLogger(__name__)
 
 
 class AtomicSave:
@@ -162,9 +165,10 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
         """Bring the archive into its place unless it is there already."""
         stamp = self._path.with_name(self._path.name + ".source")
         if self._is_sound_from(data, stamp):
-            self._logger.info("%s is already there and sound: not fetched again", self._path.name)
+            logger.info("%s is already there and sound: not fetched again", self._path.name)
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        logger.info("%s ...", data.description)
         with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".fetching-") as folder:
             partial = Path(folder) / self._path.name
             data.fetch(partial)
@@ -177,11 +181,11 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
         if not (self._path.is_file() and stamp.is_file()):
             return False
         if stamp.read_text(encoding="utf-8", errors="replace") != source.fingerprint:
-            self._logger.info("%s came from another source: fetching again", self._path.name)
+            logger.info("%s came from another source: fetching again", self._path.name)
             return False
         try:
             CompetitionArchive(self._path).check()
         except InputError as error:
-            self._logger.warning("%s Fetching it again.", error)
+            logger.warning("%s Fetching it again.", error)
             return False
         return True

@@ -62,6 +62,17 @@ def test_the_fingerprint_of_the_drawn_competition_tells_all_it_depends_on():
     assert DrawnSource(DrawnParameters(**DRAWN)).fingerprint in prints
 
 
+def test_each_source_says_what_fetching_does(archive_path):
+    told = [
+        KaggleSource("a-competition").description,
+        LocalSource(archive_path).description,
+        DrawnSource(DrawnParameters(train_faces=1000, test_faces=500)).description,
+    ]
+    assert "a-competition" in told[0]
+    assert str(archive_path) in told[1]
+    assert "1,500 faces" in told[2]
+
+
 def test_kaggle_is_asked_for_the_competition_of_the_parameters(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(nodes, "download_competition", lambda *given: asked.append(given))

@@ -89,6 +89,13 @@ def test_same_seed_same_split_another_seed_another():
     assert found[0][1] != found[2][1]
 
 
+def test_the_largest_seed_is_a_seed_too():
+    train, validation, holdout, _ = split_faces(
+        faces_of(range(20)), SplitParameters(seed=2**32 - 1)
+    )
+    assert (len(train), len(validation), len(holdout)) == (15, 2, 3)
+
+
 def test_arrays_of_a_sample_stay_together(make_faces):
     faces = make_faces(30, of_b=10)
     for part in split_faces(faces, SplitParameters())[:3]:

@@ -69,6 +69,13 @@ def test_the_best_weights_are_kept_and_the_model_is_not_compiled(spots):
     assert not training.model.compiled
 
 
+def test_a_net_trained_in_mixed_precision_answers_in_float32(spots):
+    mixed = variant(epochs=1, precision="mixed_bfloat16")
+    training = fit_variant(mixed, *spots, callbacks=[])
+    assert training.record["precision"] == "mixed_bfloat16"
+    assert training.model.get_layer("conv2").compute_dtype == "float32"
+
+
 def test_a_time_budget_ends_training_with_a_valid_model(spots):
     budget_minutes = 4 / 60
     began = time.monotonic()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri
 
 from facial_keypoints.keypoints import IMAGE_SIZE, SWAP_INDEX
 from facial_keypoints.parameters import AugmentParameters
@@ -113,9 +114,14 @@ def _brightness(factor: float) -> Callable[[Images, np.random.Generator], Images
 
 
 def _noise(share: float) -> Callable[[Images, np.random.Generator], Images]:
+    # Pixels are whole numbers, so rounding the noise is the same as rounding the sum. Looking
+    # random 16-bit numbers up in a table of the normal distribution's quantiles is several times
+    # faster than drawing normal numbers.
+    quantiles = ndtri((np.arange(2**16) + 0.5) / 2**16)
+    table = np.rint(255 * share * quantiles).astype(np.int16)
+
     def add(images: Images, generator: np.random.Generator) -> Images:
-        noise = generator.standard_normal(images.shape, dtype=np.float32)
-        noisy = images + np.float32(255 * share) * noise
-        return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+        draws = generator.integers(2**16, size=images.shape, dtype=np.uint16)
+        return np.clip(images + table[draws], 0, 255).astype(np.uint8)
 
     return add

@@ -23,6 +23,11 @@ class KaggleSource:
         """The competition's name: its files never changed since 2013."""
         return f"kaggle:{self.competition}"
 
+    @property
+    def description(self) -> str:
+        """For the log."""
+        return f"Downloading {self.competition} from Kaggle"
+
     def fetch(self, target: Path) -> None:
         """Download to ``target``."""
         download_competition(self.competition, target)
@@ -39,6 +44,11 @@ class LocalSource:
         """Path, size and time of change of the user's file."""
         status = self.path.stat()
         return f"archive:{self.path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+
+    @property
+    def description(self) -> str:
+        """For the log."""
+        return f"Checking and copying {self.path}"
 
     def fetch(self, target: Path) -> None:
         """Copy to ``target``."""
@@ -57,6 +67,11 @@ class DrawnSource:
         from facial_keypoints import __version__
 
         return f"drawn:{__version__}:{self.drawn.model_dump_json()}"
+
+    @property
+    def description(self) -> str:
+        """For the log."""
+        return f"Drawing {self.drawn.train_faces + self.drawn.test_faces:,} faces"
 
     def fetch(self, target: Path) -> None:
         """Draw to ``target``."""

@@ -199,9 +199,12 @@ def _keras_set_up(variant: VariantParameters, precision: str) -> Iterator[None]:
 
 
 def _without_training_state(model: "keras.Model", variant: VariantParameters) -> "keras.Model":
-    """The same network without optimizer and loss: a third of the size, and loadable without
-    this package.
+    """The same network without optimizer and loss, in float32 (which the weights are kept in
+    whatever the precision): a third of the size, and loadable without this package.
     """
+    import keras
+
+    keras.config.set_dtype_policy("float32")
     plain = build_model(variant.architecture, variant.settings)
     plain.set_weights(model.get_weights())
     return plain
