@@ -9,7 +9,8 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from facial_keypoints.archive import CompetitionArchive
-from facial_keypoints.parameters import Parameters, check_parameters
+from facial_keypoints.parameter_checks import check_parameters
+from facial_keypoints.parameters import Parameters
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 CONF: Final = Path(__file__).resolve().parents[1] / "conf"

@@ -5,7 +5,8 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.parameters import Parameters, PlateauParameters, check_parameters
+from facial_keypoints.parameter_checks import check_parameters
+from facial_keypoints.parameters import Parameters, PlateauParameters
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[1] / "conf"

@@ -14,7 +14,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.utils import find_kedro_project
 
-from facial_keypoints.parameters import Parameters, check_parameters
+from facial_keypoints.parameter_checks import check_parameters
+from facial_keypoints.parameters import Parameters
 from facial_keypoints.summary import print_summary
 from facial_keypoints.words import duration
 
@@ -39,7 +40,7 @@ class ParameterHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse wrong names and values before anything runs; see ``parameters``."""
+        """Refuse wrong names and values before anything runs; see ``parameter_checks``."""
         global _current  # noqa: PLW0603 (the pipeline registry is called without the context)
         _current = check_parameters(context.config_loader["parameters"])
         context.config_loader["parameters"] = _current.model_dump(mode="json")

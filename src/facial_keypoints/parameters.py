@@ -1,14 +1,10 @@
-"""Every parameter of the project, typed, with its bounds and its meaning.
-
-``check_parameters`` is called once before a run (and before pipelines are built), so that a
-wrong name or value is told at once, with the right ones, and nothing has been started.
+"""Every parameter of the project, typed, with its bounds and its meaning (see also
+``parameter_checks``).
 """
 
 import os
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -16,14 +12,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
     field_validator,
     model_validator,
 )
 
-from facial_keypoints.errors import InputError
 from facial_keypoints.models.registry import architectures
+from facial_keypoints.words import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -103,7 +98,7 @@ class AugmentParameters(Section):
     """Factors on the grey values."""
     shifts: list[tuple[float, float]] = [(-12, -12), (-12, 12), (12, -12), (12, 12)]
     """Pixels (x, y); a copy with a point on or beyond the border is dropped."""
-    noise: list[Positive] = [0.008]
+    noise: list[Annotated[float, Field(gt=0, le=1)]] = [0.008]
     """Standard deviations of normal noise, as shares of the grey range."""
     border: Literal["black", "replicate"] = "replicate"
     """What fills the corners that a rotation or shift uncovers."""
@@ -163,7 +158,7 @@ class VariantParameters(Section):
     """One network to train: an architecture, its settings, and how it is trained.
 
     In YAML, ``train`` holds only what differs from the ``train`` section, and there is no
-    ``name``: ``check_parameters`` fills both in, so that a variant is all that its training
+    ``name``: ``Parameters`` fills both in, so that a variant is all that its training
     needs to know.
     """
 
@@ -179,7 +174,7 @@ class VariantParameters(Section):
         known = sorted(architectures())
         if architecture not in known:
             raise ValueError(
-                f"unknown architecture {architecture!r}{_did_you_mean(architecture, known)}; "
+                f"unknown architecture {architecture!r}{did_you_mean(architecture, known)}; "
                 f"right ones: {', '.join(known)}"
             )
         return architecture
@@ -257,7 +252,7 @@ class Parameters(Section):
             raise ValueError("variants: there is none; name at least one network to train")
         unknown = [name for name in self.study.only or [] if name not in self.variants]
         if unknown:
-            listed = ", ".join(repr(name) + _did_you_mean(name, self.variants) for name in unknown)
+            listed = ", ".join(repr(name) + did_you_mean(name, self.variants) for name in unknown)
             raise ValueError(
                 f"study.only: unknown variant {listed}; right ones: {', '.join(self.variants)}"
             )
@@ -272,26 +267,6 @@ class Parameters(Section):
         return [name for name in self.variants if only is None or name in only]
 
 
-def check_parameters(raw: dict[str, Any]) -> Parameters:
-    """The typed parameters, or one message that names every wrong key and the right ones.
-
-    Raises:
-        InputError: if a name is unknown or a value is out of bounds.
-    """
-    try:
-        return Parameters.model_validate(raw)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-    shared = {problem["loc"] for problem in problems if problem["loc"][:1] == ("train",)}
-    lines = [
-        _describe(problem, raw)
-        for problem in problems
-        # what is wrong in the train section is told there, not again for each variant
-        if problem["loc"][:1] != ("variants",) or problem["loc"][2:] not in shared
-    ]
-    raise InputError("Parameters cannot be used:\n" + "\n".join(f"  - {line}" for line in lines))
-
-
 def _merged(base: Any, override: Any) -> Any:
     """``override`` upon ``base``; what is no mapping is left for the typed check to refuse."""
     if override is None:
@@ -304,72 +279,3 @@ def _merged(base: Any, override: Any) -> Any:
         if isinstance(value, dict) and key in base
     }
     return {**base, **override, **nested}
-
-
-_PLAIN: Final = {
-    "missing": "is missing",
-    "model_type": "must be a group of names and values",
-    "dict_type": "must be a group of names and values",
-    "list_type": "must be a list",
-    "tuple_type": "must be a list",
-    "too_long": "must have at most {max_length} values",
-    "string_type": "must be a text",
-    "string_pattern_mismatch": "must hold only characters of {pattern}",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "finite_number": "must be a finite number",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "path_type": "must be a path",
-    "invalid_key": "must be a text",
-}
-"""What is right, by pydantic's name of the problem, where its own words are not plain."""
-
-_FILLED_IN: Final = (VariantParameters, "name")
-"""Not for the user to give, so not named as one of the right ones."""
-
-
-def _describe(problem: Any, raw: dict[str, Any]) -> str:
-    """One line for a pydantic problem, with the right names where a name is unknown."""
-    path = [part for part in problem["loc"] if part != "[key]"]
-    where = ".".join(map(str, path))
-    context = problem.get("ctx", {})
-    if problem["type"] == "extra_forbidden":
-        section = _section_at(path[:-1], raw)
-        known = [name for name in section.model_fields if (section, name) != _FILLED_IN]
-        hint = _did_you_mean(path[-1], known)
-        return f"{where}: unknown parameter{hint}; right ones: {', '.join(known)}"
-    if problem["type"] == "value_error":
-        return f"{where}: {context['error']}" if where else str(context["error"])
-    if "pattern" in context:
-        context = {"pattern": context["pattern"].strip("^+$")}
-    plain = _PLAIN.get(problem["type"])
-    right = plain.format(**context) if plain else problem["msg"].replace("Input should", "must")
-    return f"{where}: {right}" + ("" if plain == "is missing" else f", not {problem['input']!r}")
-
-
-def _did_you_mean(name: Any, known: Iterable[str]) -> str:
-    close = get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
-
-
-def _section_at(path: list[Any], raw: Mapping[str, Any]) -> type[BaseModel]:
-    """The class that describes the group at ``path``."""
-    section: type[BaseModel] = Parameters
-    if path[:1] == ["variants"]:
-        section, path, variant = VariantParameters, path[2:], raw["variants"][path[1]]
-        if path[:1] == ["settings"]:
-            section, path = architectures()[variant["architecture"]].settings, path[1:]
-    for key in path:
-        field = section.model_fields.get(str(key))
-        annotation = field.annotation if field else None
-        groups = [c for c in (annotation, *get_args(annotation)) if _is_model(c)]
-        section = groups[0] if groups else section
-    return section
-
-
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)

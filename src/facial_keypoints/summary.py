@@ -33,8 +33,8 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         console.print(leaderboard_table(catalog.load("leaderboard")))
         console.print(
             "RMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion is\n"
-            "chosen by validation RMSE, never by the hold-out. The paper's accuracy compares which\n"
-            "of 30 coordinates is largest; it says nothing about distances.\n",
+            "chosen by validation RMSE, never by the hold-out. The paper's accuracy is the share\n"
+            "of faces where the largest of 30 coordinates is the right one, not of hits.\n",
             soft_wrap=True,
         )
     if "submission_score" in made:

@@ -1,4 +1,8 @@
-"""Figures in words."""
+"""Words for messages."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
 
 
 def duration(seconds: float) -> str:
@@ -12,3 +16,9 @@ def duration(seconds: float) -> str:
     if hours < 36:
         return f"{hours} h {rest} min"
     return f"{minutes / 60 / 24:.1f} days"
+
+
+def did_you_mean(name: Any, known: Iterable[str]) -> str:
+    """A guess at what was meant by an unknown name, in brackets; empty where there is none."""
+    close = get_close_matches(str(name), list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -12,7 +12,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     import keras
@@ -65,35 +65,16 @@ def architectures() -> dict[str, Architecture]:
     return dict(_ARCHITECTURES)
 
 
-def check_settings(architecture: str, settings: dict[str, Any]) -> Settings:
-    """The typed settings of an architecture.
+def build_model(architecture: str, settings: dict[str, Any]) -> "keras.Model":
+    """An uncompiled model of ``architecture``; see ``register_architecture``.
 
     Raises:
-        ValueError: if the architecture is unknown, or its settings do not fit; the message
-            names the right ones.
+        ValueError: if the architecture is unknown, or its settings do not fit.
     """
     known = architectures()
     if architecture not in known:
         raise ValueError(
             f"unknown architecture {architecture!r}; right ones: {', '.join(sorted(known))}"
         )
-    settings_class = known[architecture].settings
-    try:
-        return settings_class.model_validate(settings)
-    except ValidationError as error:
-        names = ", ".join(settings_class.model_fields)
-        problems = "; ".join(
-            ".".join(["settings", *map(str, problem["loc"])]) + ": " + problem["msg"]
-            for problem in error.errors()
-        )
-        raise ValueError(f"{problems} (settings of {architecture}: {names})") from None
-
-
-def build_model(architecture: str, settings: dict[str, Any]) -> "keras.Model":
-    """An uncompiled model of ``architecture``; see ``register_architecture``.
-
-    Raises:
-        ValueError: as ``check_settings``.
-    """
-    checked = check_settings(architecture, settings)
-    return architectures()[architecture].build(checked)
+    chosen = known[architecture]
+    return chosen.build(chosen.settings.model_validate(settings))

@@ -122,6 +122,7 @@ def _noise(share: float) -> Callable[[Images, np.random.Generator], Images]:
 
     def add(images: Images, generator: np.random.Generator) -> Images:
         draws = generator.integers(2**16, size=images.shape, dtype=np.uint16)
-        return np.clip(images + table[draws], 0, 255).astype(np.uint8)
+        noisy: Images = np.clip(images + table[draws], 0, 255).astype(np.uint8)
+        return noisy
 
     return add
