@@ -1,51 +1,18 @@
-"""Kedro hooks: parameters checked before a run, the study's progress, the closing summary."""
+"""Kedro hooks: progress of nodes and of the study, and the closing summary."""
 
 import logging
 import time
-from pathlib import Path
 from typing import Any
 
-from kedro.config import OmegaConfigLoader
-from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.framework.project import pipelines, settings
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from kedro.utils import find_kedro_project
 
-from facial_keypoints.parameter_checks import check_parameters
-from facial_keypoints.parameters import Parameters
 from facial_keypoints.summary import print_summary
 from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
-
-_current: Parameters | None = None
-
-
-def current_parameters() -> Parameters:
-    """The parameters of the session at hand; those of the base environment before there is one
-    (``kedro registry list``).
-    """
-    if _current is not None:
-        return _current
-    project = find_kedro_project(Path.cwd()) or Path.cwd()
-    loader = OmegaConfigLoader(str(project / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS)
-    return check_parameters(loader["parameters"])
-
-
-class ParameterHooks:
-    """Checks every parameter once, and hands the completed ones to Kedro."""
-
-    @hook_impl
-    def after_context_created(self, context: KedroContext) -> None:
-        """Refuse wrong names and values before anything runs; see ``parameter_checks``."""
-        global _current  # noqa: PLW0603 (the pipeline registry is called without the context)
-        _current = check_parameters(context.config_loader["parameters"])
-        context.config_loader["parameters"] = _current.model_dump(mode="json")
-        # which pipelines there are depends on the variants, so an earlier session's are stale
-        pipelines.configure("facial_keypoints.pipeline_registry")
 
 
 class ProgressHooks:

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from facial_keypoints.hooks import current_parameters
+from facial_keypoints.configuration import current_parameters
 from facial_keypoints.pipelines import (
     augment,
     clean,

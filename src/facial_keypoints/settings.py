@@ -11,14 +11,14 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
 warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
 
-from kedro.config import OmegaConfigLoader  # noqa: E402
 
-from facial_keypoints.hooks import ParameterHooks, ProgressHooks, SummaryHooks  # noqa: E402
+from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
+from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
-HOOKS = (ParameterHooks(), ProgressHooks(), TrackingHooks(), SummaryHooks())
+HOOKS = (ProgressHooks(), TrackingHooks(), SummaryHooks())
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
