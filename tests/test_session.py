@@ -110,7 +110,7 @@ def test_a_full_run_leaves_its_reports(finished):
     reports = finished.data / "08_reporting"
     table = pd.read_csv(reports / "leaderboard.csv")
     assert set(table["variant"]) == {"tiny-2cl", "tiny-3cl", "(mean face)"}
-    champion = read(reports / "champion.json")
+    champion = read(finished.data / "07_model_output" / "champion.json")
     assert champion["variant"] == table["variant"].iloc[0]
     pictures = {path.name for path in reports.glob("*.png")}
     assert pictures == {
@@ -139,7 +139,7 @@ def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
         curve = pd.read_csv(finished.data / "06_models" / name / "history.csv")
         logged = client.get_metric_history(child.info.run_id, "val_rmse")
         assert [point.value for point in logged] == pytest.approx(curve["val_rmse"].tolist())
-        metrics = read(finished.data / "08_reporting" / name / "metrics.json")
+        metrics = read(finished.data / "07_model_output" / name / "metrics.json")
         assert child.data.metrics["holdout_rmse"] == pytest.approx(metrics["holdout"]["rmse"])
         artifacts = {file.path for file in client.list_artifacts(child.info.run_id)}
         assert {"learning_curve.png", "training_record.json", "model_summary.txt"} <= artifacts
@@ -150,7 +150,7 @@ def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
 
 def test_the_champion_is_registered_and_can_be_loaded_from_mlflow(finished):
     client, _ = runs_of(finished.path)
-    champion = read(finished.data / "08_reporting" / "champion.json")
+    champion = read(finished.data / "07_model_output" / "champion.json")
     version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
     assert version.run_id == champion["mlflow_run_id"]
     mlflow.set_tracking_uri(f"sqlite:///{finished.path}/mlflow.db")
@@ -178,7 +178,7 @@ def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
 def test_evaluating_in_a_later_session_names_the_run_that_trained_the_model(finished):
     record = read(finished.data / "06_models" / "tiny-2cl" / "training_record.json")
     run(finished.path, "evaluate", study={"only": ["tiny-2cl"]})
-    champion = read(finished.data / "08_reporting" / "champion.json")
+    champion = read(finished.data / "07_model_output" / "champion.json")
     assert champion["mlflow_run_id"] == record["mlflow_run_id"]
     client, _ = runs_of(finished.path)
     version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
@@ -281,7 +281,7 @@ def test_from_kaggle_and_back_over_http(fresh, finished, monkeypatch, tmp_path):
     score = read(data / "08_reporting" / "kaggle_score.json")
     assert score["status"] == "complete"
     client, _ = runs_of(fresh)
-    child = client.get_run(read(data / "08_reporting" / "champion.json")["mlflow_run_id"])
+    child = client.get_run(read(data / "07_model_output" / "champion.json")["mlflow_run_id"])
     assert child.data.metrics["kaggle_public_score"] == score["public_score"]
     assert child.data.metrics["kaggle_private_score"] == score["private_score"]
     assert child.info.run_id in kaggle.submissions[0]["description"]
