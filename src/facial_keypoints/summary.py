@@ -73,7 +73,7 @@ def print_next_commands(console: Console, env: str | None, scored: bool) -> None
     option = f" --env={env}" if env and env != "local" else ""
     console.print("\nNext:")
     lines = [
-        (f"kedro viz{option}", "the pipeline with its tables and plots, in the browser"),
+        (f"kedro viz run{option}", "the pipeline with its tables and plots, in the browser"),
         (
             "mlflow ui --backend-store-uri sqlite:///mlflow.db",
             "runs and curves side by side, at http://127.0.0.1:5000",
