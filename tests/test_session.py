@@ -38,11 +38,11 @@ def make_project(folder: Path) -> Path:
     return folder
 
 
-def run(project: Path, pipeline: str = "full", **parameters):
-    """`kedro run --pipeline=... --env=test --params ...` in this process."""
+def run(project: Path, pipeline: str = "full", only: str | None = None, **parameters):
+    """`kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
     bootstrap_project(project)
     with KedroSession.create(project, env="test", runtime_params=parameters) as session:
-        return session.run(pipeline_names=[pipeline])
+        return session.run(pipeline_names=[pipeline], namespaces=[only] if only else None)
 
 
 def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -169,7 +169,7 @@ def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
     record = finished.data / "06_models" / "tiny-3cl" / "training_record.json"
     other = finished.data / "06_models" / "tiny-2cl" / "training_record.json"
     untouched = other.read_bytes()
-    run(finished.path, "train", study={"only": ["tiny-3cl"]}, train={"epochs": 1})
+    run(finished.path, "train", only="tiny-3cl", train={"epochs": 1})
     assert read(record)["epochs"] == 1
     assert other.read_bytes() == untouched
     assert set(statuses(finished.path)) == {"FINISHED"}

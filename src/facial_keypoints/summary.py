@@ -1,5 +1,9 @@
 """The closing words of a run: leaderboard, score, and what to type next."""
 
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,17 +13,17 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-_COLUMNS = {
-    "variant": ("Variant", "{}"),
-    "validation_rmse": ("valid.\nRMSE", "{:.3f}"),
-    "holdout_rmse": ("hold-out\nRMSE", "{:.3f}"),
-    "holdout_rmse_A": ("\nA", "{:.3f}"),
-    "holdout_rmse_B": ("\nB", "{:.3f}"),
-    "holdout_failure_rate": ("\nfailed", "{:.1%}"),
-    "holdout_mse": ("\nMSE", "{:.2f}"),
-    "holdout_paper_accuracy": ("paper's\naccuracy", "{:.3f}"),
-    "parameters": ("para-\nmeters", "{:,.0f}"),
-    "minutes": ("\nminutes", "{:.1f}"),
+_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "variant": ("Variant", str),
+    "validation_rmse": ("valid.\nRMSE", "{:.3f}".format),
+    "holdout_rmse": ("hold-out\nRMSE", "{:.3f}".format),
+    "holdout_rmse_A": ("\nA", "{:.3f}".format),
+    "holdout_rmse_B": ("\nB", "{:.3f}".format),
+    "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
+    "holdout_mse": ("\nMSE", "{:.2f}".format),
+    "holdout_paper_accuracy": ("paper's\naccuracy", "{:.3f}".format),
+    "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f} M"),
+    "minutes": ("\nmin", "{:.1f}".format),
 }
 
 
@@ -46,13 +50,18 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     """The leaderboard for a terminal; the champion is the first row."""
-    table = Table(title="Variants, best first", box=box.SIMPLE_HEAD, title_justify="left")
+    table = Table(
+        title="Variants, best first",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title_justify="left",
+    )
     for heading, _ in _COLUMNS.values():
         table.add_column(heading, justify="left" if heading == "Variant" else "right", no_wrap=True)
     for position, row in leaderboard.iterrows():
         cells = [
-            "" if pd.isna(row[column]) else pattern.format(row[column])
-            for column, (_, pattern) in _COLUMNS.items()
+            "" if pd.isna(row[column]) else show(row[column])
+            for column, (_, show) in _COLUMNS.items()
         ]
         table.add_row(*cells, style="bold" if position == 0 else None)
     return table
@@ -72,7 +81,9 @@ def print_next_commands(console: Console, env: str | None, scored: bool) -> None
     """What a user would do next, as commands to type."""
     option = f" --env={env}" if env and env != "local" else ""
     console.print("\nNext:")
-    lines = [
+    activate = _activation_script()
+    lines = [] if activate is None else [(f". {activate}", "once per terminal")]
+    lines += [
         (f"kedro viz run{option}", "the pipeline with its tables and plots, in the browser"),
         (
             "mlflow ui --backend-store-uri sqlite:///mlflow.db",
@@ -86,3 +97,11 @@ def print_next_commands(console: Console, env: str | None, scored: bool) -> None
     width = max(len(command) for command, _ in lines)
     for command, purpose in lines:
         console.print(f"  {command:<{width}}  [dim]{purpose}[/dim]", soft_wrap=True)
+
+
+def _activation_script() -> Path | None:
+    """The script that puts this environment's commands on the path, unless they are there."""
+    if sys.prefix == sys.base_prefix or "VIRTUAL_ENV" in os.environ:
+        return None
+    script = Path(sys.prefix) / "bin" / "activate"
+    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script

@@ -29,8 +29,9 @@ a hand-over, and the unit in which random numbers are drawn."""
 
 
 def augment_faces(faces: FaceSet, augment: AugmentParameters) -> tuple[FaceSet, dict[str, Any]]:
-    """The faces, followed by one transformed copy per step of the recipe (FACTS of the paper's
-    section 3: 7,049 rows become 26,239 samples).
+    """The faces, followed by one transformed copy of each chosen one per step of the recipe.
+
+    The default recipe is the paper's (section 3): Kaggle's 7,049 rows become 26,239 samples.
 
     Returns:
         All samples, each with its source; and the count of samples that each step added.
