@@ -6,7 +6,7 @@ from facial_keypoints.summary import leaderboard_table, print_next_commands, pri
 
 LEADERBOARD = pd.DataFrame(
     {
-        "variant": ["deep", "(mean face)"],
+        "variant": ["15cl-5mpl-quarter", "(mean face)"],
         "validation_rmse": [1.5, 4.0],
         "holdout_rmse": [1.625, 4.25],
         "holdout_rmse_A": [1.0, 4.0],
@@ -31,7 +31,7 @@ def printed(write, *arguments, width=120, **options):
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_leaderboard_fits_a_terminal(width):
     text = printed(lambda console: console.print(leaderboard_table(LEADERBOARD)), width=width)
-    for figure in ("deep", "1.500", "1.625", "12.5%", "0.900", "28.78 M", "20.0", "4.250"):
+    for figure in ("15cl-5mpl-quarter", "1.500", "1.625", "12.5%", "0.900", "28.78 M", "20.0", "4.250"):
         assert figure in text
     assert "nan" not in text
     assert "…" not in text

@@ -20,7 +20,6 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "holdout_rmse_A": ("\nA", "{:.3f}".format),
     "holdout_rmse_B": ("\nB", "{:.3f}".format),
     "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
-    "holdout_mse": ("\nMSE", "{:.2f}".format),
     "holdout_paper_accuracy": ("paper's\naccuracy", "{:.3f}".format),
     "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f} M"),
     "minutes": ("\nmin", "{:.1f}".format),
