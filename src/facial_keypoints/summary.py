@@ -15,13 +15,13 @@ from rich.table import Table
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "variant": ("Variant", str),
-    "validation_rmse": ("valid.\nRMSE", "{:.3f}".format),
-    "holdout_rmse": ("hold-out\nRMSE", "{:.3f}".format),
+    "validation_rmse": ("vali-\ndation", "{:.3f}".format),
+    "holdout_rmse": ("hold-\nout", "{:.3f}".format),
     "holdout_rmse_A": ("\nA", "{:.3f}".format),
     "holdout_rmse_B": ("\nB", "{:.3f}".format),
     "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
-    "holdout_paper_accuracy": ("paper's\naccuracy", "{:.3f}".format),
-    "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f} M"),
+    "holdout_paper_accuracy": ("paper's\nacc.", "{:.3f}".format),
+    "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f}M"),
     "minutes": ("\nmin", "{:.1f}".format),
 }
 
@@ -35,9 +35,9 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if "leaderboard" in made:
         console.print(leaderboard_table(catalog.load("leaderboard")))
         console.print(
-            "RMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion is\n"
-            "chosen by validation RMSE, never by the hold-out. The paper's accuracy is the share\n"
-            "of faces where the largest of 30 coordinates is the right one, not of hits.\n",
+            "\nRMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion has\n"
+            "the lowest on the validation set; the hold-out never decides. The paper's accuracy\n"
+            "tells how often the largest of 30 coordinates is the right one, not how close.\n",
             soft_wrap=True,
         )
     if "submission_score" in made:
@@ -50,7 +50,7 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     """The leaderboard for a terminal; the champion is the first row."""
     table = Table(
-        title="Variants, best first",
+        title="RMSE of the variants, best first",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         title_justify="left",
