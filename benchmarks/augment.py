@@ -5,7 +5,6 @@ the end. Both must give equal pictures and points; only the noise, which is rand
 by its strength. Each way's peak memory is that of a fresh process, with the faces it starts from.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,7 +14,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from fabricating import KAGGLE_TRAINING, fabricate_faces
-from measuring import Times, alternate, count, in_fresh_process, print_comparison, print_machine
+from measuring import (
+    Times,
+    alternate,
+    in_fresh_process,
+    parse_arguments,
+    print_comparison,
+    print_machine,
+)
 
 from facial_keypoints.archive import CompetitionArchive
 from facial_keypoints.datasets import FaceSetDataset
@@ -121,23 +127,7 @@ def save_faces(path: Path, archive: Path | None, n: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    data = parser.add_mutually_exclusive_group()
-    data.add_argument(
-        "--archive", type=Path, metavar="ZIP", help="Kaggle's zip, or one in its layout"
-    )
-    data.add_argument(
-        "--faces",
-        type=count,
-        default=KAGGLE_TRAINING,
-        help="faces to fabricate where there is no archive (default: %(default)s)",
-    )
-    parser.add_argument("--repeats", type=count, default=5, help="timings of each way (5)")
-    args = parser.parse_args()
-    if args.archive:
-        CompetitionArchive(args.archive).check()
+    args = parse_arguments(__doc__, "faces", KAGGLE_TRAINING, repeats=5)
 
     print_machine()
     with tempfile.TemporaryDirectory() as name:

@@ -6,7 +6,6 @@ way's peak memory is that of a fresh process. In the end the whole stage `clean`
 the zipped archive through the project's catalog to its files, also in a fresh process.
 """
 
-import argparse
 import shutil
 import sys
 import tempfile
@@ -20,8 +19,8 @@ from fabricating import KAGGLE_TEST, KAGGLE_TRAINING, write_fabricated_archive
 from measuring import (
     Times,
     alternate,
-    count,
     in_fresh_process,
+    parse_arguments,
     print_comparison,
     print_machine,
     print_table,
@@ -80,23 +79,7 @@ def run_stage(archive: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    data = parser.add_mutually_exclusive_group()
-    data.add_argument(
-        "--archive", type=Path, metavar="ZIP", help="Kaggle's zip, or one in its layout"
-    )
-    data.add_argument(
-        "--rows",
-        type=count,
-        default=KAGGLE_TRAINING,
-        help="training rows to fabricate where there is no archive (default: %(default)s)",
-    )
-    parser.add_argument("--repeats", type=count, default=3, help="timings of each way (3)")
-    args = parser.parse_args()
-    if args.archive:
-        CompetitionArchive(args.archive).check()
+    args = parse_arguments(__doc__, "rows", KAGGLE_TRAINING, repeats=3)
 
     print_machine()
     with tempfile.TemporaryDirectory() as name:

@@ -12,7 +12,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
+
+from facial_keypoints.archive import CompetitionArchive
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -132,6 +135,34 @@ def print_machine() -> None:
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
         f"Python {platform.python_version()}{load} at the start"
     )
+
+
+def parse_arguments(doc: str | None, unit: str, default: int, repeats: int) -> argparse.Namespace:
+    """``archive`` (a path or None), ``repeats``, and how many of ``unit`` to fabricate.
+
+    Raises:
+        InputError: if the archive is not the competition's.
+    """
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    data = parser.add_mutually_exclusive_group()
+    data.add_argument(
+        "--archive", type=Path, metavar="ZIP", help="Kaggle's zip, or one in its layout"
+    )
+    data.add_argument(
+        f"--{unit}",
+        type=count,
+        default=default,
+        help=f"{unit} to fabricate where there is no archive (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--repeats", type=count, default=repeats, help="timings of each way (%(default)s)"
+    )
+    args = parser.parse_args()
+    if args.archive:
+        CompetitionArchive(args.archive).check()
+    return args
 
 
 def count(text: str) -> int:

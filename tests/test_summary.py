@@ -31,7 +31,16 @@ def printed(write, *arguments, width=120, **options):
 @pytest.mark.parametrize("width", [80, 120])
 def test_the_leaderboard_fits_a_terminal(width):
     text = printed(lambda console: console.print(leaderboard_table(LEADERBOARD)), width=width)
-    for figure in ("15cl-5mpl-quarter", "1.500", "1.625", "12.5%", "0.900", "28.78M", "20.0", "4.250"):
+    for figure in (
+        "15cl-5mpl-quarter",
+        "1.500",
+        "1.625",
+        "12.5%",
+        "0.900",
+        "28.78M",
+        "20.0",
+        "4.250",
+    ):
         assert figure in text
     assert "nan" not in text
     assert "…" not in text

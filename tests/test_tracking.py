@@ -20,7 +20,7 @@ def test_the_commit_is_marked_where_files_differ_from_it(tmp_path):
     ):
         subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
     commit = tracking.git_commit(tmp_path)
-    assert len(commit) == 40
+    assert len(commit) == 12
     (tmp_path / "file").write_text("two")
     assert tracking.git_commit(tmp_path) == commit + "+"
 

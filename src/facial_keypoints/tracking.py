@@ -65,7 +65,9 @@ def end_all_runs(status: str) -> None:
 
 
 def git_commit(project: Path) -> str:
-    """Hash of the commit at hand, with "+" where files differ from it; "unknown" outside git."""
+    """Short hash of the commit at hand, with "+" where files differ from it; "unknown" outside
+    git.
+    """
     try:
         commit, status = (
             subprocess.run(  # noqa: S603
@@ -76,7 +78,10 @@ def git_commit(project: Path) -> str:
                 check=True,
                 timeout=10,
             ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+            for arguments in (
+                ["rev-parse", "--short=12", "HEAD"],
+                ["status", "--porcelain", "-uno"],
+            )
         )
     except (OSError, subprocess.SubprocessError):
         return "unknown"

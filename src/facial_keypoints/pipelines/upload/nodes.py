@@ -1,8 +1,6 @@
 """Nodes of the upload stage."""
 
 import logging
-import shutil
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +10,7 @@ import pandas as pd
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle_client import Submission, submit_file, wait_for_score
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
+from facial_keypoints.tracking import git_commit
 
 logger = logging.getLogger(__name__)
 
@@ -90,22 +89,4 @@ def wait_for_kaggle_score(receipt: dict[str, Any], upload: UploadParameters) -> 
 def _description(champion: dict[str, Any]) -> str:
     """What is shown beside the score on Kaggle: variant, MLflow run and commit."""
     run = champion.get("mlflow_run_id") or "none"
-    return f"{champion['variant']}, MLflow run {run}, commit {_commit()}"
-
-
-def _commit() -> str:
-    """The short name of the commit in the current folder, "unknown" outside git."""
-    git = shutil.which("git")
-    if git is None:
-        return "unknown"
-    try:
-        shown = subprocess.run(  # noqa: S603 (git's own path, fixed words)
-            [git, "rev-parse", "--short", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return shown.stdout.strip()
+    return f"{champion['variant']}, MLflow run {run}, commit {git_commit(Path.cwd())}"
