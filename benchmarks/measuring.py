@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
 from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.machine import peak_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,18 +65,6 @@ def _measure(work: Callable[[], T]) -> Measured[T]:
     before, began = peak_memory(), time.perf_counter()
     result = work()
     return Measured(result, time.perf_counter() - began, peak_memory(), before)
-
-
-def peak_memory() -> float:
-    """Most memory that this process has held so far, in MiB."""
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def alternate(

@@ -13,6 +13,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from facial_keypoints.machine import peak_memory
+
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "variant": ("Variant", str),
     "validation_rmse": ("vali-\ndation", "{:.3f}".format),
@@ -44,6 +46,7 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         print_score(console, catalog.load("submission_score"))
         path = getattr(catalog["submission"], "_filepath", "data/07_model_output")
         console.print(f"Submission: {path}", soft_wrap=True)
+        console.print(f"Peak memory of this run: {peak_memory() / 1024:.1f} GiB")
         print_next_commands(console, env, scored=catalog.load("submission_score")["values"] > 0)
 
 
