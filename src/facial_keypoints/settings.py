@@ -9,8 +9,6 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
-warnings.filterwarnings("ignore", message=".*Add type hints to the `predict` method")
-
 
 from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
 from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402

@@ -99,6 +99,7 @@ class TrackingHooks:
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Let a relative SQLite store lie in the project's folder, wherever kedro is typed."""
+        logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)  # it sets INFO on import
         config = context.config_loader["mlflow"]
         uri = str(config["server"]["mlflow_tracking_uri"])
         path = Path(uri.removeprefix(_SQLITE))
