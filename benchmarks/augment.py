@@ -118,7 +118,8 @@ def check_equal(faces: FaceSet, ours: Path, obvious: Path) -> str:
 
 
 def load_faces(path: Path) -> FaceSet:
-    return FaceSetDataset(filepath=str(path)).load()
+    faces: FaceSet = FaceSetDataset(filepath=str(path)).load()
+    return faces
 
 
 def save_faces(path: Path, archive: Path | None, n: int) -> None:

@@ -58,7 +58,7 @@ def test_unknown_harmless_members_do_not_matter(tmp_path, make_archive):
 
 def test_missing_file_is_told(tmp_path):
     assert "there is no such file" in refusal(tmp_path / "nowhere.zip")
-    assert "there is no such file" in refusal(tmp_path)
+    assert "is a folder" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -341,3 +341,13 @@ def test_loading_before_the_download_tells_what_to_run(dataset):
 def test_datasets_describe_their_file(tmp_path):
     for kind in (ArchiveDataset, FaceSetDataset):
         assert json.dumps(str(tmp_path / "x"))[1:-1] in str(kind(filepath=str(tmp_path / "x")))
+
+
+def test_a_file_that_is_not_there_yet_names_what_to_run(tmp_path):
+    for dataset in (
+        AtomicCSVDataset(filepath=str(tmp_path / "a.csv")),
+        AtomicJSONDataset(filepath=str(tmp_path / "a.json")),
+        FaceSetDataset(filepath=str(tmp_path / "a.npz")),
+    ):
+        with pytest.raises(Exception, match=r"there is no such file yet; run the stage"):
+            dataset.load()

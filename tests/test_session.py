@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from mlflow.tracking import MlflowClient
 
-from facial_keypoints.cli import user_error
+from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -188,12 +189,15 @@ def test_evaluating_in_a_later_session_names_the_run_that_trained_the_model(fini
 def test_a_failing_node_leaves_no_run_open_and_earlier_results_as_they_were(finished):
     archive = finished.data / "01_raw" / "facial-keypoints-detection.zip"
     before = archive.read_bytes()
+    key = archive.with_name("answer_key.csv")
+    key_before = key.read_bytes()
     broken = finished.path / "broken.zip"
     broken.write_bytes(before[: len(before) // 2])
     with pytest.raises(Exception, match=r"broken\.zip") as caught:
         run(finished.path, "download", download={"source": "archive", "archive": str(broken)})
-    assert isinstance(user_error(caught.value), InputError)
+    assert "broken.zip" in user_message(caught.value)
     assert archive.read_bytes() == before
+    assert key.read_bytes() == key_before
     assert statuses(finished.path)[-1] == "FAILED"
     assert "RUNNING" not in statuses(finished.path)
 
@@ -221,6 +225,25 @@ def test_the_command_line_tells_an_error_in_one_message_and_exits_with_1(fresh):
     assert done.returncode == 1
     assert "unknown variant 'tiny-9cl'" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "told"),
+    [
+        ("evaluate", r"tiny-2cl.history\.csv: there is no such file yet; run the stage"),
+        ("trian", r"named 'trian'.*\n?.*train"),
+        ("clean", "has not been downloaded yet"),
+    ],
+)
+def test_a_stage_out_of_turn_is_told_what_is_missing(fresh, pipeline, told):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (Kedro's, of several kinds)
+        run(fresh, pipeline)
+    assert re.search(told, user_message(caught.value), re.DOTALL)
+    assert not [path for path in fresh.glob("data/**/*") if path.is_file()]
+
+
+def test_a_bug_keeps_its_traceback():
+    assert user_message(ZeroDivisionError("division by zero")) is None
 
 
 def test_an_interrupted_run_is_closed_as_killed(fresh):

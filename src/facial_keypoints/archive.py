@@ -56,6 +56,8 @@ class CompetitionArchive:
             InputError: if it is no zip, lacks one of ``MEMBERS``, names a path outside, is
                 damaged or encrypted, or unpacks to more than 8 GiB.
         """
+        if self.path.is_dir():
+            raise InputError(f"{self.path}: is a folder; give the path of Kaggle's zip")
         if not self.path.is_file():
             raise InputError(f"{self.path}: there is no such file; give the path of Kaggle's zip")
         try:

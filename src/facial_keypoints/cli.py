@@ -6,12 +6,18 @@ import sys
 import warnings
 from collections.abc import Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 import click
+from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from facial_keypoints.errors import InputError
+
+_TOLD_BY_KEDRO: Final = ("Failed to find the pipeline named", "Pipeline does not contain")
+"""Kedro's messages about names that were typed; they say what is right."""
 
 
 @click.group(name="facial-keypoints")
@@ -38,19 +44,26 @@ class _Run(click.Command):
             sys.exit(130)
         except Exception as error:
             _close_runs("FAILED")
-            known = user_error(error)
-            if known is None:
+            message = user_message(error)
+            if message is None:
                 raise
             logging.getLogger(__name__).debug("Traceback of the error", exc_info=error)
-            click.secho(f"Error: {known}", fg="red", err=True)
+            click.secho(f"Error: {message}", fg="red", err=True)
             sys.exit(1)
 
 
-def user_error(error: BaseException) -> InputError | None:
-    """The ``InputError`` that ``error`` is or stems from, if any: Kedro wraps what a dataset
-    raises.
+def user_message(error: BaseException) -> str | None:
+    """What to tell the user, if ``error`` is or stems from something that they can mend: an
+    ``InputError`` (Kedro wraps what a dataset raises), a wrong name on the command line, a
+    configuration that is missing or no YAML. None for a bug.
     """
-    return next((e for e in _causes(error) if isinstance(e, InputError)), None)
+    return next((str(e) for e in _causes(error) if _can_be_mended(e)), None)
+
+
+def _can_be_mended(error: BaseException) -> bool:
+    return isinstance(
+        error, InputError | MissingConfigException | OmegaConfBaseException | YAMLError
+    ) or (isinstance(error, ValueError) and str(error).startswith(_TOLD_BY_KEDRO))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -30,10 +30,25 @@ logger = logging.getLogger(__name__)
 
 
 class AtomicSave:
-    """Mixin for datasets with ``_fs`` and ``_filepath``: makes ``save`` atomic."""
+    """Mixin for datasets with ``_fs`` and ``_filepath``: makes ``save`` atomic, and tells of a
+    missing file what to do.
+    """
 
     _fs: fsspec.AbstractFileSystem
     _filepath: PurePosixPath
+
+    def load(self) -> Any:
+        """Load the file.
+
+        Raises:
+            InputError: if it has not been made yet.
+        """
+        if not self._fs.exists(str(self._filepath)):
+            raise InputError(
+                f"{self._filepath}: there is no such file yet; run the stage that makes it first, "
+                "with the same --env (kedro run --pipeline=full runs all of them)"
+            )
+        return super().load()  # type: ignore[misc]
 
     def save(self, data: Any) -> None:
         """Save beside the target, then move into its place."""

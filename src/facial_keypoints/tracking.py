@@ -2,7 +2,7 @@
 
 kedro-mlflow opens the parent run. The hooks here open a child run around every node of a
 variant's namespace, log what the nodes return, and see that no run is left as RUNNING,
-whatever becomes of the session. Nothing else in the project writes to MLflow.
+whatever becomes of the session. Nothing else in the project speaks to MLflow.
 """
 
 import contextlib
@@ -122,7 +122,7 @@ class TrackingHooks:
         if self._parent is None:
             return
         if node.namespace:
-            mlflow.start_run(run_id=self._child(node.namespace, inputs), nested=True)
+            mlflow.start_run(run_id=self._child(node.namespace), nested=True)
             _log_variant(inputs)
         if "train_variant" in node.tags:
             log_faces_as_input(inputs["train_faces"], "training")
@@ -149,8 +149,8 @@ class TrackingHooks:
         if self._parent is not None:
             end_all_runs(RunStatus.to_string(RunStatus.FINISHED))
 
-    def _child(self, variant: str, inputs: Mapping[str, Any]) -> str:
-        """The run of a variant: the one its model came from where it is known, or a new one."""
+    def _child(self, variant: str) -> str:
+        """The run of a variant within this session, made when it is first needed."""
         if variant not in self._children:
             client = MlflowClient()
             parent = client.get_run(str(self._parent))

@@ -29,7 +29,7 @@ def test_each_source_by_its_name(archive_path):
 def test_a_local_archive_is_checked_before_anything_else(tmp_path, archive_path):
     for path, said in (
         (tmp_path / "nowhere.zip", "there is no such file"),
-        (tmp_path, "there is no such file"),
+        (tmp_path, "is a folder"),
     ):
         with pytest.raises(InputError, match=said):
             choose_source(DownloadParameters(source="archive", archive=path))
@@ -89,7 +89,7 @@ def test_the_drawn_archive_is_sound_and_has_a_key_for_every_row(tmp_path):
     archive.check()
     with archive.open("IdLookupTable.csv") as stream:
         asked = [line.split(b",")[0] for line in stream.read().splitlines()[1:]]
-    key = find_answer_key(download)
+    key = find_answer_key(download, archive)
     assert list(key.columns) == ["RowId", "Location"]
     assert key["RowId"].tolist() == [int(row) for row in asked]
     assert key["Location"].between(0, 96).all()
@@ -97,6 +97,8 @@ def test_the_drawn_archive_is_sound_and_has_a_key_for_every_row(tmp_path):
 
 @pytest.mark.parametrize("source", ["kaggle", "archive"])
 def test_only_the_drawn_competition_has_a_key(source, archive_path):
-    key = find_answer_key(DownloadParameters(source=source, archive=archive_path))
+    key = find_answer_key(
+        DownloadParameters(source=source, archive=archive_path), CompetitionArchive(archive_path)
+    )
     assert key.empty
     assert list(key.columns) == ["RowId", "Location"]

@@ -1,4 +1,5 @@
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,25 @@ def test_a_time_budget_ends_training_with_a_valid_model(spots):
     assert training.record["minutes"] * 60 <= time.monotonic() - began
     assert training.history["val_loss"].notna().all()
     assert np.isfinite(training.model.predict(spots[1].images, verbose=0)).all()
+
+
+def test_a_slow_first_step_does_not_use_the_budget_up(monkeypatch):
+    """Building the graph takes longer than all the steps of an epoch together."""
+    from facial_keypoints.pipelines.train import callbacks
+
+    now = [0.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    budget = callbacks.TimeBudget(started=0.0, minutes=1.0, validation_batches=8)
+    budget.set_model(SimpleNamespace(stop_training=False))
+    for step, seconds in enumerate([20.0, 4.0, *[0.5] * 68]):
+        budget.on_train_batch_begin(step)
+        now[0] += seconds
+        budget.on_train_batch_end(step)
+        if budget.ran_out:
+            break
+    # 60 s, less a step and 8 validation batches at 0.4 of a step
+    assert now[0] == pytest.approx(60 - 0.5 * (1 + 8 * 0.4), abs=0.5)
+    assert budget.model.stop_training
 
 
 def test_early_stopping_ends_training_that_no_longer_improves(spots):

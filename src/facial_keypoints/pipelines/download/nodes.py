@@ -94,11 +94,15 @@ def choose_source(download: DownloadParameters) -> ArchiveSource:
     return KaggleSource(download.competition)
 
 
-def find_answer_key(download: DownloadParameters) -> pd.DataFrame:
+def find_answer_key(
+    download: DownloadParameters,
+    archive: CompetitionArchive,
+) -> pd.DataFrame:
     """The true value of every asked coordinate (RowId, Location in pixels).
 
-    Only the drawn competition has one; for the others the table is empty, and the score comes
-    from Kaggle.
+    The archive is an input so that the key of an earlier one stays until the new one is in its
+    place. Only the drawn competition has one; for the others the table is empty, and the score
+    comes from Kaggle.
     """
     if download.source == "drawn":
         drawn = download.drawn

@@ -10,7 +10,12 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(choose_source, "params:download", "competition_archive", name="get_archive"),
-            Node(find_answer_key, "params:download", "answer_key", name="find_answer_key"),
+            Node(
+                find_answer_key,
+                ["params:download", "competition_archive"],
+                "answer_key",
+                name="find_answer_key",
+            ),
         ],
         tags="download",
     )

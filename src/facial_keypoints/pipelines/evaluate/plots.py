@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import KEYPOINTS
@@ -20,8 +21,9 @@ def draw_learning_curves(**histories: pd.DataFrame) -> Figure:
     axis = figure.subplots()
     for name, history in histories.items():
         axis.plot(history["epoch"], history["val_rmse"], "o-", ms=3, label=name)
-    axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves", yscale="log")
-    axis.grid(alpha=0.3, which="both")
+    axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.grid(alpha=0.3)
     axis.legend()
     return figure
 

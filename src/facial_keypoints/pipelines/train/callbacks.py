@@ -16,13 +16,16 @@ logger = logging.getLogger(__name__)
 _FIRST_VALIDATION_SHARE = 0.4
 """Cost of validating a batch over that of training on it, assumed until it is measured: a step
 is one pass forward and about two backward."""
+_GRAPH_BUILDING_STEPS = 2
 _SECONDS_BETWEEN_LINES = 30.0
 
 
 class TimeBudget(keras.callbacks.Callback):
     """Ends training after the step in which the budget, less the closing validation, runs out.
 
-    The epoch is then closed as any other: validated, and judged by early stopping.
+    The epoch is then closed as any other: validated, and judged by early stopping. Until a
+    validation has been measured, its duration is guessed from the fastest step so far: the first
+    ones build the graph, and tell nothing.
     """
 
     def __init__(self, started: float, minutes: float, validation_batches: int) -> None:
@@ -33,6 +36,8 @@ class TimeBudget(keras.callbacks.Callback):
         self._validation_seconds: float | None = None
         self._validation_started = 0.0
         self._step_started = 0.0
+        self._fastest_step = float("inf")
+        self._steps = 0
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Remember when the step began."""
@@ -41,11 +46,15 @@ class TimeBudget(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stop if no further step and the validation fit into what is left."""
         now = time.monotonic()
-        step = now - self._step_started
-        validation = self._validation_seconds
-        if validation is None:
-            validation = self._validation_batches * step * _FIRST_VALIDATION_SHARE
-        if now + step + validation >= self.deadline:
+        self._steps += 1
+        self._fastest_step = min(self._fastest_step, now - self._step_started)
+        ahead = 0.0
+        if self._validation_seconds is not None:
+            ahead = self._fastest_step + self._validation_seconds
+        elif self._steps > _GRAPH_BUILDING_STEPS:
+            share = 1 + self._validation_batches * _FIRST_VALIDATION_SHARE
+            ahead = share * self._fastest_step
+        if now + ahead >= self.deadline:
             self.ran_out = True
             self.model.stop_training = True
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints import tracking
 from facial_keypoints.faces import FaceSet
@@ -24,6 +25,11 @@ def estimate_training_time(
 
     The estimate is that of the longest case: every epoch, no early stopping, or the whole time
     budget where that is shorter.
+
+    Args:
+        train: samples to train on.
+        study: which variants are chosen.
+        variants: all of them by name, typed already where a node asks for one by itself.
 
     Returns:
         ``minutes`` and ``images_per_second`` by variant, and ``total_minutes``.
@@ -66,6 +72,7 @@ def train_variant(
 ) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
     """The trained Keras model, its curve (a row per epoch), and a record of how it came about.
 
+    The estimate is an input so that every variant's time is told before the first one trains.
     (Kedro resolves the annotations of nodes, so that Keras' types cannot be named here without
     loading TensorFlow.)
     """
@@ -95,7 +102,7 @@ def draw_learning_curve(history: pd.DataFrame, variant: VariantParameters) -> Fi
         axis.set_xlabel("epoch")
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
-    left.set_yscale("log")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend()
     figure.suptitle(variant.name)
     return figure
