@@ -111,6 +111,26 @@ def test_a_slow_first_step_does_not_use_the_budget_up(monkeypatch):
     assert budget.model.stop_training
 
 
+def test_no_epoch_begins_after_a_validation_that_took_too_long(monkeypatch):
+    from facial_keypoints.pipelines.train import callbacks
+
+    now = [0.0]
+    monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
+    budget = callbacks.TimeBudget(started=0.0, minutes=1.0, validation_batches=8)
+    budget.set_model(SimpleNamespace(stop_training=False))
+    for step in range(4):
+        budget.on_train_batch_begin(step)
+        now[0] += 1
+        budget.on_train_batch_end(step)
+    assert not budget.ran_out
+    budget.on_test_begin()
+    now[0] += 30
+    budget.on_test_end()
+    budget.on_epoch_end(0)
+    assert budget.ran_out  # 26 s are left, and a validation takes 30
+    assert budget.model.stop_training
+
+
 def test_early_stopping_ends_training_that_no_longer_improves(spots):
     stuck = variant(epochs=50, learning_rate=1e-12, early_stopping_patience=1)
     training = fit_variant(stuck, *spots, callbacks=[])

@@ -45,18 +45,13 @@ class TimeBudget(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Stop if no further step and the validation fit into what is left."""
-        now = time.monotonic()
         self._steps += 1
-        self._fastest_step = min(self._fastest_step, now - self._step_started)
-        ahead = 0.0
-        if self._validation_seconds is not None:
-            ahead = self._fastest_step + self._validation_seconds
-        elif self._steps > _GRAPH_BUILDING_STEPS:
-            share = 1 + self._validation_batches * _FIRST_VALIDATION_SHARE
-            ahead = share * self._fastest_step
-        if now + ahead >= self.deadline:
-            self.ran_out = True
-            self.model.stop_training = True
+        self._fastest_step = min(self._fastest_step, time.monotonic() - self._step_started)
+        self._stop_if_nothing_fits()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Do not begin an epoch for which there is no time: the validation took longer."""
+        self._stop_if_nothing_fits()
 
     def on_test_begin(self, logs: Any = None) -> None:
         """Remember when the validation began."""
@@ -65,6 +60,17 @@ class TimeBudget(keras.callbacks.Callback):
     def on_test_end(self, logs: Any = None) -> None:
         """Measure the validation, to leave time for the next one."""
         self._validation_seconds = time.monotonic() - self._validation_started
+
+    def _stop_if_nothing_fits(self) -> None:
+        ahead = 0.0
+        if self._validation_seconds is not None:
+            ahead = self._fastest_step + self._validation_seconds
+        elif self._steps > _GRAPH_BUILDING_STEPS:
+            share = 1 + self._validation_batches * _FIRST_VALIDATION_SHARE
+            ahead = share * self._fastest_step
+        if time.monotonic() + ahead >= self.deadline:
+            self.ran_out = True
+            self.model.stop_training = True
 
 
 class Cooldown(keras.callbacks.Callback):
