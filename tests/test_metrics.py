@@ -156,3 +156,13 @@ def test_weighted_rmse_of_the_populations_is_the_rmse_of_all(make_faces):
         weights[name] = 2 * int(faces.labelled[here].sum())
     whole = metrics.rmse(faces.keypoints, predicted)
     assert metrics.weighted_rmse(parts, weights) == pytest.approx(whole)
+
+
+def test_mean_face_leaves_missing_labels_out():
+    truth = np.random.default_rng(0).uniform(0, 96, (5, 15, 2)).astype(np.float32)
+    truth[1:, 3] = np.nan
+    truth[:, 7] = np.nan
+    mean = metrics.mean_face(truth)
+    np.testing.assert_allclose(mean[0], truth[:, 0].mean(axis=0), rtol=1e-5)
+    np.testing.assert_array_equal(mean[3], truth[0, 3])
+    np.testing.assert_array_equal(mean[7], [48, 48])

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.keypoints import (
+    IMAGE_SIZE,
     KEYPOINTS,
     LEFT_EYE,
     NUM_KEYPOINTS,
@@ -94,6 +95,17 @@ def failure_rate(
     """Share of faces whose NME exceeds ``threshold`` (0.1 is the usual one)."""
     errors = normalised_mean_errors(truth, predicted, mask)
     return _mean((errors[~np.isnan(errors)] > threshold).astype(float))
+
+
+def mean_face(truth: Points) -> npt.NDArray[np.float32]:
+    """Mean of the known labels of each point, (15, 2); the picture's centre for a point that no
+    face has. Always answering it is what any network has to beat.
+    """
+    known = np.isfinite(truth)
+    total = np.where(known, truth, 0).sum(axis=0, dtype=np.float64)
+    count = known.sum(axis=0)
+    mean = np.where(count > 0, total / np.maximum(count, 1), IMAGE_SIZE / 2)
+    return mean.astype(np.float32)
 
 
 def paper_accuracy(truth: Points, predicted: Points) -> float:

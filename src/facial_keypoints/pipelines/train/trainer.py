@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.metrics import mean_face
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import VariantParameters
@@ -154,7 +154,7 @@ def compiled_model(variant: VariantParameters, train: FaceSet) -> "keras.Model":
     model = build_model(variant.architecture, variant.settings)
     if variant.train.start_at_mean:
         kernel, _ = model.get_layer(OUTPUT_LAYER).get_weights()
-        model.get_layer(OUTPUT_LAYER).set_weights([kernel, mean_face(train).ravel()])
+        model.get_layer(OUTPUT_LAYER).set_weights([kernel, mean_face(train.keypoints).ravel()])
     model.compile(
         optimizer=keras.optimizers.Adam(variant.train.learning_rate),
         loss=MaskedMeanSquaredError(),
@@ -162,17 +162,6 @@ def compiled_model(variant: VariantParameters, train: FaceSet) -> "keras.Model":
         jit_compile=False,  # XLA on a CPU made Table 1's network four times slower
     )
     return model
-
-
-def mean_face(faces: FaceSet) -> npt.NDArray[np.float32]:
-    """Mean of the known labels of each point, (15, 2); the picture's centre for a point that
-    no face has.
-    """
-    known = np.isfinite(faces.keypoints)
-    total = np.where(known, faces.keypoints, 0).sum(axis=0, dtype=np.float64)
-    count = known.sum(axis=0)
-    mean = np.where(count > 0, total / np.maximum(count, 1), IMAGE_SIZE / 2)
-    return mean.astype(np.float32)
 
 
 def _targets(faces: FaceSet) -> npt.NDArray[np.float32]:
