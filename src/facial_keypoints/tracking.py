@@ -19,12 +19,11 @@ import mlflow
 import pandas as pd
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
-from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from matplotlib.figure import Figure
 from mlflow.entities import Metric, Param, RunStatus
 from mlflow.tracking import MlflowClient
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.faces import FaceSet
 
@@ -144,7 +143,7 @@ class TrackingHooks:
             mlflow.end_run(RunStatus.to_string(RunStatus.FAILED))
 
     @hook_impl(trylast=True)
-    def after_pipeline_run(self, pipeline: Pipeline) -> None:
+    def after_pipeline_run(self) -> None:
         """Close what kedro-mlflow leaves open: it pushes the parent again at every node."""
         if self._parent is not None:
             end_all_runs(RunStatus.to_string(RunStatus.FINISHED))
@@ -159,7 +158,6 @@ class TrackingHooks:
                 run_name=variant,
                 tags={
                     MLFLOW_PARENT_RUN_ID: self._parent,
-                    MLFLOW_RUN_NAME: variant,
                     "variant": variant,
                     **{k: v for k, v in parent.data.tags.items() if k in {"git_commit", "env"}},
                 },

@@ -61,7 +61,8 @@ def draw_best_and_worst(
     order = np.argsort(mean)[: int(known.sum())]
     count = min(evaluate.sheet_faces, len(order) // 2)
     rows = np.concatenate([order[:count], order[len(order) - count :]])
-    titles = [f"{word} {mean[row]:.1f} px" for word, row in _named(rows, count)]
+    words = ["best"] * count + ["worst"] * count
+    titles = [f"{word} {mean[row]:.1f} px" for word, row in zip(words, rows, strict=True)]
     return face_sheet(
         holdout.images[original][rows],
         titles,
@@ -71,14 +72,9 @@ def draw_best_and_worst(
     )
 
 
-def _named(rows: npt.NDArray[np.integer], count: int) -> list[tuple[str, int]]:
-    return [("best" if i < count else "worst", int(row)) for i, row in enumerate(rows)]
-
-
 def _per_point(figures: dict[str, Any]) -> list[float]:
-    return [value if value is not None else 0.0 for value in _rmse(figures).values()]
-
-
-def _rmse(figures: dict[str, Any]) -> dict[str, float | None]:
-    per_point: dict[str, float | None] = figures["holdout"]["rmse_per_point"]
-    return per_point
+    """RMSE of each point; NaN, which draws nothing, where it could not be measured."""
+    return [
+        float("nan") if value is None else value
+        for value in figures["holdout"]["rmse_per_point"].values()
+    ]

@@ -101,17 +101,14 @@ class Cooldown(keras.callbacks.Callback):
 class ProgressLog(keras.callbacks.Callback):
     """One line per epoch, and one every half minute within long ones, with the time left."""
 
-    def __init__(
-        self, variant: str, epochs: int, steps: int, samples: int, deadline: float | None
-    ) -> None:
+    def __init__(self, variant: str, epochs: int, steps: int, deadline: float | None) -> None:
         super().__init__()
         self._variant = variant
         self._epochs = epochs
         self._steps = steps
-        self._samples = samples
         self._deadline = deadline
         self._best = float("inf")
-        self._began = self._epoch_began = self._last_line = time.monotonic()
+        self._began = self._epoch_began = self._last_line = 0.0
         self._epoch = 0
 
     def on_train_begin(self, logs: Any = None) -> None:

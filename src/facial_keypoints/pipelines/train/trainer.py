@@ -59,6 +59,7 @@ def fit_variant(
     started = time.monotonic()
     how = variant.train
     batch = min(how.batch_size, len(train))
+    steps_per_epoch = -(-len(train) // batch)
     precision, why = choose_precision(how.precision)
     logger.info("%s  trains in %s: %s", variant.name, precision, why)
     with _keras_set_up(variant, precision):
@@ -91,8 +92,7 @@ def fit_variant(
                 ProgressLog(
                     variant.name,
                     how.epochs,
-                    -(-len(train) // batch),
-                    len(train),
+                    steps_per_epoch,
                     budget.deadline if budget else None,
                 ),
                 *callbacks,
@@ -102,10 +102,10 @@ def fit_variant(
         trained = _without_training_state(model, variant)
     seconds = time.monotonic() - started
     curve = _curve(history.history)
-    if budget and budget.ran_out:
-        ended = "time budget"
+    if steps == how.epochs * steps_per_epoch:
+        ended = "all epochs"
     else:
-        ended = "all epochs" if len(curve) == how.epochs else "early stopping"
+        ended = "time budget" if budget and budget.ran_out else "early stopping"
     validated = curve.dropna(subset="val_loss").sort_values("val_loss", kind="stable")
     record = {
         "variant": variant.name,
