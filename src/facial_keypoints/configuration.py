@@ -27,7 +27,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         global _current  # noqa: PLW0603 (Kedro calls register_pipelines without the context)
         super().__init__(*args, **kwargs)
-        _current = check_parameters(self["parameters"])
+        _current = check_parameters(self["parameters"]).planned()
         self["parameters"] = _current.model_dump(mode="json")
         # which pipelines there are depends on the variants, so an earlier session's are stale
         pipelines.configure("facial_keypoints.pipeline_registry")
@@ -41,4 +41,4 @@ def current_parameters() -> Parameters:
         return _current
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     loader = OmegaConfigLoader(str(project / settings.CONF_SOURCE), **settings.CONFIG_LOADER_ARGS)
-    return check_parameters(loader["parameters"])
+    return check_parameters(loader["parameters"]).planned()

@@ -4,6 +4,7 @@ The atomic versions of Kedro's own datasets write beside the target and move the
 into its place, so that an interrupted or failing save leaves the earlier file as it was.
 """
 
+import json
 import logging
 import os
 import tempfile
@@ -13,6 +14,7 @@ from uuid import uuid4
 
 import fsspec
 import numpy as np
+import pandas as pd
 from kedro.io import AbstractDataset
 from kedro.io.core import get_protocol_and_path
 from kedro_datasets.json import JSONDataset
@@ -22,6 +24,7 @@ from kedro_datasets.pandas import CSVDataset
 from facial_keypoints.archive import ArchiveSource, CompetitionArchive
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
     import keras
@@ -128,25 +131,108 @@ class ArrayDataset(AtomicSave, _ArrayFile):
     """One NumPy array as a ``.npy`` file."""
 
 
-class _KerasModelFile(_FileDataset):
-    def load(self) -> "keras.Model":
+class TrainingsDataset(_FileDataset):
+    """The trainings of one variant: a folder for each, named by its fingerprint.
+
+    What another configuration or other data has trained stays where it is. Loading and saving
+    are about the current one, which a file named ``current`` tells; a folder is written beside
+    its place and moved there whole.
+    """
+
+    def load(self) -> Training:
+        """The current training.
+
+        Raises:
+            InputError: if the variant has not been trained yet.
+        """
+        if not self._exists():
+            raise InputError(
+                f"{self._filepath.name} has not been trained yet (there is nothing in "
+                f"{self._filepath}); run: kedro run --pipeline=train, with the same --env"
+            )
+        return self.read(self._fs.cat_file(str(self._current)).decode().strip())
+
+    def save(self, data: Training) -> None:
+        """Keep the training, and make it the current one."""
+        folder = self._filepath / data.fingerprint
+        if not data.reused:
+            partial = self._filepath / f".{uuid4().hex}"
+            self._write(data, partial)
+            if self._fs.exists(str(folder)):  # trained again on demand
+                self._fs.rm(str(folder), recursive=True)
+            _move(self._fs, partial, folder)
+        pointer = self._filepath / f".{uuid4().hex}"
+        self._fs.pipe_file(str(pointer), data.fingerprint.encode())
+        _move(self._fs, pointer, self._current)
+
+    def read(self, fingerprint: str) -> Training:
+        """The training of that fingerprint, its model to be loaded when asked for."""
+        folder = self._filepath / fingerprint
+        with self._fs.open(str(folder / "history.csv")) as file:
+            history = pd.read_csv(file)
+        record = json.loads(self._fs.cat_file(str(folder / "training_record.json")))
+        return Training(record, history, lambda: self._load_model(folder), reused=True)
+
+    def fingerprints(self) -> list[str]:
+        """Of every training there is, the current one last."""
+        if not self._exists():
+            return []
+        current = self.load().fingerprint
+        records = self._fs.glob(str(self._filepath / "*" / "training_record.json"))
+        found = [PurePosixPath(path).parent.name for path in records]
+        complete = [name for name in found if not name.startswith(".")]
+        return sorted(complete, key=lambda name: (name == current, name))
+
+    @property
+    def _current(self) -> PurePosixPath:
+        return self._filepath / "current"
+
+    def _exists(self) -> bool:
+        return bool(self._fs.exists(str(self._current)))
+
+    def _write(self, training: Training, folder: PurePosixPath) -> None:
+        self._fs.makedirs(str(folder), exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory() as local:
+                model = Path(local) / "model.keras"
+                training.load_model().save(model)
+                self._fs.put(str(model), str(folder / model.name))
+            with self._fs.open(str(folder / "history.csv"), "w") as file:
+                training.history.to_csv(file, index=False)
+            record = json.dumps(training.record, indent=2)
+            self._fs.pipe_file(str(folder / "training_record.json"), record.encode())
+        except BaseException:
+            self._fs.rm(str(folder), recursive=True)
+            raise
+
+    def _load_model(self, folder: PurePosixPath) -> "keras.Model":
         import keras
 
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / "model.keras"
-            self._fs.get(str(self._filepath), str(local))
+        with tempfile.TemporaryDirectory() as temporary:
+            local = Path(temporary) / "model.keras"
+            self._fs.get(str(folder / local.name), str(local))
             return keras.saving.load_model(local, compile=False, safe_mode=True)
 
-    def save(self, data: "keras.Model") -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            local = Path(folder) / "model.keras"
-            data.save(local)
-            self._fs.makedirs(str(self._filepath.parent), exist_ok=True)
-            self._fs.put(str(local), str(self._filepath))
 
+class EarlierTrainingsDataset(AbstractDataset[None, dict[str, Training]]):
+    """What ``TrainingsDataset`` holds from earlier runs, by fingerprint, the current one last;
+    empty where there is nothing yet. Read only.
+    """
 
-class KerasModelDataset(AtomicSave, _KerasModelFile):
-    """A Keras model as a ``.keras`` file, loaded uncompiled and in safe mode."""
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        self._trainings = TrainingsDataset(filepath=filepath)
+        self.metadata = metadata
+
+    def load(self) -> dict[str, Training]:
+        """Every earlier training, its model to be loaded when asked for."""
+        return {name: self._trainings.read(name) for name in self._trainings.fingerprints()}
+
+    def save(self, data: None) -> None:
+        """Refuse: trainings are saved by ``TrainingsDataset``."""
+        raise NotImplementedError("earlier trainings are only read")
+
+    def _describe(self) -> dict[str, Any]:
+        return self._trainings._describe()
 
 
 class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):

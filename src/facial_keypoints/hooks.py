@@ -60,8 +60,9 @@ class ProgressHooks:
         if _trains(node):
             minutes = inputs["training_estimate"]["minutes"]
             self._trained += 1
-            self._spent += seconds
-            self._estimated += 60 * minutes.get(_namespace(node), 0.0)
+            if _namespace(node) in minutes:  # else it was trained already
+                self._spent += seconds
+                self._estimated += 60 * minutes[_namespace(node)]
 
 
 class SummaryHooks:

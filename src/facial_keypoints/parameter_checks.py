@@ -26,10 +26,15 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
     except ValidationError as error:
         problems = error.errors(include_url=False)
     shared = {problem["loc"] for problem in problems if problem["loc"][:1] == ("train",)}
+    shared |= {
+        ("settings", *problem["loc"][2:])
+        for problem in problems
+        if problem["loc"][:1] == ("architectures",)
+    }
     lines = [
         _describe(problem, raw)
         for problem in problems
-        # what is wrong in the train section is told there, not again for each variant
+        # what is wrong in a section that variants share is told there, not again for each
         if problem["loc"][:1] != ("variants",) or problem["loc"][2:] not in shared
     ]
     raise InputError("Parameters cannot be used:\n" + "\n".join(f"  - {line}" for line in lines))
@@ -57,8 +62,8 @@ _PLAIN: Final = {
 }
 """What is right, by pydantic's name of the problem, where its own words are not plain."""
 
-_FILLED_IN: Final = (VariantParameters, "name")
-"""Not for the user to give, so not named as one of the right ones."""
+_FILLED_IN: Final = ((VariantParameters, "name"), (VariantParameters, "row"))
+"""Not for the user to give, so not named among the right ones."""
 
 
 def _describe(problem: Any, raw: dict[str, Any]) -> str:
@@ -68,7 +73,7 @@ def _describe(problem: Any, raw: dict[str, Any]) -> str:
     context = problem.get("ctx", {})
     if problem["type"] == "extra_forbidden":
         section = _section_at(path[:-1], raw)
-        known = [name for name in section.model_fields if (section, name) != _FILLED_IN]
+        known = [name for name in section.model_fields if (section, name) not in _FILLED_IN]
         hint = did_you_mean(path[-1], known)
         return f"{where}: unknown parameter{hint}; right ones: {', '.join(known)}"
     if problem["type"] == "value_error":
@@ -87,6 +92,8 @@ def _section_at(path: list[Any], raw: Mapping[str, Any]) -> type[BaseModel]:
         section, path, variant = VariantParameters, path[2:], raw["variants"][path[1]]
         if path[:1] == ["settings"]:
             section, path = architectures()[variant["architecture"]].settings, path[1:]
+    if path[:1] == ["architectures"]:
+        section, path = architectures()[path[1]].settings, path[2:]
     for key in path:
         field = section.model_fields.get(str(key))
         annotation = field.annotation if field else None

@@ -17,7 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from facial_keypoints.models.registry import architectures
+from facial_keypoints.errors import InputError
+from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.words import did_you_mean
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -112,6 +113,12 @@ class SplitParameters(Section):
     holdout: Fraction = Field(0.15, gt=0)
     validation: Fraction = Field(0.1, gt=0)
     """Share of what the hold-out leaves."""
+    unseen: Fraction = 0.15
+    """By sample: share of the sources kept out of the split beforehand, to measure what the
+    hold-out cannot. With 0 all samples are split, as in the paper. By source the hold-out is
+    unseen itself."""
+    shuffle: bool = True
+    """By sample: draw the samples at random; false takes the last ones."""
     seed: Seed = 0
 
 
@@ -140,63 +147,111 @@ class TrainParameters(Section):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     start_at_mean: bool = True
     """Start the output bias at the mean face, not at the picture's corner."""
+    shuffle: bool = True
+    """Draw the order of the samples anew in every epoch."""
     deterministic: bool = False
     """Same seed, same weights, at some cost in speed."""
     seed: Seed = 0
 
 
-class PaperFigures(Section):
-    """The four numbers the paper prints for a row."""
+PaperTable = Literal["table_3", "table_4", "table_5", "text"]
 
-    val_loss: float
-    val_acc: float
-    test_loss: float
-    test_acc: float
+
+class PaperRow(Section):
+    """A row of the paper's tables; without figures where its text only names the network."""
+
+    row: str
+    """As the paper names it."""
+    val_loss: float | None = None
+    val_acc: float | None = None
+    test_loss: float | None = None
+    test_acc: float | None = None
+
+    @model_validator(mode="after")
+    def _all_figures_or_none(self) -> "PaperRow":
+        figures = (self.val_loss, self.val_acc, self.test_loss, self.test_acc)
+        if None in figures and set(figures) != {None}:
+            raise ValueError(
+                "a row has all four figures (val_loss, val_acc, test_loss, test_acc) or none"
+            )
+        return self
 
 
 class VariantParameters(Section):
     """One network to train: an architecture, its settings, and how it is trained.
 
-    In YAML, ``train`` holds only what differs from the ``train`` section, and there is no
-    ``name``: ``Parameters`` fills both in, so that a variant is all that its training
-    needs to know.
+    In YAML, ``settings`` and ``train`` hold only what differs from the sections
+    ``architectures`` and ``train``, and there is neither ``name`` nor ``row``: ``Parameters``
+    fills them in, so that a variant is all that its training needs to know.
     """
 
     name: str
+    row: str
+    """The variant's name in the configuration; ``name`` differs from it where ``study.seeds``
+    repeats the training."""
     architecture: str
     settings: dict[str, Any] = Field(default={}, validate_default=True)
     train: TrainParameters
-    paper: PaperFigures | None = None
+    paper: dict[PaperTable, PaperRow] = {}
+    """The rows of the paper that it reproduces."""
+
+    @property
+    def groups(self) -> set[str]:
+        """Words by which ``study.only`` picks it, besides its name."""
+        return {"paper", *self.paper} if self.paper else set()
 
     @field_validator("architecture")
     @classmethod
     def _architecture_is_known(cls, architecture: str) -> str:
-        known = sorted(architectures())
-        if architecture not in known:
-            raise ValueError(
-                f"unknown architecture {architecture!r}{did_you_mean(architecture, known)}; "
-                f"right ones: {', '.join(known)}"
-            )
-        return architecture
+        return architecture_named(architecture).name
 
     @field_validator("settings")
     @classmethod
     def _settings_fit(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "architecture" in info.data:
-            architectures()[info.data["architecture"]].settings.model_validate(settings)
+            architecture_named(info.data["architecture"]).settings.model_validate(settings)
         return settings
 
 
-def _names(value: Any) -> Any:
-    return [name.strip() for name in value.split("+")] if isinstance(value, str) else value
+def _listed(value: Any) -> Any:
+    """A list as the command line gives it: "a+b", or a single value."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split("+")]
+    return [value] if isinstance(value, int) else value
 
 
 class StudyParameters(Section):
-    """Which of the variants are trained and compared."""
+    """Which of the variants are trained and compared, how often, and at which scale.
 
-    only: Annotated[list[str] | None, BeforeValidator(_names)] = None
-    """Names from ``variants``; all of them where null. On the command line, where a comma ends
-    a parameter, join them by "+": ``--params study.only=5cl-3mpl+10cl-3mpl``."""
+    On the command line, where a comma ends a parameter, join values by "+":
+    ``--params study.only=table_4+vgg16,study.seeds=0+1+2``.
+    """
+
+    only: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    """Names from ``variants``, or of groups of them: table_3, table_4, table_5, text (what the
+    paper only speaks of), paper (all of these). Null: every variant."""
+    scale: float = Field(1.0, ge=0.02, le=1)
+    """Factor on the width of every network, the epochs (and patiences) of every training, and
+    the share of faces trained on: the arithmetic falls by about its fourth power."""
+    seeds: Annotated[list[Seed] | None, BeforeValidator(_listed)] = None
+    """Seeds to train each variant with; null: ``train.seed`` alone. Data and split stay."""
+    reuse: bool = True
+    """Take an earlier training of the same data, parameters and code as it is; false trains
+    again."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: list[int] | None) -> list[int] | None:
+        if seeds == []:
+            raise ValueError("name at least one seed, or leave it null for train.seed")
+        twice = sorted({seed for seed in seeds or [] if (seeds or []).count(seed) > 1})
+        if twice:
+            raise ValueError(f"each seed once; repeated: {', '.join(map(str, twice))}")
+        return seeds
+
+    def includes(self, variant: VariantParameters) -> bool:
+        """Whether the variant is to be trained."""
+        return self.only is None or bool({variant.row, *variant.groups} & set(self.only))
 
 
 class EvaluateParameters(Section):
@@ -224,20 +279,35 @@ class Parameters(Section):
     augment: AugmentParameters = AugmentParameters()
     split: SplitParameters = SplitParameters()
     train: TrainParameters = TrainParameters()
+    architectures: dict[str, dict[str, Any]] = {}
+    """Settings that every variant of an architecture starts from."""
     variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], VariantParameters]
     study: StudyParameters = StudyParameters()
     evaluate: EvaluateParameters = EvaluateParameters()
     upload: UploadParameters = UploadParameters()
+
+    @field_validator("architectures")
+    @classmethod
+    def _shared_settings_fit(cls, shared: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, settings in shared.items():
+            architecture_named(name).settings.model_validate(settings)
+        return shared
 
     @model_validator(mode="before")
     @classmethod
     def _complete_variants(cls, raw: Any) -> Any:
         if not isinstance(raw, dict) or not isinstance(raw.get("variants"), dict):
             return raw
+        shared = raw.get("architectures")
         complete = {
             name: {
                 **variant,
                 "name": str(name),
+                "row": str(name),
+                "settings": _merged(
+                    _settings_shared(shared, variant.get("architecture")),
+                    variant.get("settings"),
+                ),
                 "train": _merged(raw.get("train"), variant.get("train")),
             }
             if isinstance(variant, dict)
@@ -250,11 +320,13 @@ class Parameters(Section):
     def _choice_fits(self) -> "Parameters":
         if not self.variants:
             raise ValueError("variants: there is none; name at least one network to train")
-        unknown = [name for name in self.study.only or [] if name not in self.variants]
+        groups = sorted(set().union(*(variant.groups for variant in self.variants.values())))
+        known = [*self.variants, *groups]
+        unknown = [name for name in self.study.only or [] if name not in known]
         if unknown:
-            listed = ", ".join(repr(name) + did_you_mean(name, self.variants) for name in unknown)
+            listed = ", ".join(repr(name) + did_you_mean(name, known) for name in unknown)
             raise ValueError(
-                f"study.only: unknown variant {listed}; right ones: {', '.join(self.variants)}"
+                f"study.only: unknown variant {listed}; right ones: {', '.join(known)}"
             )
         if not self.chosen_variants:
             raise ValueError("study.only: no variant is chosen; leave it null for all")
@@ -263,8 +335,63 @@ class Parameters(Section):
     @property
     def chosen_variants(self) -> list[str]:
         """Names of the variants to train, in the order of the configuration."""
-        only = self.study.only
-        return [name for name in self.variants if only is None or name in only]
+        return [name for name, v in self.variants.items() if self.study.includes(v)]
+
+    def planned(self) -> "Parameters":
+        """The same with the study's scale and seeds applied to the variants.
+
+        Each variant stands once per seed, as "<variant>-seed<n>" but for the one that
+        ``train.seed`` gives anyway: a study that grows by seeds trains only the new ones.
+
+        Raises:
+            InputError: if another variant has such a name already.
+        """
+        repeats = {}
+        for row, variant in self.variants.items():
+            small = _scaled(variant, self.study.scale)
+            for seed in self.study.seeds or [variant.train.seed]:
+                name = row if seed == variant.train.seed else f"{row}-seed{seed}"
+                train = small.train.model_copy(update={"seed": seed})
+                if name in repeats or (name != row and name in self.variants):
+                    raise InputError(
+                        f"variants: {name!r} is the name that study.seeds gives to {row!r} with "
+                        f"seed {seed}; rename the variant"
+                    )
+                repeats[name] = small.model_copy(update={"name": name, "train": train})
+        return self.model_copy(update={"variants": repeats})
+
+
+def _settings_shared(shared: Any, architecture: Any) -> Any:
+    if not isinstance(shared, dict) or not isinstance(architecture, str):
+        return None
+    return shared.get(architecture)
+
+
+def _scaled(variant: VariantParameters, scale: float) -> VariantParameters:
+    if scale == 1:
+        return variant
+    how = variant.train
+    plateau = how.reduce_on_plateau
+    fewer = how.model_copy(
+        update={
+            "epochs": max(1, round(how.epochs * scale)),
+            "early_stopping_patience": _fewer(how.early_stopping_patience, scale, 5),
+            "reduce_on_plateau": plateau.model_copy(
+                update={"patience": _fewer(plateau.patience, scale, 2)}
+            ),
+        }
+    )
+    width = variant.settings.get("width", 1.0) * scale
+    return variant.model_copy(
+        update={"settings": {**variant.settings, "width": width}, "train": fewer}
+    )
+
+
+def _fewer(patience: int, scale: float, least: int) -> int:
+    """A patience at the scale. The learning rate does not answer to the noise between two epochs
+    (``least`` 2), and training does not end before the rate has had time to fall twice (5).
+    """
+    return min(patience, max(least, round(patience * scale)))
 
 
 def _merged(base: Any, override: Any) -> Any:

@@ -6,7 +6,6 @@ whatever becomes of the session. Nothing else in the project speaks to MLflow.
 """
 
 import contextlib
-import hashlib
 import io
 import logging
 import subprocess
@@ -22,10 +21,12 @@ from kedro.framework.hooks import hook_impl
 from kedro.pipeline.node import Node
 from matplotlib.figure import Figure
 from mlflow.entities import Metric, Param, RunStatus
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.trainings import Training, digest
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 CHAMPION_ALIAS = "champion"
 _SQLITE = "sqlite:///"
+_METRICS_PER_CALL = 1000  # more are refused
 
 
 def active_run_id() -> str | None:
@@ -168,15 +170,10 @@ class TrackingHooks:
     def _log_output(self, variant: str | None, name: str, value: Any) -> None:
         if isinstance(value, Figure):
             mlflow.log_figure(value, f"{name}.png")
-        elif name == "model":
-            self._models[str(variant)] = log_model(value)
+        elif name == "training":
+            self._log_training(str(variant), value)
         elif name == "metrics":
             mlflow.log_metrics(dict(flat_numbers(value)))
-        elif name == "training_record":
-            mlflow.log_dict(value, "training_record.json")
-            numbers = ("parameters", "epochs", "minutes", "images_per_second", "best_epoch")
-            mlflow.log_metrics({f"train_{k}": value[k] for k in numbers if value[k] is not None})
-            mlflow.set_tags({"ended_by": value["ended_by"], "precision": value["precision"]})
         elif name == "leaderboard":
             mlflow.log_table(value, "leaderboard.json")
         elif name == "champion":
@@ -193,6 +190,20 @@ class TrackingHooks:
             _log_kaggle_score(value)
         elif isinstance(value, dict) and name.endswith(("account", "estimate")):
             mlflow.log_dict(value, f"{name}.json")
+
+    def _log_training(self, variant: str, training: Training) -> None:
+        record = training.record
+        if training.reused:  # its curve beside the others'; the model stays where it was logged
+            mlflow.set_tag("reused_from", record["mlflow_run_id"])
+            _log_history(training.history)
+        else:
+            self._models[variant] = log_model(training.load_model())
+        mlflow.log_dict(record, "training_record.json")
+        names = ("parameters", "multiply_adds", "epochs", "minutes", "images_per_second")
+        numbers = {f"train_{name}": record[name] for name in (*names, "best_epoch")}
+        mlflow.log_metrics({name: n for name, n in numbers.items() if n is not None})
+        tags = ("ended_by", "precision", "fingerprint")
+        mlflow.set_tags({name: record[name] for name in tags})
 
     def _register(self, champion: dict[str, Any]) -> None:
         """Make the champion's model a version of the registered model named as the experiment."""
@@ -212,14 +223,11 @@ class TrackingHooks:
 
 def log_faces_as_input(faces: FaceSet, context: str) -> None:
     """Record a set of faces as the active run's input: size, shape and a digest of its content."""
-    digest = hashlib.sha256()
-    for array in faces.arrays().values():
-        digest.update(array.data if array.flags.c_contiguous else array.tobytes())
     dataset = mlflow.data.from_numpy(  # type: ignore[attr-defined]
         faces.images[:1],
         targets=faces.keypoints[:1],
         name=f"{context}_faces ({len(faces):,})",
-        digest=digest.hexdigest()[:32],
+        digest=digest(faces),
     )
     mlflow.log_input(dataset, context=context, tags={"samples": str(len(faces))})
 
@@ -269,6 +277,19 @@ def _log_variant(inputs: Mapping[str, Any]) -> None:
             MlflowClient().log_batch(str(active_run_id()), params=new)
 
 
+def _log_history(history: pd.DataFrame) -> None:
+    now = int(pd.Timestamp.now(tz="UTC").timestamp() * 1000)
+    points = [
+        Metric(str(name), float(value), now, int(row["epoch"]) - 1)
+        for row in history.to_dict("records")
+        for name, value in row.items()
+        if name != "epoch" and pd.notna(value)
+    ]
+    for start in range(0, len(points), _METRICS_PER_CALL):
+        batch = points[start : start + _METRICS_PER_CALL]
+        MlflowClient().log_batch(str(active_run_id()), metrics=batch)
+
+
 def _log_csv(table: pd.DataFrame, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
@@ -296,6 +317,9 @@ def _log_kaggle_score(score: dict[str, Any]) -> None:
 def _model_of_run(run_id: str | None) -> str | None:
     if run_id is None:
         return None
-    models = MlflowClient().get_run(run_id).outputs
+    try:
+        models = MlflowClient().get_run(run_id).outputs
+    except MlflowException:  # another store than the one it was trained with
+        return None
     found = models.model_outputs if models else []
     return f"models:/{found[0].model_id}" if found else None

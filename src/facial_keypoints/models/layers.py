@@ -1,6 +1,6 @@
 """What every architecture begins and ends with."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
 
@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import keras
 
 OUTPUT_LAYER = "coordinates"
+
+Activation = Literal["relu", "leaky_relu"]
 
 
 def picture_input() -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
@@ -21,6 +23,26 @@ def picture_input() -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
     inputs = keras.Input((IMAGE_SIZE, IMAGE_SIZE), dtype="uint8", name="picture")
     x = keras.layers.Reshape((IMAGE_SIZE, IMAGE_SIZE, 1), name="channel")(inputs)
     return inputs, keras.layers.Rescaling(1 / 255, name="scale")(x)
+
+
+def activation(kind: Activation, negative_slope: float, name: str) -> "keras.layers.Layer":
+    """The layer after a convolution or a hidden dense layer."""
+    from keras import layers
+
+    if kind == "relu":
+        return layers.ReLU(name=name)
+    return layers.LeakyReLU(negative_slope=negative_slope, name=name)
+
+
+def hidden_dense(x: "keras.KerasTensor", units: list[int], dropout: float) -> "keras.KerasTensor":
+    """Dense layers with ReLU and dropout after each, as AlexNet and VGG end."""
+    from keras import layers
+
+    for i, width in enumerate(units, start=1):
+        x = layers.Dense(width, activation="relu", name=f"dense{i}")(x)
+        if dropout:
+            x = layers.Dropout(dropout, name=f"dropout{i}")(x)
+    return x
 
 
 def coordinates_output(inputs: "keras.KerasTensor", x: "keras.KerasTensor") -> "keras.Model":

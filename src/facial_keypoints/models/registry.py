@@ -12,7 +12,9 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from facial_keypoints.words import did_you_mean
 
 if TYPE_CHECKING:
     import keras
@@ -22,6 +24,13 @@ class Settings(BaseModel):
     """Base of an architecture's settings: unknown names are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: float = Field(1.0, gt=0, le=2)
+    """Factor on the filters of every convolution and the units of every hidden dense layer."""
+
+    def scaled(self, count: int) -> int:
+        """``count`` filters or units at this width, at least one."""
+        return max(1, round(count * self.width))
 
 
 S = TypeVar("S", bound=Settings)
@@ -65,16 +74,26 @@ def architectures() -> dict[str, Architecture]:
     return dict(_ARCHITECTURES)
 
 
+def architecture_named(name: str) -> Architecture:
+    """The architecture of that name.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    known = architectures()
+    if name not in known:
+        raise ValueError(
+            f"unknown architecture {name!r}{did_you_mean(name, known)}; "
+            f"right ones: {', '.join(sorted(known))}"
+        )
+    return known[name]
+
+
 def build_model(architecture: str, settings: dict[str, Any]) -> "keras.Model":
     """An uncompiled model of ``architecture``; see ``register_architecture``.
 
     Raises:
         ValueError: if the architecture is unknown, or its settings do not fit.
     """
-    known = architectures()
-    if architecture not in known:
-        raise ValueError(
-            f"unknown architecture {architecture!r}; right ones: {', '.join(sorted(known))}"
-        )
-    chosen = known[architecture]
+    chosen = architecture_named(architecture)
     return chosen.build(chosen.settings.model_validate(settings))

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field, model_validator
 
 from facial_keypoints.keypoints import IMAGE_SIZE
-from facial_keypoints.models.layers import coordinates_output, picture_input
+from facial_keypoints.models.layers import (
+    Activation,
+    activation,
+    coordinates_output,
+    picture_input,
+)
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -18,36 +23,47 @@ TABLE_1_FILTERS: Final = (
 
 
 class ConvStackSettings(Settings):
-    """Numbers of a conv stack; the defaults are Table 1's network.
+    """Numbers of a conv stack; the defaults are the paper's final network (Table 1, and the
+    dropout of its section 6).
 
-    What the paper leaves open is decided here: a pool follows each of the first pairs of
-    convolutions, shorter stacks take the first filters of Table 1, dropout stands before the
-    output, and dense layers before the output are ``dense_units`` wide.
+    What the paper leaves open has its default here, and its reason in
+    ``conf/base/parameters_variants.yml``.
     """
 
-    convs: int = Field(15, ge=1, le=len(TABLE_1_FILTERS))
+    convs: int = Field(15, ge=1, le=64)
+    filters: tuple[Annotated[int, Field(ge=1)], ...] = TABLE_1_FILTERS
+    """Filters of each convolution in order; a shorter stack takes the first."""
     pools: int = Field(5, ge=0, le=8)
+    convs_per_pool: int = Field(2, ge=1, le=8)
+    """A pool follows each of the first groups of so many convolutions; the last group may be
+    shorter."""
     pool_padding: Literal["valid", "same"] = "valid"
     """Seven pools fit 96 px only with "same"."""
-    width: float = Field(1.0, gt=0, le=2)
-    """Factor on every filter count."""
     dense_layers: int = Field(1, ge=1, le=3)
     """Dense layers with the output among them."""
     dense_units: int = Field(512, ge=1)
+    """Of each hidden dense layer."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    activation: Literal["leaky_relu", "relu"] = "leaky_relu"
+    """Before the output."""
+    activation: Activation = "leaky_relu"
     negative_slope: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Of LeakyReLU."""
     norm_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Of batch normalisation. Keras' 0.99 averages over hundreds of steps: in the first epochs
     of a deep stack the validation then measures a network that no longer exists."""
 
     @model_validator(mode="after")
-    def _pools_fit(self) -> "ConvStackSettings":
-        places = (self.convs + 1) // 2
+    def _convolutions_and_pools_fit(self) -> "ConvStackSettings":
+        if self.convs > len(self.filters):
+            raise ValueError(
+                f"{self.convs} convolutions need as many filters, and filters names "
+                f"{len(self.filters)}: convs must be at most {len(self.filters)}, or filters longer"
+            )
+        places = -(-self.convs // self.convs_per_pool)
         if self.pools > places:
             raise ValueError(
                 f"{self.pools} pools do not fit {self.convs} convolutions: one pool follows "
-                f"each pair, so at most {places}"
+                f"each {self.convs_per_pool} of them, so at most {places}"
             )
         largest = IMAGE_SIZE.bit_length() - 1
         if self.pool_padding == "valid" and self.pools > largest:
@@ -56,10 +72,6 @@ class ConvStackSettings(Settings):
                 f"padding (at most {largest}); set pool_padding: same"
             )
         return self
-
-    def filters(self) -> list[int]:
-        """Filters of each convolution, in order."""
-        return [max(1, round(n * self.width)) for n in TABLE_1_FILTERS[: self.convs]]
 
 
 @register_architecture("conv_stack", ConvStackSettings)
@@ -71,26 +83,21 @@ def build_conv_stack(settings: ConvStackSettings) -> "keras.Model":
     from keras import layers
 
     inputs, x = picture_input()
-    for i, filters in enumerate(settings.filters(), start=1):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv{i}")(x)
-        x = _activation(settings, f"activation{i}")(x)
+    slope = settings.negative_slope
+    for i, filters in enumerate(settings.filters[: settings.convs], start=1):
+        x = layers.Conv2D(
+            settings.scaled(filters), 3, padding="same", use_bias=False, name=f"conv{i}"
+        )(x)
+        x = activation(settings.activation, slope, f"activation{i}")(x)
         x = layers.BatchNormalization(momentum=settings.norm_momentum, name=f"norm{i}")(x)
-        ends_pair = i % 2 == 0 or i == settings.convs
-        pool = (i + 1) // 2
-        if ends_pair and pool <= settings.pools:
+        ends_group = i % settings.convs_per_pool == 0 or i == settings.convs
+        pool = -(-i // settings.convs_per_pool)
+        if ends_group and pool <= settings.pools:
             x = layers.MaxPooling2D(2, padding=settings.pool_padding, name=f"pool{pool}")(x)
     x = layers.Flatten(name="flatten")(x)
     for i in range(1, settings.dense_layers):
-        x = layers.Dense(settings.dense_units, name=f"dense{i}")(x)
-        x = _activation(settings, f"dense_activation{i}")(x)
+        x = layers.Dense(settings.scaled(settings.dense_units), name=f"dense{i}")(x)
+        x = activation(settings.activation, slope, f"dense_activation{i}")(x)
     if settings.dropout:
         x = layers.Dropout(settings.dropout, name="dropout")(x)
     return coordinates_output(inputs, x)
-
-
-def _activation(settings: ConvStackSettings, name: str) -> "keras.layers.Layer":
-    from keras import layers
-
-    if settings.activation == "relu":
-        return layers.ReLU(name=name)
-    return layers.LeakyReLU(negative_slope=settings.negative_slope, name=name)

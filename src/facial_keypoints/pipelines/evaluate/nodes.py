@@ -9,9 +9,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints import metrics
+from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
-from facial_keypoints.parameters import EvaluateParameters
+from facial_keypoints.parameters import EvaluateParameters, VariantParameters
+from facial_keypoints.trainings import Training, differences, fingerprint, origin_of
 
 logger = logging.getLogger(__name__)
 
@@ -22,16 +24,41 @@ MEAN_FACE = "(mean face)"
 
 
 def predict_faces(
-    model: Any, validation: FaceSet, holdout: FaceSet, test: FaceSet
-) -> tuple[Points, Points, Points]:
-    """A Keras model's points (n, 15, 2) in pixels for validation, hold-out and test pictures."""
-    validation_points, holdout_points, test_points = (
-        np.asarray(model.predict(faces.images, batch_size=128, verbose=0), np.float32).reshape(
-            -1, NUM_KEYPOINTS, 2
+    training: Training,
+    variant: VariantParameters,
+    train: FaceSet,
+    validation: FaceSet,
+    holdout: FaceSet,
+    unseen: FaceSet,
+    test: FaceSet,
+) -> tuple[Points, Points, Points, Points]:
+    """The trained model's points (n, 15, 2) in pixels for validation, hold-out, unseen and test
+    pictures.
+
+    Raises:
+        InputError: if the training is not of this configuration and these samples.
+    """
+    origin = origin_of(variant, train, validation)
+    if fingerprint(origin) != training.fingerprint:
+        raise InputError(
+            f"{variant.name} was trained from something else "
+            f"({differences(training.record['origin'], origin)}), so its results would not be "
+            "those of this configuration. Nothing was changed. Train it (kedro run "
+            "--pipeline=train, with the same --env and --params; the earlier training is kept), "
+            "or give the parameters that it was trained with"
         )
-        for faces in (validation, holdout, test)
+    model = training.load_model()
+    validation_points, holdout_points, unseen_points, test_points = (
+        _predict(model, faces) for faces in (validation, holdout, unseen, test)
     )
-    return validation_points, holdout_points, test_points
+    return validation_points, holdout_points, unseen_points, test_points
+
+
+def _predict(model: Any, faces: FaceSet) -> Points:
+    if not len(faces):
+        return np.empty((0, NUM_KEYPOINTS, 2), np.float32)
+    answers = model.predict(faces.images, batch_size=128, verbose=0)
+    return np.asarray(answers, np.float32).reshape(-1, NUM_KEYPOINTS, 2)
 
 
 def measure_variant(
@@ -39,20 +66,35 @@ def measure_variant(
     validation_points: Points,
     holdout: FaceSet,
     holdout_points: Points,
+    unseen: FaceSet,
+    unseen_points: Points,
+    split_account: dict[str, Any],
     lookup: pd.DataFrame,
     evaluate: EvaluateParameters,
 ) -> dict[str, Any]:
-    """Every figure of one variant, on the validation set and on the hold-out."""
-    return {
-        "validation": measure(validation, validation_points, lookup, evaluate.failure_threshold),
-        "holdout": measure(holdout, holdout_points, lookup, evaluate.failure_threshold),
+    """Every figure of one variant, on the validation set, on the hold-out, and on faces that
+    training never saw: the unseen set, or the hold-out where the split was by source. ``unseen``
+    is null where there are none.
+    """
+    how = (lookup, evaluate.failure_threshold)
+    figures: dict[str, Any] = {
+        "validation": measure(validation, validation_points, *how),
+        "holdout": measure(holdout, holdout_points, *how),
+        "unseen": None,
     }
+    if len(unseen):
+        figures["unseen"] = measure(unseen, unseen_points, *how)
+    elif split_account["holdout_samples_with_a_sibling_in_training"] == 0:
+        figures["unseen"] = figures["holdout"]
+    return figures
 
 
 def measure_mean_face(
     train: FaceSet,
     validation: FaceSet,
     holdout: FaceSet,
+    unseen: FaceSet,
+    split_account: dict[str, Any],
     lookup: pd.DataFrame,
     evaluate: EvaluateParameters,
 ) -> tuple[dict[str, Any], Points]:
@@ -61,10 +103,19 @@ def measure_mean_face(
     Any network has to beat it by far.
     """
     mean = metrics.mean_face(train.keypoints)
-    answers = (np.broadcast_to(mean, faces.keypoints.shape) for faces in (validation, holdout))
-    validation_points, holdout_points = answers
+    validation_points, holdout_points, unseen_points = (
+        np.broadcast_to(mean, faces.keypoints.shape) for faces in (validation, holdout, unseen)
+    )
     figures = measure_variant(
-        validation, validation_points, holdout, holdout_points, lookup, evaluate
+        validation,
+        validation_points,
+        holdout,
+        holdout_points,
+        unseen,
+        unseen_points,
+        split_account,
+        lookup,
+        evaluate,
     )
     return figures, mean
 
@@ -107,7 +158,7 @@ def measure(
 
 
 def compare_variants(
-    mean_face_metrics: dict[str, Any], **results: dict[str, Any]
+    mean_face_metrics: dict[str, Any], **results: Any
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The leaderboard, best first, and the champion.
 
@@ -116,18 +167,18 @@ def compare_variants(
 
     Args:
         mean_face_metrics: figures of the mean face, for comparison.
-        results: by variant, ``metrics`` and ``training_record``, keyed "<variant>.metrics" and
-            "<variant>.training_record".
+        results: by variant, ``metrics`` and ``training``, keyed "<variant>.metrics" and
+            "<variant>.training".
     """
     names = [key.removesuffix(".metrics") for key in results if key.endswith(".metrics")]
     rows = [
-        _leaderboard_row(name, results[f"{name}.metrics"], results[f"{name}.training_record"])
+        _leaderboard_row(name, results[f"{name}.metrics"], results[f"{name}.training"].record)
         for name in names
     ]
     table = pd.DataFrame(rows).sort_values("validation_rmse", ignore_index=True)
     best = table.iloc[0]
     name = str(best["variant"])
-    record = results[f"{name}.training_record"]
+    record = results[f"{name}.training"].record
     champion = {
         "variant": name,
         "validation_rmse": float(best["validation_rmse"]),
@@ -160,6 +211,7 @@ def _leaderboard_row(name: str, figures: dict[str, Any], record: dict[str, Any])
         "holdout_failure_rate": holdout["failure_rate"],
         "holdout_mse": holdout["mse"],
         "holdout_paper_accuracy": holdout["paper_accuracy"],
+        "unseen_rmse": _score(figures["unseen"]) if figures["unseen"] else None,
         "parameters": record.get("parameters"),
         "epochs": record.get("epochs"),
         "minutes": record.get("minutes"),

@@ -16,6 +16,8 @@ from facial_keypoints.pipelines.evaluate.plots import (
     draw_learning_curves,
 )
 
+_SETS = ("train_faces", "validation_faces", "holdout_faces", "unseen_faces")
+
 
 def create_pipeline(variants: Iterable[str]) -> Pipeline:
     """From models and splits to metrics per variant, the leaderboard and the champion."""
@@ -24,8 +26,21 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         [
             Node(
                 predict_faces,
-                ["model", "validation_faces", "holdout_faces", "test_faces"],
-                ["validation_predictions", "holdout_predictions", "test_predictions"],
+                [
+                    "training",
+                    "params:variant",
+                    "train_faces",
+                    "validation_faces",
+                    "holdout_faces",
+                    "unseen_faces",
+                    "test_faces",
+                ],
+                [
+                    "validation_predictions",
+                    "holdout_predictions",
+                    "unseen_predictions",
+                    "test_predictions",
+                ],
                 name="predict_faces",
             ),
             Node(
@@ -35,6 +50,9 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "validation_predictions",
                     "holdout_faces",
                     "holdout_predictions",
+                    "unseen_faces",
+                    "unseen_predictions",
+                    "split_account",
                     "lookup",
                     "params:evaluate",
                 ],
@@ -47,8 +65,11 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         Pipeline(
             template,
             namespace=name,
-            inputs={"validation_faces", "holdout_faces", "test_faces", "lookup"},
-            parameters={"params:evaluate"},
+            inputs={*_SETS, "test_faces", "split_account", "lookup"},
+            parameters={
+                "params:evaluate": "params:evaluate",
+                "params:variant": f"params:variants.{name}",
+            },
         )
         for name in names
     ]
@@ -56,13 +77,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         [
             Node(
                 measure_mean_face,
-                [
-                    "train_faces",
-                    "validation_faces",
-                    "holdout_faces",
-                    "lookup",
-                    "params:evaluate",
-                ],
+                [*_SETS, "split_account", "lookup", "params:evaluate"],
                 ["mean_face_metrics", "mean_face"],
                 name="measure_mean_face",
             ),
@@ -71,14 +86,14 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 {
                     "mean_face_metrics": "mean_face_metrics",
                     **_of_each(names, "metrics", keep_suffix=True),
-                    **_of_each(names, "training_record", keep_suffix=True),
+                    **_of_each(names, "training", keep_suffix=True),
                 },
                 ["leaderboard", "champion"],
                 name="compare_variants",
             ),
             Node(
                 draw_learning_curves,
-                _of_each(names, "history"),
+                _of_each(names, "training"),
                 "learning_curves",
                 name="draw_learning_curves",
             ),

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -13,34 +13,40 @@ from facial_keypoints.keypoints import KEYPOINTS
 from facial_keypoints.metrics import point_errors
 from facial_keypoints.parameters import EvaluateParameters
 from facial_keypoints.pictures import face_sheet
+from facial_keypoints.trainings import Training
 
 
-def draw_learning_curves(**histories: pd.DataFrame) -> Figure:
+def draw_learning_curves(**trainings: Training) -> Figure:
     """Validation RMSE by epoch, one line per variant."""
-    figure = Figure(figsize=(8, 4.5), layout="constrained", dpi=110)
+    figure = Figure(figsize=(9, 4.5 + 0.05 * len(trainings)), layout="constrained", dpi=110)
     axis = figure.subplots()
-    for name, history in histories.items():
-        axis.plot(history["epoch"], history["val_rmse"], "o-", ms=3, label=name)
+    colours = colormaps["turbo"](np.linspace(0.05, 0.95, len(trainings)))
+    for colour, (name, training) in zip(colours, trainings.items(), strict=True):
+        history = training.history
+        axis.plot(history["epoch"], history["val_rmse"], "o-", ms=3, label=name, color=colour)
     axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
-    axis.legend()
+    figure.legend(loc="outside right upper", fontsize=8)
     return figure
 
 
 def draw_error_per_point(mean_face_metrics: dict[str, Any], **figures: dict[str, Any]) -> Figure:
-    """Hold-out RMSE of each point, a bar per variant, and the mean face as a line."""
-    figure = Figure(figsize=(11, 4.8), layout="constrained", dpi=110)
+    """Hold-out RMSE of each point for each variant and for the mean face, as a table whose
+    colours tell how much of the mean face's error is left.
+    """
+    names = [*figures, "mean face"]
+    errors = np.array([_per_point(f) for f in (*figures.values(), mean_face_metrics)])
+    figure = Figure(figsize=(11, 2.2 + 0.27 * len(names)), layout="constrained", dpi=110)
     axis = figure.subplots()
-    places = np.arange(len(KEYPOINTS))
-    width = 0.8 / len(figures)
-    for i, (name, variant) in enumerate(figures.items()):
-        axis.bar(places + (i + 0.5) * width - 0.4, _per_point(variant), width, label=name)
-    axis.plot(places, _per_point(mean_face_metrics), "k_", ms=22, label="mean face")
-    axis.set_xticks(places, [name.replace("_", " ") for name in KEYPOINTS], rotation=35, ha="right")
-    axis.set(ylabel="hold-out RMSE (px)", title="Error per point")
-    axis.legend()
-    axis.grid(alpha=0.3, axis="y")
+    picture = axis.imshow(errors / errors[-1], cmap="RdYlGn_r", vmin=0, vmax=1.2, aspect="auto")
+    for (row, column), error in np.ndenumerate(errors):
+        axis.text(column, row, f"{error:.1f}", ha="center", va="center", fontsize=8)
+    points = [name.replace("_", " ") for name in KEYPOINTS]
+    axis.set_xticks(np.arange(len(points)), points, rotation=35, ha="right")
+    axis.set_yticks(np.arange(len(names)), names)
+    axis.set_title("Error per point: hold-out RMSE (px)")
+    figure.colorbar(picture, ax=axis, label="share of the mean face's error", pad=0.01)
     return figure
 
 

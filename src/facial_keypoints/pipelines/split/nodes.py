@@ -10,72 +10,108 @@ from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameters import SplitParameters
+from facial_keypoints.parameters import SplitParameters, StudyParameters
 
 logger = logging.getLogger(__name__)
 
+Rows = npt.NDArray[np.integer]
+
 
 def split_faces(
-    augmented: FaceSet, split: SplitParameters
-) -> tuple[FaceSet, FaceSet, FaceSet, dict[str, Any]]:
-    """Train, validation and hold-out sets, and an account of them.
+    augmented: FaceSet, split: SplitParameters, study: StudyParameters
+) -> tuple[FaceSet, FaceSet, FaceSet, FaceSet, dict[str, Any]]:
+    """Train, validation, hold-out and unseen sets, and an account of them.
 
     By ``source``, no source (and so no picture that occurs twice) has samples in two of the
     sets. By ``sample``, as in the paper's section 4, samples are drawn whatever their source:
     most held-out samples then have a sibling in training, and their error says little about
-    new faces.
+    new faces. For that there is the unseen set: all samples of a share of the sources, taken
+    out beforehand. By source it is empty, since the hold-out is unseen itself. With the same
+    shares and the same seed it holds the very faces that a split by source holds out.
+
+    ``study.scale`` then leaves that share of the remaining sources to train, validate and (by
+    sample) hold out; the honest set stays whole.
 
     Raises:
-        InputError: if there are too few sources or samples to fill the three sets.
+        InputError: if there are too few sources or samples to fill the sets.
     """
     everything = np.arange(len(augmented))
-    groups = augmented.source if split.by == "source" else None
-    rest, holdout = _draw(everything, groups, split.holdout, split.seed)
-    train, validation = _draw(rest, groups, split.validation, (split.seed + 1) % 2**32)
-    parts = {"train": train, "validation": validation, "holdout": holdout}
+    source = augmented.source
+    by_source = split.by == "source"
+    share = split.holdout if by_source else split.unseen
+    name = "split.holdout" if by_source else "split.unseen"
+    rest, unseen = _draw(everything, source, share, split.seed, name)
+    rest, dropped = _draw(rest, source, 1 - study.scale, split.seed, "study.scale")
+    groups = source if by_source else None
+    if by_source:
+        holdout, unseen = unseen, unseen[:0]
+    else:
+        rest, holdout = _draw(
+            rest, None, split.holdout, split.seed, "split.holdout", shuffle=split.shuffle
+        )
+    seed = (split.seed + 1) % 2**32
+    train, validation = _draw(
+        rest, groups, split.validation, seed, "split.validation", shuffle=by_source or split.shuffle
+    )
+    parts = {"train": train, "validation": validation, "holdout": holdout, "unseen": unseen}
     leaked = np.isin(augmented.source[holdout], augmented.source[rest])
-    samples = {name: len(rows) for name, rows in parts.items()}
+    samples = {part: len(rows) for part, rows in parts.items()}
     account = {
         "by": split.by,
+        "scale": study.scale,
         "samples": samples,
-        "sources": {name: len(np.unique(augmented.source[rows])) for name, rows in parts.items()},
+        "sources": {part: len(np.unique(augmented.source[rows])) for part, rows in parts.items()},
+        "samples_left_out_by_scale": len(dropped),
         "holdout_samples_with_a_sibling_in_training": int(leaked.sum()),
     }
     logger.info(
-        "Split by %s: %s training, %s validation, %s hold-out samples; "
-        "%.1f %% of the hold-out has a sibling in training",
+        "Split by %s: %s training, %s validation, %s hold-out and %s unseen samples; "
+        "%.1f %% of the hold-out has a sibling in training%s",
         split.by,
         *(f"{count:,}" for count in samples.values()),
         100 * leaked.mean(),
+        f"; {len(dropped):,} left out (study.scale {study.scale:g})" if len(dropped) else "",
     )
-    return (
-        augmented.select(train),
-        augmented.select(validation),
-        augmented.select(holdout),
-        account,
+    if not by_source and not split.unseen:
+        logger.warning(
+            "Split by sample without unseen faces: nothing will tell how much of the results is "
+            "leakage. --params split.unseen=0.15 keeps faces for that"
+        )
+    train_faces, validation_faces, holdout_faces, unseen_faces = (
+        augmented.select(rows) for rows in parts.values()
     )
+    return train_faces, validation_faces, holdout_faces, unseen_faces, account
 
 
 def _draw(
-    rows: npt.NDArray[np.integer],
-    groups: npt.NDArray[np.integer] | None,
+    rows: Rows,
+    groups: Rows | None,
     share: float,
     seed: int,
-) -> tuple[npt.NDArray[np.integer], npt.NDArray[np.integer]]:
-    """The rows in two parts, the second with ``share`` of the groups (rounded up), in order."""
-    splitter = ShuffleSplit if groups is None else GroupShuffleSplit
+    parameter: str,
+    shuffle: bool = True,
+) -> tuple[Rows, Rows]:
+    """The rows in two parts, the second with ``share`` of them or of their groups (rounded up);
+    both in order. Without ``shuffle`` the second part are the last rows.
+    """
+    if share == 0:
+        return rows, rows[:0]
     here = None if groups is None else groups[rows]
     distinct = len(np.unique(rows if here is None else here))
-    if distinct - math.ceil(share * distinct) < 1:
+    count = math.ceil(share * distinct)
+    if distinct - count < 1:
         things, hint = (
             ("samples", "")
-            if groups is None
-            else ("sources", "; are all pictures identical? split.by=sample does not mind")
+            if here is None
+            else ("faces", "; are all pictures identical? split.by=sample does not mind")
         )
         raise InputError(
             f"cannot take {share:g} of {distinct:,} {things} and leave one: there are too few, or "
-            f"split.holdout or split.validation is too large{hint}"
+            f"{parameter} does not suit them{hint}"
         )
+    if not shuffle:
+        return rows[:-count], rows[-count:]
+    splitter = ShuffleSplit if here is None else GroupShuffleSplit
     draw = splitter(n_splits=1, test_size=share, random_state=seed)
     first, second = next(draw.split(rows, groups=here))
     return rows[np.sort(first)], rows[np.sort(second)]

@@ -6,13 +6,19 @@ from facial_keypoints.pipelines.split.nodes import split_faces
 
 
 def create_pipeline() -> Pipeline:
-    """From all samples to three sets that share none."""
+    """From all samples to four sets that share none."""
     return Pipeline(
         [
             Node(
                 split_faces,
-                ["augmented_faces", "params:split"],
-                ["train_faces", "validation_faces", "holdout_faces", "split_account"],
+                ["augmented_faces", "params:split", "params:study"],
+                [
+                    "train_faces",
+                    "validation_faces",
+                    "holdout_faces",
+                    "unseen_faces",
+                    "split_account",
+                ],
                 name="split_faces",
             )
         ],

@@ -1,16 +1,20 @@
 """Nodes of the train stage."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-import pandas as pd
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints import tracking
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.models.complexity import complexity
+from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
+from facial_keypoints.trainings import Training, differences, fingerprint, origin_of
 from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
@@ -19,49 +23,84 @@ _LONG_STUDY_HOURS = 12
 
 
 def estimate_training_time(
-    train: FaceSet, study: StudyParameters, variants: dict[str, Any]
+    train: FaceSet,
+    validation: FaceSet,
+    study: StudyParameters,
+    variants: dict[str, Any],
+    **earlier: dict[str, Training],
 ) -> dict[str, Any]:
-    """How long the chosen variants will train on this machine, measured by a few steps each.
+    """How long the chosen variants will train on this machine.
 
-    The estimate is that of the longest case: every epoch, no early stopping, or the whole time
-    budget where that is shorter.
+    A few steps are measured of up to three of them, the least, the middle and the most
+    arithmetic among them; the others' time lies between, by their multiply-adds. The estimate
+    is that of the longest case: every epoch, no early stopping, or the whole time budget where
+    that is shorter. What an earlier run has trained already takes none.
 
     Args:
         train: samples to train on.
-        study: which variants are chosen.
+        validation: samples to validate on.
+        study: which variants are chosen, and whether earlier trainings are reused.
         variants: all of them by name, typed already where a node asks for one by itself.
+        earlier: the trainings there are of each chosen variant, by fingerprint.
 
     Returns:
-        ``minutes`` and ``images_per_second`` by variant, and ``total_minutes``.
+        ``minutes`` by variant, ``measured_images_per_second`` of those measured,
+        ``already_trained``, and ``total_minutes``.
     """
+    chosen = {name: VariantParameters.model_validate(variants[name]) for name in earlier}
+    waiting = {
+        name: variant
+        for name, variant in chosen.items()
+        if not study.reuse
+        or fingerprint(origin_of(variant, train, validation)) not in earlier[name]
+    }
+    work = {
+        name: complexity(build_model(variant.architecture, variant.settings))["multiply_adds"]
+        for name, variant in waiting.items()
+    }
+    by_work = sorted(work, key=lambda name: work[name])
+    measured = {by_work[i] for i in (0, len(by_work) // 2, -1)} if by_work else set()
+    known = {
+        work[name]: seconds_per_step(waiting[name], train) / waiting[name].train.batch_size
+        for name in by_work
+        if name in measured
+    }
     minutes: dict[str, float] = {}
-    speeds: dict[str, float] = {}
-    for name, raw in variants.items():
-        if study.only is not None and name not in study.only:
-            continue
-        variant = VariantParameters.model_validate(raw)
+    for name, variant in waiting.items():
         how = variant.train
-        step = seconds_per_step(variant, train)
-        speeds[name] = how.batch_size / step
-        whole = -(-len(train) // how.batch_size) * how.epochs * step / 60
+        per_image = float(np.interp(work[name], list(known), list(known.values())))
+        whole = len(train) * how.epochs * per_image / 60
         minutes[name] = whole if how.max_minutes is None else min(whole, how.max_minutes)
         logger.info(
-            "%s  %.0f images/s: %d epochs take %s%s",
+            "%s  %.0f images/s%s: %d epochs take %s%s",
             name,
-            speeds[name],
+            1 / per_image,
+            "" if name in measured else " (by its arithmetic)",
             how.epochs,
             duration(60 * whole),
             "" if minutes[name] == whole else f", stopped after {duration(60 * minutes[name])}",
         )
     total = sum(minutes.values())
-    logger.info("Training %d variant(s) takes about %s", len(minutes), duration(60 * total))
+    done = [name for name in chosen if name not in waiting]
+    logger.info(
+        "Training %d variant(s) takes about %s%s",
+        len(minutes),
+        duration(60 * total),
+        f"; {len(done)} more are trained already" if done else "",
+    )
     if total > 60 * _LONG_STUDY_HOURS:
         logger.warning(
-            "That is long. Ctrl-C now, and choose fewer (--params study.only=%s) or set a "
-            "budget per variant (--params train.max_minutes=20)",
+            "That is long. Ctrl-C now, and choose fewer (--params study.only=%s), set a budget "
+            "per variant (--params train.max_minutes=20), or shrink the whole study "
+            "(--params study.scale=0.2)",
             min(minutes, key=lambda name: minutes[name]),
         )
-    return {"minutes": minutes, "images_per_second": speeds, "total_minutes": total}
+    return {
+        "minutes": minutes,
+        "measured_images_per_second": {n: 1 / known[work[n]] for n in by_work if n in measured},
+        "already_trained": done,
+        "total_minutes": total,
+    }
 
 
 def train_variant(
@@ -69,15 +108,33 @@ def train_variant(
     validation: FaceSet,
     estimate: dict[str, Any],
     variant: VariantParameters,
-) -> tuple[Any, pd.DataFrame, dict[str, Any]]:
-    """The trained Keras model, its curve (a row per epoch), and a record of how it came about.
+    study: StudyParameters,
+    earlier: dict[str, Training],
+) -> Training:
+    """The trained model, its curve, and a record of how it came about.
 
-    The estimate is an input so that every variant's time is told before the first one trains.
-    (Kedro resolves the annotations of nodes, so that Keras' types cannot be named here without
-    loading TensorFlow.)
+    An earlier training of the same origin (see ``trainings``) is taken as it is. The estimate
+    is an input so that every variant's time is told before the first one trains.
     """
+    origin = origin_of(variant, train, validation)
+    name = fingerprint(origin)
+    if study.reuse and name in earlier:
+        logger.info("%s  reused: trained earlier from the same origin (%s)", variant.name, name)
+        return earlier[name]
+    if earlier:
+        last = list(earlier.values())[-1].record["origin"]
+        logger.info(
+            "%s  trained again: %s",
+            variant.name,
+            differences(last, origin) or "study.reuse is false",
+        )
     training = fit_variant(variant, train, validation, tracking.epoch_callbacks())
-    record = {**training.record, "mlflow_run_id": tracking.active_run_id()}
+    record = {
+        **training.record,
+        "fingerprint": name,
+        "origin": origin,
+        "mlflow_run_id": tracking.active_run_id(),
+    }
     logger.info(
         "%s  trained for %s, %d epochs (ended by: %s); best epoch %s",
         variant.name,
@@ -86,11 +143,12 @@ def train_variant(
         record["ended_by"],
         record["best_epoch"],
     )
-    return training.model, training.history, record
+    return replace(training, record=record)
 
 
-def draw_learning_curve(history: pd.DataFrame, variant: VariantParameters) -> Figure:
+def draw_learning_curve(training: Training, variant: VariantParameters) -> Figure:
     """Loss and the paper's accuracy by epoch, for training and validation (as in Figure 3)."""
+    history = training.history
     figure = Figure(figsize=(9, 3.6), layout="constrained", dpi=110)
     left, right = figure.subplots(1, 2)
     for axis, column, label in (

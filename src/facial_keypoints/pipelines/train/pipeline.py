@@ -12,12 +12,19 @@ from facial_keypoints.pipelines.train.nodes import (
 
 
 def create_pipeline(variants: Iterable[str]) -> Pipeline:
-    """From the splits to a model, a curve and a record per variant."""
+    """From the splits to a training (model, curve, record) per variant."""
+    names = list(variants)
     estimate = Pipeline(
         [
             Node(
                 estimate_training_time,
-                ["train_faces", "params:study", "params:variants"],
+                {
+                    "train": "train_faces",
+                    "validation": "validation_faces",
+                    "study": "params:study",
+                    "variants": "params:variants",
+                    **{name: f"{name}.earlier_trainings" for name in names},
+                },
                 "training_estimate",
                 name="estimate_training_time",
             )
@@ -27,14 +34,21 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         [
             Node(
                 train_variant,
-                ["train_faces", "validation_faces", "training_estimate", "params:variant"],
-                ["model", "history", "training_record"],
+                [
+                    "train_faces",
+                    "validation_faces",
+                    "training_estimate",
+                    "params:variant",
+                    "params:study",
+                    "earlier_trainings",
+                ],
+                "training",
                 name="train_variant",
                 tags="train_variant",
             ),
             Node(
                 draw_learning_curve,
-                ["history", "params:variant"],
+                ["training", "params:variant"],
                 "learning_curve",
                 name="draw_learning_curve",
             ),
@@ -44,9 +58,17 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         Pipeline(
             template,
             namespace=name,
-            inputs={"train_faces", "validation_faces", "training_estimate"},
-            parameters={"params:variant": f"params:variants.{name}"},
+            inputs={
+                "train_faces": "train_faces",
+                "validation_faces": "validation_faces",
+                "training_estimate": "training_estimate",
+                "earlier_trainings": f"{name}.earlier_trainings",
+            },
+            parameters={
+                "params:variant": f"params:variants.{name}",
+                "params:study": "params:study",
+            },
         )
-        for name in variants
+        for name in names
     ]
     return Pipeline([estimate, *each], tags="train")

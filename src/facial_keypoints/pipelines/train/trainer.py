@@ -4,8 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +12,12 @@ import pandas as pd
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.metrics import mean_face
+from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import VariantParameters
 from facial_keypoints.pipelines.train.precision import choose_precision
+from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
     import keras
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TIMED_STEPS = 3
-
-
-@dataclass(frozen=True)
-class Training:
-    """What a training leaves: the model with its best weights, the curve, and a record."""
-
-    model: "keras.Model"
-    history: pd.DataFrame
-    record: dict[str, Any]
 
 
 def fit_variant(
@@ -79,6 +71,7 @@ def fit_variant(
             epochs=how.epochs,
             validation_data=(validation.images, _targets(validation)),
             verbose=0,
+            shuffle=how.shuffle,
             callbacks=[
                 *timed,
                 keras.callbacks.ReduceLROnPlateau(
@@ -113,7 +106,7 @@ def fit_variant(
         "settings": variant.settings,
         "train": how.model_dump(mode="json"),
         "precision": precision,
-        "parameters": int(trained.count_params()),
+        **complexity(trained),
         "samples": len(train),
         "epochs": len(curve),
         "steps": steps,
@@ -122,7 +115,7 @@ def fit_variant(
         "minutes": seconds / 60,
         "images_per_second": steps * batch / seconds,
     }
-    return Training(trained, curve, record)
+    return Training(record, curve, lambda: trained)
 
 
 def seconds_per_step(variant: VariantParameters, train: FaceSet) -> float:
