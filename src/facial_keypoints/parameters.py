@@ -231,8 +231,9 @@ class StudyParameters(Section):
     """Names from ``variants``, or of groups of them: table_3, table_4, table_5, text (what the
     paper only speaks of), paper (all of these). Null: every variant."""
     scale: float = Field(1.0, ge=0.02, le=1)
-    """Factor on the width of every network, the epochs (and patiences) of every training, and
-    the share of faces trained on: the arithmetic falls by about its fourth power."""
+    """Factor on the width of every network, on the epochs (and patiences) of every training, on
+    the share of faces trained on, and on the batch, so that an epoch has as many steps as at
+    full scale. The arithmetic falls by about its fourth power."""
     seeds: Annotated[list[Seed] | None, BeforeValidator(_listed)] = None
     """Seeds to train each variant with; null: ``train.seed`` alone. Data and split stay."""
     reuse: bool = True
@@ -375,6 +376,8 @@ def _scaled(variant: VariantParameters, scale: float) -> VariantParameters:
     fewer = how.model_copy(
         update={
             "epochs": max(1, round(how.epochs * scale)),
+            # as many steps in an epoch as at full scale: a net needs steps more than pictures
+            "batch_size": min(how.batch_size, max(8, round(how.batch_size * scale))),
             "early_stopping_patience": _fewer(how.early_stopping_patience, scale, 5),
             "reduce_on_plateau": plateau.model_copy(
                 update={"patience": _fewer(plateau.patience, scale, 2)}
