@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -12,16 +13,20 @@ from kedro.io import DatasetError
 from matplotlib.figure import Figure
 
 from facial_keypoints import datasets
+from facial_keypoints.cli import user_message
 from facial_keypoints.datasets import (
     ArchiveDataset,
     ArrayDataset,
     AtomicCSVDataset,
     AtomicJSONDataset,
     AtomicMatplotlibDataset,
+    AtomicTextDataset,
+    EarlierTrainingsDataset,
     FaceSetDataset,
-    KerasModelDataset,
+    TrainingsDataset,
 )
 from facial_keypoints.errors import InputError
+from facial_keypoints.trainings import Training
 
 
 def contents(folder):
@@ -75,7 +80,7 @@ ATOMIC = {
     "png": (AtomicMatplotlibDataset, Figure(), HalfFigure()),
     "npz": (FaceSetDataset, None, HalfFaces()),
     "npy": (ArrayDataset, np.arange(5), np.array([object()])),
-    "keras": (KerasModelDataset, SmallModel(), HalfModel()),
+    "txt": (AtomicTextDataset, "a page", None),
 }
 
 
@@ -164,16 +169,90 @@ def test_pickled_objects_are_neither_saved_nor_loaded(tmp_path):
         ArrayDataset(filepath=str(tmp_path / "new.npy")).save(trap)
 
 
-def test_a_model_survives_being_saved_and_loaded(tmp_path):
+def training(fingerprint="aaaa", model=None, **record):
+    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
+    return Training(
+        {"fingerprint": fingerprint, "epochs": 2, **record}, history, lambda: model or SmallModel()
+    )
+
+
+def test_a_training_survives_being_saved_and_loaded(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    dataset = KerasModelDataset(filepath=str(tmp_path / "models" / "model.keras"))
-    dataset.save(model)
+    dataset = TrainingsDataset(filepath=str(tmp_path / "models" / "net"))
+    dataset.save(training("aaaa", model))
+    found = dataset.load()
     given = np.ones((1, 3), np.float32)
-    loaded = dataset.load()
-    assert not loaded.compiled
-    np.testing.assert_array_equal(loaded(given), model(given))
-    assert list(contents(tmp_path)) == ["models/model.keras"]
+    assert not found.load_model().compiled
+    np.testing.assert_array_equal(found.load_model()(given), model(given))
+    pd.testing.assert_frame_equal(found.history, training().history)
+    assert found.record == training().record
+    assert found.reused
+
+
+def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    earlier = EarlierTrainingsDataset(filepath=str(tmp_path / "net"))
+    assert earlier.load() == {}
+    dataset.save(training("bbbb"))
+    first = contents(tmp_path / "net" / "bbbb")
+    dataset.save(training("aaaa", epochs=9))
+    assert contents(tmp_path / "net" / "bbbb") == first
+    assert dataset.load().record["epochs"] == 9
+    assert list(earlier.load()) == ["bbbb", "aaaa"]  # the current one last
+    dataset.save(earlier.load()["bbbb"])  # taken again, not trained again
+    assert dataset.load().fingerprint == "bbbb"
+    assert contents(tmp_path / "net" / "bbbb") == first
+    assert list(earlier.load()) == ["aaaa", "bbbb"]
+
+
+def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset.save(training("aaaa", minutes=1))
+    dataset.save(training("aaaa", minutes=2))
+    assert dataset.load().record["minutes"] == 2
+    assert {path.split("/")[0] for path in contents(tmp_path / "net")} == {"aaaa", "current"}
+
+
+def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    with pytest.raises(DatasetError):
+        dataset.save(training("aaaa", HalfModel()))
+    assert contents(tmp_path) == {}
+    dataset.save(training("aaaa"))
+    before = contents(tmp_path)
+    with pytest.raises(DatasetError):
+        dataset.save(training("bbbb", HalfModel()))
+    assert contents(tmp_path) == before
+    assert dataset.load().fingerprint == "aaaa"
+
+
+def test_a_variant_that_was_never_trained_is_told(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert "net has not been trained yet" in user_message(caught.value)
+
+
+def test_a_report_that_says_something_else_leaves_the_earlier_one(tmp_path, caplog):
+    dataset = AtomicTextDataset(filepath=str(tmp_path / "study.html"), keep_earlier=True)
+    dataset.save("one")
+    dataset.save("one")
+    assert list(contents(tmp_path)) == ["study.html"]
+    caplog.set_level(logging.INFO)
+    dataset.save("two")
+    assert dataset.load() == "two"
+    (aside,) = tmp_path.glob("study-*.html")
+    assert aside.read_text() == "one"
+    assert aside.name in caplog.text
+
+
+def test_a_picture_loads_as_its_bytes(tmp_path):
+    dataset = AtomicMatplotlibDataset(filepath=str(tmp_path / "figure.png"))
+    dataset.save(Figure())
+    assert dataset.load() == (tmp_path / "figure.png").read_bytes()
+    assert dataset.load().startswith(b"\x89PNG")
 
 
 # The archive

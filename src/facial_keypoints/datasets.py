@@ -20,6 +20,7 @@ from kedro.io.core import get_protocol_and_path
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset
+from kedro_datasets.text import TextDataset
 
 from facial_keypoints.archive import ArchiveSource, CompetitionArchive
 from facial_keypoints.errors import InputError
@@ -35,10 +36,17 @@ logger = logging.getLogger(__name__)
 class AtomicSave:
     """Mixin for datasets with ``_fs`` and ``_filepath``: makes ``save`` atomic, and tells of a
     missing file what to do.
+
+    With ``keep_earlier``, a file of other content is not replaced but moved aside, its date in
+    its name.
     """
 
     _fs: fsspec.AbstractFileSystem
     _filepath: PurePosixPath
+
+    def __init__(self, *, keep_earlier: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self._keep_earlier = keep_earlier
 
     def load(self) -> Any:
         """Load the file.
@@ -60,11 +68,21 @@ class AtomicSave:
         self._filepath = partial
         try:
             super().save(data)  # type: ignore[misc]
+            if self._keep_earlier and self._fs.exists(str(target)):
+                self._keep(target, partial)
             _move(self._fs, partial, target)
         finally:
             self._filepath = target
             if self._fs.exists(str(partial)):
                 self._fs.rm(str(partial))
+
+    def _keep(self, target: PurePosixPath, new: PurePosixPath) -> None:
+        if self._fs.cat_file(str(target)) == self._fs.cat_file(str(new)):
+            return
+        made = self._fs.modified(str(target)).strftime("%Y%m%d-%H%M%S")
+        aside = target.with_name(f"{target.stem}-{made}{target.suffix}")
+        logger.info("%s says something else now; the earlier one is %s", target.name, aside.name)
+        _move(self._fs, target, aside)
 
 
 def _move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePosixPath) -> None:
@@ -82,8 +100,17 @@ class AtomicCSVDataset(AtomicSave, CSVDataset):
     """Kedro's ``pandas.CSVDataset``, saved atomically."""
 
 
-class AtomicMatplotlibDataset(AtomicSave, MatplotlibDataset):
-    """Kedro's ``matplotlib.MatplotlibDataset``, saved atomically."""
+class AtomicTextDataset(AtomicSave, TextDataset):
+    """Kedro's ``text.TextDataset``, saved atomically."""
+
+
+class _PictureFile(MatplotlibDataset):
+    def load(self) -> bytes:
+        return bytes(self._fs.cat_file(str(self._filepath)))
+
+
+class AtomicMatplotlibDataset(AtomicSave, _PictureFile):
+    """Kedro's ``matplotlib.MatplotlibDataset``, saved atomically; loads as the picture's bytes."""
 
 
 class _FileDataset(AbstractDataset[Any, Any]):

@@ -62,7 +62,7 @@ _PLAIN: Final = {
 }
 """What is right, by pydantic's name of the problem, where its own words are not plain."""
 
-_FILLED_IN: Final = ((VariantParameters, "name"), (VariantParameters, "row"))
+_FILLED_IN: Final = (VariantParameters, "name")
 """Not for the user to give, so not named among the right ones."""
 
 
@@ -73,7 +73,7 @@ def _describe(problem: Any, raw: dict[str, Any]) -> str:
     context = problem.get("ctx", {})
     if problem["type"] == "extra_forbidden":
         section = _section_at(path[:-1], raw)
-        known = [name for name in section.model_fields if (section, name) not in _FILLED_IN]
+        known = [name for name in section.model_fields if (section, name) != _FILLED_IN]
         hint = did_you_mean(path[-1], known)
         return f"{where}: unknown parameter{hint}; right ones: {', '.join(known)}"
     if problem["type"] == "value_error":

@@ -9,6 +9,7 @@ from facial_keypoints.pipelines import (
     download,
     evaluate,
     split,
+    study,
     submit,
     train,
     upload,
@@ -17,7 +18,7 @@ from facial_keypoints.pipelines import (
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Each stage, and ``full``: all of them but ``upload``."""
-    variants = current_parameters().chosen_variants
+    variants = current_parameters().chosen
     stages = {
         "download": download.create_pipeline(),
         "clean": clean.create_pipeline(),
@@ -25,6 +26,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "split": split.create_pipeline(),
         "train": train.create_pipeline(variants),
         "evaluate": evaluate.create_pipeline(variants),
+        "study": study.create_pipeline(variants),
         "submit": submit.create_pipeline(variants),
     }
     full = sum(stages.values(), start=Pipeline([]))

@@ -42,6 +42,9 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
             "tells how often the largest of 30 coordinates is the right one, not how close.\n",
             soft_wrap=True,
         )
+    if "study_page" in made:
+        page = getattr(catalog["study_page"], "_filepath", "data/08_reporting/study.html")
+        console.print(f"The paper's tables and figures beside these: {page}\n", soft_wrap=True)
     if "submission_score" in made:
         print_score(console, catalog.load("submission_score"))
         path = getattr(catalog["submission"], "_filepath", "data/07_model_output")

@@ -182,8 +182,14 @@ class TrackingHooks:
             mlflow.log_metric("champion_validation_rmse", value["validation_rmse"])
             mlflow.log_metric("champion_holdout_rmse", value["holdout_rmse"])
             self._register(value)
-        elif name == "submission":
-            _log_csv(value, "submission.csv")
+        elif name == "submission" or (name.startswith("study_") and not isinstance(value, str)):
+            _log_csv(value, f"{name}.csv")
+        elif name == "study":
+            mlflow.log_dict(value, "study.json")
+            if value["median_leak"] is not None:
+                mlflow.log_metric("study_median_leak", value["median_leak"])
+        elif name == "study_page":
+            mlflow.log_text(value, "study.html")
         elif name == "submission_score" and value["values"]:
             mlflow.log_metrics({f"submission_{k}": v for k, v in flat_numbers(value)})
         elif name == "kaggle_score":

@@ -2,19 +2,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameters import EvaluateParameters
+from facial_keypoints.parameters import EvaluateParameters, TrainParameters, VariantParameters
 from facial_keypoints.pipelines.evaluate.nodes import (
     MEAN_FACE,
     compare_variants,
     measure,
     measure_mean_face,
+    measure_variant,
+    predict_faces,
 )
 from facial_keypoints.pipelines.evaluate.plots import (
     draw_best_and_worst,
     draw_error_per_point,
     draw_learning_curves,
 )
+from facial_keypoints.trainings import Training, fingerprint, origin_of
 
 LOOKUP = pd.DataFrame(
     {
@@ -73,9 +77,42 @@ def test_what_cannot_be_measured_is_null(holdout):
 
 
 def test_the_mean_face_is_the_mean_of_known_training_labels(holdout):
-    figures, mean = measure_mean_face(holdout, holdout, holdout, LOOKUP, EvaluateParameters())
+    nobody = holdout.select(slice(0))
+    account = {"holdout_samples_with_a_sibling_in_training": 0}
+    figures, mean = measure_mean_face(
+        holdout, holdout, holdout, nobody, account, LOOKUP, EvaluateParameters()
+    )
     np.testing.assert_allclose(mean, np.nanmean(holdout.keypoints, axis=0), rtol=1e-5)
     assert figures["holdout"]["rmse"] > 0
+
+
+def test_unseen_faces_are_the_unseen_set_or_a_hold_out_without_siblings(holdout):
+    nobody, points = holdout.select(slice(0)), holdout.keypoints
+    none = np.empty((0, 15, 2), np.float32)
+    how = (LOOKUP, EvaluateParameters())
+    clean, leaky = ({"holdout_samples_with_a_sibling_in_training": n} for n in (0, 2))
+    by_source = measure_variant(holdout, points, holdout, points + 1, nobody, none, clean, *how)
+    assert by_source["unseen"] == by_source["holdout"]
+    kept_out = measure_variant(
+        holdout, points, holdout, points + 1, holdout, points + 2, leaky, *how
+    )
+    assert kept_out["holdout"]["mse"] == pytest.approx(1)
+    assert kept_out["unseen"]["mse"] == pytest.approx(4)
+    unknown = measure_variant(holdout, points, holdout, points + 1, nobody, none, leaky, *how)
+    assert unknown["unseen"] is None
+
+
+def test_a_training_from_something_else_is_not_evaluated(holdout):
+    variant = VariantParameters(
+        name="net", architecture="conv_stack", train=TrainParameters(epochs=20)
+    )
+    other = variant.model_copy(update={"train": TrainParameters(epochs=15)})
+    origin = origin_of(other, holdout, holdout)
+    training = Training(
+        {"fingerprint": fingerprint(origin), "origin": origin}, pd.DataFrame(), lambda: None
+    )
+    with pytest.raises(InputError, match=r"net was trained .*\(train\.epochs 15, now 20\).* kept"):
+        predict_faces(training, variant, *[holdout] * 5)
 
 
 def figures_with(validation, holdout_score):
@@ -84,18 +121,20 @@ def figures_with(validation, holdout_score):
     return {
         "validation": {**one, "rmse_leaderboard": validation},
         "holdout": {**one, "rmse_leaderboard": holdout_score},
+        "unseen": None,
     }
 
 
 def record(run):
-    return {"mlflow_run_id": run, "parameters": 10, "epochs": 2, "minutes": 0.1}
+    numbers = {"mlflow_run_id": run, "parameters": 10, "epochs": 2, "minutes": 0.1}
+    return Training(numbers, pd.DataFrame(), lambda: None)
 
 
 def test_the_champion_is_chosen_by_validation_not_by_the_holdout():
     table, champion = compare_variants(
         figures_with(9.0, 9.0),
-        **{"a.metrics": figures_with(2.0, 1.0), "a.training_record": record("run-a")},
-        **{"b.metrics": figures_with(1.5, 3.0), "b.training_record": record("run-b")},
+        **{"a.metrics": figures_with(2.0, 1.0), "a.training": record("run-a")},
+        **{"b.metrics": figures_with(1.5, 3.0), "b.training": record("run-b")},
     )
     assert champion == {
         "variant": "b",
@@ -111,7 +150,7 @@ def test_a_variant_without_weighted_score_is_compared_by_plain_rmse():
     unweighted = figures_with(None, None)
     table, champion = compare_variants(
         figures_with(9.0, 9.0),
-        **{"a.metrics": unweighted, "a.training_record": record(None)},
+        **{"a.metrics": unweighted, "a.training": record(None)},
     )
     assert champion["validation_rmse"] == 1.0
     assert table["holdout_rmse"].iloc[0] == 1.0
@@ -119,13 +158,14 @@ def test_a_variant_without_weighted_score_is_compared_by_plain_rmse():
 
 def test_plots_show_what_they_are_given(holdout):
     history = pd.DataFrame({"epoch": [1, 2], "val_rmse": [4.0, 3.0]})
-    curves = draw_learning_curves(a=history, b=history * 2).axes[0]
+    trainings = {n: Training({}, history, lambda: None) for n in ("a", "b")}
+    curves = draw_learning_curves(**trainings).axes[0]
     assert [line.get_label() for line in curves.lines] == ["a", "b"]
     assert curves.lines[0].get_ydata().tolist() == [4.0, 3.0]
 
     per_point = measure(holdout, holdout.keypoints + 1, LOOKUP, 0.1)
-    bars = draw_error_per_point({"holdout": per_point}, a={"holdout": per_point}).axes[0]
-    assert len(bars.patches) == 15
+    cells = draw_error_per_point({"holdout": per_point}, a={"holdout": per_point}).axes[0]
+    assert [text.get_text() for text in cells.texts] == ["1.0"] * 30
 
     predicted = holdout.keypoints.copy()
     predicted[2] += 5

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameters import SplitParameters
-from facial_keypoints.pipelines.split.nodes import split_faces
+from facial_keypoints.parameters import SplitParameters, StudyParameters
+from facial_keypoints.pipelines.split import nodes
 
 
 def faces_of(sources):
@@ -26,6 +26,10 @@ def faces_of(sources):
     )
 
 
+def split_faces(faces, split, scale=1.0):
+    return nodes.split_faces(faces, split, StudyParameters(scale=scale))
+
+
 def numbers(faces):
     return faces.keypoints[:, 10, 0].astype(int).tolist()
 
@@ -35,47 +39,94 @@ def numbers(faces):
     sources=st.lists(st.integers(0, 30), min_size=8, max_size=120),
     holdout=st.floats(0.05, 0.5),
     validation=st.floats(0.05, 0.5),
+    unseen=st.just(0.0) | st.floats(0.05, 0.4),
+    scale=st.just(1.0) | st.floats(0.3, 1.0),
     by=st.sampled_from(["source", "sample"]),
+    shuffle=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_every_sample_is_in_one_set_and_no_source_in_two(sources, holdout, validation, by, seed):
-    split = SplitParameters(by=by, holdout=holdout, validation=validation, seed=seed)
+def test_every_sample_is_in_one_set_and_no_source_in_two(
+    sources, holdout, validation, unseen, scale, by, shuffle, seed
+):
+    split = SplitParameters(
+        by=by, holdout=holdout, validation=validation, unseen=unseen, shuffle=shuffle, seed=seed
+    )
     try:
-        *parts, account = split_faces(faces_of(sources), split)
+        *parts, account = split_faces(faces_of(sources), split, scale)
     except InputError:
-        assert by == "source"
-        assert len(set(sources)) < 5
+        assert len(set(sources)) < 12
         return
+    train, validating, held, never_seen = (set(part.source.tolist()) for part in parts)
     everyone = [number for part in parts for number in numbers(part)]
-    assert sorted(everyone) == list(range(len(sources)))
-    assert all(numbers(part) == sorted(numbers(part)) and len(part) for part in parts)
-    train, validating, held = (set(part.source.tolist()) for part in parts)
+    left_out = set(range(len(sources))) - set(everyone)
+    assert len(everyone) == len(set(everyone))
+    assert len(left_out) == account["samples_left_out_by_scale"]
+    assert not {sources[number] for number in left_out} & (train | validating)
+    assert all(numbers(part) == sorted(numbers(part)) for part in parts)
+    assert all(len(part) for part in parts[:3])
     siblings = sum(s in train | validating for s in parts[2].source.tolist())
     assert account["holdout_samples_with_a_sibling_in_training"] == siblings
+    assert not never_seen & (train | validating | held)
+    distinct = len(set(sources))
     if by == "source":
         assert not train & validating
         assert not held & (train | validating)
         assert siblings == 0
-        distinct = len(set(sources))
+        assert not never_seen
         assert len(held) == math.ceil(holdout * distinct)
-        assert len(validating) == math.ceil(validation * (distinct - len(held)))
+        left = distinct - len(held)
+        left -= math.ceil((1 - scale) * left)
+        assert len(validating) == math.ceil(validation * left)
+        assert len(train) == left - len(validating)
     else:
-        assert len(parts[2]) == math.ceil(holdout * len(sources))
-        rest = len(sources) - len(parts[2])
-        assert len(parts[1]) == math.ceil(validation * rest)
+        assert len(never_seen) == math.ceil(unseen * distinct)
+        left = len(sources) - len(parts[3]) - len(left_out)
+        assert len(parts[2]) == math.ceil(holdout * left)
+        assert len(parts[1]) == math.ceil(validation * (left - len(parts[2])))
     assert account["by"] == by
     assert list(account["samples"].values()) == [len(part) for part in parts]
-    assert list(account["sources"].values()) == [len(s) for s in (train, validating, held)]
+    assert list(account["sources"].values()) == [
+        len(s) for s in (train, validating, held, never_seen)
+    ]
 
 
 def test_the_papers_numbers_come_out_by_sample():
     sources = np.random.default_rng(0).integers(0, 7049, 26_239)
     faces = faces_of(sources)
-    train, validation, holdout, account = split_faces(faces, SplitParameters(by="sample"))
+    train, validation, holdout, unseen, account = split_faces(
+        faces, SplitParameters(by="sample", unseen=0)
+    )
     assert len(train) + len(validation) == 22_303
     assert len(holdout) == 3_936
     assert len(validation) == 2_231
+    assert len(unseen) == 0
     assert account["holdout_samples_with_a_sibling_in_training"] > 3_700
+
+
+def test_by_sample_the_unseen_faces_are_those_that_by_source_holds_out():
+    faces = faces_of(np.random.default_rng(1).integers(0, 40, 200))
+    _, _, held, _, _ = split_faces(faces, SplitParameters(holdout=0.2), scale=0.5)
+    by_sample = SplitParameters(by="sample", unseen=0.2)
+    _, _, _, unseen, _ = split_faces(faces, by_sample, scale=0.5)
+    assert numbers(unseen) == numbers(held)
+
+
+def test_without_shuffling_the_last_samples_are_held_out():
+    faces = faces_of(range(20))
+    how = SplitParameters(by="sample", unseen=0, shuffle=False, holdout=0.2, validation=0.25)
+    train, validation, holdout, _, _ = split_faces(faces, how)
+    assert numbers(holdout) == [16, 17, 18, 19]
+    assert numbers(validation) == [12, 13, 14, 15]
+    assert numbers(train) == list(range(12))
+
+
+def test_without_unseen_faces_it_is_told_what_cannot_be_measured(caplog):
+    split_faces(faces_of(range(20)), SplitParameters(by="sample", unseen=0))
+    assert "split.unseen=0.15" in caplog.text
+    caplog.clear()
+    split_faces(faces_of(range(20)), SplitParameters(by="sample"))
+    split_faces(faces_of(range(20)), SplitParameters(unseen=0))
+    assert "split.unseen" not in caplog.text
 
 
 def test_same_seed_same_split_another_seed_another():
@@ -90,7 +141,7 @@ def test_same_seed_same_split_another_seed_another():
 
 
 def test_the_largest_seed_is_a_seed_too():
-    train, validation, holdout, _ = split_faces(
+    train, validation, holdout, *_ = split_faces(
         faces_of(range(20)), SplitParameters(seed=2**32 - 1)
     )
     assert (len(train), len(validation), len(holdout)) == (15, 2, 3)
@@ -106,24 +157,27 @@ def test_arrays_of_a_sample_stay_together(make_faces):
 
 def test_one_source_cannot_be_split_but_its_samples_can():
     faces = faces_of([3] * 10)
-    with pytest.raises(InputError, match=r"of 1 sources .*split\.by=sample does not mind"):
+    with pytest.raises(InputError, match=r"of 1 faces .*split\.by=sample does not mind"):
         split_faces(faces, SplitParameters())
-    train, validation, holdout, account = split_faces(faces, SplitParameters(by="sample"))
+    by_sample = SplitParameters(by="sample", unseen=0)
+    train, validation, holdout, _, account = split_faces(faces, by_sample)
     assert (len(train), len(validation), len(holdout)) == (7, 1, 2)
     assert account["holdout_samples_with_a_sibling_in_training"] == 2
 
 
 @pytest.mark.parametrize(
-    "split",
+    ("split", "scale", "told"),
     [
-        SplitParameters(holdout=0.95),
-        SplitParameters(validation=0.99),
-        SplitParameters(by="sample", holdout=0.95),
+        (SplitParameters(holdout=0.95), 1, "split.holdout"),
+        (SplitParameters(validation=0.99), 1, "split.validation"),
+        (SplitParameters(by="sample", holdout=0.95), 1, "split.holdout"),
+        (SplitParameters(by="sample", unseen=0.95), 1, "split.unseen"),
+        (SplitParameters(), 0.02, "study.scale"),
     ],
 )
-def test_shares_that_leave_nothing_are_told(split):
-    with pytest.raises(InputError, match=r"too few, or split\.holdout or split\.validation"):
-        split_faces(faces_of([0, 1, 2, 3, 4]), split)
+def test_shares_that_leave_nothing_are_told(split, scale, told):
+    with pytest.raises(InputError, match=rf"too few, or {told} does not suit them"):
+        split_faces(faces_of([0, 1, 2, 3, 4]), split, scale)
 
 
 def test_no_samples_cannot_be_split():

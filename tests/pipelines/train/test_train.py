@@ -1,3 +1,4 @@
+import logging
 import time
 from types import SimpleNamespace
 
@@ -8,9 +9,14 @@ import pytest
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.parameters import StudyParameters, TrainParameters, VariantParameters
-from facial_keypoints.pipelines.train.nodes import draw_learning_curve, estimate_training_time
+from facial_keypoints.pipelines.train.nodes import (
+    draw_learning_curve,
+    estimate_training_time,
+    train_variant,
+)
 from facial_keypoints.pipelines.train.precision import choose_precision, processor_has_bfloat16
 from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
+from facial_keypoints.trainings import Training
 
 
 def bright_spots(n, seed=0):
@@ -65,17 +71,17 @@ def test_a_net_learns_where_the_spot_is(spots):
 def test_the_best_weights_are_kept_and_the_model_is_not_compiled(spots):
     train, validation = spots
     training = fit_variant(variant(epochs=4, learning_rate=0.02), train, validation, callbacks=[])
-    points = training.model.predict(validation.images, verbose=0).reshape(-1, 15, 2)
+    points = training.load_model().predict(validation.images, verbose=0).reshape(-1, 15, 2)
     rmse = np.sqrt(np.nanmean((points - validation.keypoints) ** 2))
     assert rmse == pytest.approx(training.history["val_rmse"].min(), rel=1e-3)
-    assert not training.model.compiled
+    assert not training.load_model().compiled
 
 
 def test_a_net_trained_in_mixed_precision_answers_in_float32(spots):
     mixed = variant(epochs=1, precision="mixed_bfloat16")
     training = fit_variant(mixed, *spots, callbacks=[])
     assert training.record["precision"] == "mixed_bfloat16"
-    assert training.model.get_layer("conv2").compute_dtype == "float32"
+    assert training.load_model().get_layer("conv2").compute_dtype == "float32"
 
 
 def test_a_time_budget_ends_training_with_a_valid_model(spots):
@@ -88,7 +94,7 @@ def test_a_time_budget_ends_training_with_a_valid_model(spots):
     assert training.record["ended_by"] == "time budget"
     assert 0 < training.record["epochs"] < 100_000
     assert training.history["val_loss"].notna().all()
-    assert np.isfinite(training.model.predict(spots[1].images, verbose=0)).all()
+    assert np.isfinite(training.load_model().predict(spots[1].images, verbose=0)).all()
 
 
 def test_a_slow_first_step_does_not_use_the_budget_up(monkeypatch):
@@ -173,7 +179,8 @@ def test_the_cooldown_lets_the_learning_rate_fall():
 def test_the_same_seed_gives_the_same_weights(spots):
     weights = [
         fit_variant(variant(epochs=1, deterministic=True, seed=seed), *spots, callbacks=[])
-        .model.get_layer("coordinates")
+        .load_model()
+        .get_layer("coordinates")
         .get_weights()[0]
         for seed in (5, 5, 6)
     ]
@@ -187,21 +194,89 @@ def test_a_set_smaller_than_a_batch_trains(spots):
     assert training.record["steps"] == 1
 
 
-def test_the_estimate_covers_the_chosen_variants_only(spots, caplog):
-    raw = {name: variant(epochs=10).model_dump() | {"name": name} for name in ("a", "b", "c")}
-    raw["b"]["train"]["max_minutes"] = 1e-9
-    estimate = estimate_training_time(spots[0], StudyParameters(only=["a", "b"]), raw)
-    assert list(estimate["minutes"]) == ["a", "b"]
-    assert estimate["minutes"]["b"] == pytest.approx(1e-9)
-    steps = 10 * 10  # epochs times batches
-    expected = steps * 16 / estimate["images_per_second"]["a"] / 60
-    assert estimate["minutes"]["a"] == pytest.approx(expected)
-    assert estimate["total_minutes"] == pytest.approx(sum(estimate["minutes"].values()))
+def estimate(spots, earlier=None, **variants):
+    given = {f"{name}.parameters": chosen.model_dump() for name, chosen in variants.items()}
+    given |= {f"{name}.earlier_trainings": (earlier or {}).get(name, {}) for name in variants}
+    return estimate_training_time(*spots, StudyParameters(), **given)
+
+
+def test_the_estimate_is_measured_and_bounded_by_the_budget(spots):
+    found = estimate(spots, a=variant(epochs=10), b=variant(epochs=10, max_minutes=1e-9))
+    assert list(found["minutes"]) == ["a", "b"]
+    assert found["minutes"]["b"] == pytest.approx(1e-9)
+    expected = 10 * len(spots[0]) / found["measured_images_per_second"]["a"] / 60
+    assert found["minutes"]["a"] == pytest.approx(expected)
+    assert found["total_minutes"] == pytest.approx(sum(found["minutes"].values()))
+
+
+def test_of_many_variants_three_are_measured_and_the_others_lie_between(spots, monkeypatch):
+    from facial_keypoints.pipelines.train import nodes
+
+    asked = []
+
+    def seconds(variant, train):
+        asked.append(variant.settings["convs"])
+        return 16 * float(variant.settings["convs"])
+
+    monkeypatch.setattr(nodes, "seconds_per_step", seconds)
+    variants = {f"c{n}": variant(epochs=1) for n in (1, 2, 3, 4, 5)}
+    for n, one in enumerate(variants.values(), start=1):
+        one.settings.update(convs=n, pools=0)
+    minutes = estimate(spots, **variants)["minutes"]
+    assert sorted(asked) == [1, 3, 5]
+    assert sorted(minutes.values()) == list(minutes.values())
+    assert minutes["c1"] < minutes["c2"] < minutes["c3"] < minutes["c4"] < minutes["c5"]
+
+
+def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, monkeypatch):
+    from facial_keypoints.pipelines.train import nodes
+
+    caplog.set_level(logging.INFO)
+    how = variant(epochs=1)
+    study = StudyParameters()
+    first = train_variant(*spots, {}, how, study, {})
+    again = how.model_copy(update={"name": "another-name"})
+    earlier = {first.fingerprint: first}
+    found = estimate(spots, {"a": earlier}, a=again)
+    assert found["minutes"] == {}
+    assert found["already_trained"] == ["a"]
+    monkeypatch.setattr(nodes, "fit_variant", None)
+    assert train_variant(*spots, {}, again, study, earlier) is first
+    assert "reused" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"train": {"epochs": 2}}, "train.epochs 1, now 2"),
+        ({"train": {"seed": 7}}, "train.seed 0, now 7"),
+        ({"settings": {"convs": 5}}, "settings.convs 6, now 5"),
+        ({"data": 1}, "training samples"),
+        ({"study": {"reuse": False}}, "study.reuse is false"),
+    ],
+)
+def test_what_is_made_from_something_else_is_trained_again(spots, caplog, change, told):
+    caplog.set_level(logging.INFO)
+    how = variant(epochs=1)
+    train, validation = spots
+    first = train_variant(train, validation, {}, how, StudyParameters(), {})
+    changed = how.model_copy(
+        update={
+            "train": how.train.model_copy(update=change.get("train", {})),
+            "settings": how.settings | change.get("settings", {}),
+        }
+    )
+    if "data" in change:
+        train = train.select(np.arange(len(train) - change["data"]))
+    study = StudyParameters(**change.get("study", {}))
+    second = train_variant(train, validation, {}, changed, study, {first.fingerprint: first})
+    assert second is not first
+    assert (second.fingerprint == first.fingerprint) == ("study" in change)
+    assert f"trained again: {told}" in caplog.text
 
 
 def test_a_study_of_days_is_warned_of(spots, caplog):
-    raw = {"a": variant(epochs=10**9).model_dump()}
-    estimate_training_time(spots[0], StudyParameters(), raw)
+    estimate(spots, a=variant(epochs=10**9))
     assert any("Ctrl-C now" in record.message for record in caplog.records)
 
 
@@ -230,6 +305,6 @@ def test_the_learning_curve_shows_training_and_validation():
         {"epoch": [1, 2], "loss": [9.0, 4.0], "val_loss": [10.0, 5.0]}
         | {"accuracy": [0.1, 0.5], "val_accuracy": [0.1, 0.4]}
     )
-    axes = draw_learning_curve(history, variant()).axes
+    axes = draw_learning_curve(Training({}, history, lambda: None), variant()).axes
     assert [line.get_ydata().tolist() for line in axes[0].lines] == [[9.0, 4.0], [10.0, 5.0]]
     assert [line.get_ydata().tolist() for line in axes[1].lines] == [[0.1, 0.5], [0.1, 0.4]]

@@ -23,11 +23,7 @@ _LONG_STUDY_HOURS = 12
 
 
 def estimate_training_time(
-    train: FaceSet,
-    validation: FaceSet,
-    study: StudyParameters,
-    variants: dict[str, Any],
-    **earlier: dict[str, Training],
+    train: FaceSet, validation: FaceSet, study: StudyParameters, **variants: Any
 ) -> dict[str, Any]:
     """How long the chosen variants will train on this machine.
 
@@ -39,20 +35,25 @@ def estimate_training_time(
     Args:
         train: samples to train on.
         validation: samples to validate on.
-        study: which variants are chosen, and whether earlier trainings are reused.
-        variants: all of them by name, typed already where a node asks for one by itself.
-        earlier: the trainings there are of each chosen variant, by fingerprint.
+        study: whether earlier trainings are reused.
+        variants: each variant, keyed "<variant>.parameters", and its earlier trainings by
+            fingerprint, keyed "<variant>.earlier_trainings".
 
     Returns:
         ``minutes`` by variant, ``measured_images_per_second`` of those measured,
         ``already_trained``, and ``total_minutes``.
     """
-    chosen = {name: VariantParameters.model_validate(variants[name]) for name in earlier}
+    chosen = {
+        key.removesuffix(".parameters"): VariantParameters.model_validate(value)
+        for key, value in variants.items()
+        if key.endswith(".parameters")
+    }
     waiting = {
         name: variant
         for name, variant in chosen.items()
         if not study.reuse
-        or fingerprint(origin_of(variant, train, validation)) not in earlier[name]
+        or fingerprint(origin_of(variant, train, validation))
+        not in variants[f"{name}.earlier_trainings"]
     }
     work = {
         name: complexity(build_model(variant.architecture, variant.settings))["multiply_adds"]

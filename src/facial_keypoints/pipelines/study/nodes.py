@@ -1,0 +1,196 @@
+"""Nodes of the study stage: the tables."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from facial_keypoints.parameters import PaperRow, StudyParameters, row_of
+from facial_keypoints.pipelines.study.claims import LOSSES, depth_trend, judge_claims
+from facial_keypoints.pipelines.study.statistics import (
+    MEASURES,
+    least_significant_ratio,
+    mean_and_spread,
+    rank_correlation,
+)
+from facial_keypoints.trainings import Training
+
+logger = logging.getLogger(__name__)
+
+PAPER_MEASURES = MEASURES[:4]
+OTHERS = "others"
+"""Table of the variants that stand in none of the paper's."""
+
+
+def tabulate_study(
+    paper: dict[str, Any],
+    study: StudyParameters,
+    split_account: dict[str, Any],
+    augmentation_account: dict[str, Any],
+    mean_face_metrics: dict[str, Any],
+    **results: Any,
+) -> dict[str, Any]:
+    """The whole study as data: each table's rows with ours, the paper's and the difference; how
+    the ranks agree; the leak; the paper's claims weighed; and which rows are missing.
+
+    Args:
+        paper: rows by table, ``PaperRow`` each.
+        study: scale and seeds.
+        split_account: sizes of the sets, and how many held-out samples have siblings.
+        augmentation_account: the count of all samples.
+        mean_face_metrics: what a constant answer scores.
+        results: of each trained variant, keyed "<name>.metrics" and "<name>.training".
+    """
+    names = [key.removesuffix(".training") for key in results if key.endswith(".training")]
+    leaks = split_account["holdout_samples_with_a_sibling_in_training"] > 0
+    by_variant = {
+        variant: _trained_row(
+            [results[f"{name}.metrics"] for name in names if row_of(name) == variant],
+            [results[f"{name}.training"] for name in names if row_of(name) == variant],
+            leaks,
+        )
+        for variant in dict.fromkeys(row_of(name) for name in names)
+    }
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for table, rows in paper.items():
+        typed = [PaperRow.model_validate(row) for row in rows]
+        tables[table] = [_row_beside_the_papers(row, by_variant.get(row.variant)) for row in typed]
+    in_paper = {row["variant"] for rows in tables.values() for row in rows}
+    tables[OTHERS] = [
+        {"row": name, "variant": name, **row}
+        for name, row in by_variant.items()
+        if name not in in_paper
+    ]
+    least_ratio = {
+        loss: least_significant_ratio({v: row[f"{loss}_by_seed"] for v, row in by_variant.items()})
+        for loss in LOSSES
+    }
+    for rows in tables.values():
+        _mark_ties_with_the_best(rows, least_ratio["unseen_loss"])
+    compared = {row["variant"]: row for rows in tables.values() for row in rows if row["trained"]}
+    for row in tables.get("table_4", []):  # Table 5 prints other figures for the same row
+        compared[row["variant"]] = row if row["trained"] else compared.get(row["variant"], row)
+    missing = [row["variant"] for rows in tables.values() for row in rows if not row["trained"]]
+    summary = {
+        "scale": study.scale,
+        "seeds": len(study.seeds or [0]),
+        "split": split_account,
+        "augmented_samples": augmentation_account["samples"],
+        "leaks": leaks,
+        "median_leak": _median([row["leak"] for row in by_variant.values()]),
+        "mean_face": _measured(mean_face_metrics),
+        "tables": tables,
+        "agreement": {table: _agreement(rows) for table, rows in tables.items() if rows},
+        "least_significant_ratio": least_ratio,
+        "depth_trend": depth_trend([r for r in tables.get("table_3", []) if r["trained"]]),
+        "claims": judge_claims(compared, least_ratio),
+        "missing": list(dict.fromkeys(missing)),
+    }
+    logger.info(
+        "Study: %d of the paper's %d networks trained%s",
+        len(in_paper & set(by_variant)),
+        len(in_paper),
+        f"; missing: {', '.join(summary['missing'])}" if missing else "",
+    )
+    rounded: dict[str, Any] = _rounded(summary)
+    return rounded
+
+
+def list_tables(study: dict[str, Any]) -> tuple[pd.DataFrame, ...]:
+    """Tables 3, 4 and 5, what the text speaks of, and all other variants, each as a table of
+    numbers.
+    """
+    order = ["row", "variant"]
+    frames = []
+    for table in ("table_3", "table_4", "table_5", "text", OTHERS):
+        rows = [
+            {key: value for key, value in row.items() if not isinstance(value, list)}
+            for row in study["tables"].get(table, [])
+        ]
+        frame = pd.DataFrame(rows, columns=None if rows else [*order, "trained"])
+        frames.append(frame)
+    return tuple(frames)
+
+
+def _measured(figures: dict[str, Any]) -> dict[str, float | None]:
+    """The measures of one training, or of the mean face; null where there is no such set."""
+    measured: dict[str, float | None] = {}
+    for name, part in (("val", "validation"), ("test", "holdout"), ("unseen", "unseen")):
+        of_part = figures[part] or {}
+        measured[f"{name}_loss"] = of_part.get("mse")
+        measured[f"{name}_acc"] = of_part.get("paper_accuracy")
+    measured["unseen_rmse"] = (figures["unseen"] or {}).get("rmse_leaderboard")
+    return measured
+
+
+def _trained_row(
+    metrics: list[dict[str, Any]], trainings: list[Training], leaks: bool
+) -> dict[str, Any]:
+    """Mean and spread over the seeds of one variant, and what it is made of."""
+    measured = [_measured(figures) for figures in metrics]
+    row: dict[str, Any] = {"trained": True, "seeds": len(trainings)}
+    for measure in (*MEASURES, "unseen_rmse"):
+        values = [m[measure] for m in measured]
+        row[measure], row[f"{measure}_sd"] = mean_and_spread(values)
+    row["leak"] = None
+    if leaks and row["unseen_loss"] is not None and row["test_loss"]:
+        row["leak"] = row["unseen_loss"] / row["test_loss"]
+    records = [training.record for training in trainings]
+    first = records[0]
+    for count in ("convs", "pools", "dense", "parameters", "multiply_adds", "samples"):
+        row[count] = first[count]
+    for amount in ("epochs", "minutes"):
+        row[amount] = sum(record[amount] for record in records) / len(records)
+    for loss in LOSSES:
+        row[f"{loss}_by_seed"] = [m[loss] for m in measured if m[loss] is not None]
+    return row
+
+
+def _row_beside_the_papers(row: PaperRow, trained: Mapping[str, Any] | None) -> dict[str, Any]:
+    figures = {f"paper_{measure}": getattr(row, measure) for measure in PAPER_MEASURES}
+    both: dict[str, Any] = {"row": row.row, "variant": row.variant, "trained": False, **figures}
+    if trained is None:
+        return both
+    both |= trained
+    for measure in PAPER_MEASURES:
+        theirs = figures[f"paper_{measure}"]
+        both[f"{measure}_difference"] = None if theirs is None else both[measure] - theirs
+    return both
+
+
+def _mark_ties_with_the_best(rows: list[dict[str, Any]], least_ratio: float | None) -> None:
+    """Say of each row whether its loss on unseen faces exceeds the table's best by more than
+    the spread of seeds; null where that is not known.
+    """
+    losses = [row["unseen_loss"] for row in rows if row["trained"] and row["unseen_loss"]]
+    for row in rows:
+        loss = row.get("unseen_loss")
+        known = least_ratio is not None and loss is not None
+        row["worse_than_best"] = bool(loss / min(losses) >= least_ratio) if known else None
+
+
+def _agreement(rows: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Rank correlation of our figures with the paper's over the rows of a table."""
+    pairs = {measure: f"paper_{measure}" for measure in PAPER_MEASURES}
+    pairs |= {"unseen_loss": "paper_test_loss", "unseen_acc": "paper_test_acc"}
+    return {
+        ours: rank_correlation([r.get(ours) for r in rows], [r.get(theirs) for r in rows])
+        for ours, theirs in pairs.items()
+    }
+
+
+def _rounded(value: Any) -> Any:
+    """Five digits of every fraction: predictions differ in the seventh from run to run, and a
+    study that says the same is to be the same file.
+    """
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_rounded(part) for part in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
+def _median(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(pd.Series(known).median()) if known else None

@@ -1,0 +1,66 @@
+"""The study as one self-contained page."""
+
+import base64
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+
+from facial_keypoints.pipelines.study.nodes import OTHERS
+
+_TEMPLATE: Final = "page.html"
+
+_TITLES: Final = {
+    "table_3": "Table 3: convolutions and max-pools",
+    "table_4": "Table 4: dropout",
+    "table_5": "Table 5: dense layers",
+    "text": "What the paper's text compares with",
+    OTHERS: "Further variants",
+}
+
+_CAPTIONS: Final = {
+    "study_figure_1": "Figure 1 again: a training face with its labels.",
+    "study_figure_2": "Figure 2 again: learning with 3 max-pools (above) and with 5 (below), "
+    "14 convolutions each.",
+    "study_figure_3": "Figure 3 again: the final model's curves.",
+    "study_figure_4": "Figure 4 again: predictions on test pictures, which have no labels.",
+    "loss_by_depth": "Loss by depth, all rows of Table 3.",
+    "loss_by_work": "Error by compute, all variants.",
+    "error_per_point": "Error of each point on the hold-out.",
+}
+
+
+def write_page(study: dict[str, Any], **figures: bytes) -> str:
+    """The page as HTML, with its figures inside.
+
+    Args:
+        study: what ``tabulate_study`` gives.
+        figures: PNG pictures by name.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {
+        "number": _number,
+        "signed": lambda value: _number(value, "+.3g"),
+        "count": lambda value: _number(value, ",.0f"),
+        "million": lambda value: "" if value is None else _number(value / 1e6, ",.3g"),
+        "accuracy": lambda value: _number(value, ".3f"),
+    }
+    return environment.get_template(_TEMPLATE).render(
+        study=study,
+        titles=_TITLES,
+        figures=[
+            (name, _CAPTIONS[name], base64.b64encode(picture).decode())
+            for name, picture in figures.items()
+        ],
+    )
+
+
+def _number(value: float | None, form: str = ".3g") -> str:
+    """``value`` for a cell; empty where there is none."""
+    return "" if value is None else format(value, form)
