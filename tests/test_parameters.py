@@ -6,7 +6,8 @@ from kedro.config import OmegaConfigLoader
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameter_checks import check_parameters
-from facial_keypoints.parameters import Parameters, PlateauParameters
+from facial_keypoints.parameters import Parameters, row_of
+from facial_keypoints.parameters.stages import PlateauParameters
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -45,7 +46,7 @@ def problem(given):
 @pytest.mark.parametrize("env", sorted(p.parent.name for p in CONF.glob("*/globals.yml")))
 def test_every_environment_is_right(env):
     loader = OmegaConfigLoader(str(CONF), env=env, **CONFIG_LOADER_ARGS)
-    assert check_parameters(loader["parameters"]).chosen_variants
+    assert check_parameters(loader["parameters"]).chosen
 
 
 def test_a_variant_gets_its_name_and_what_it_does_not_say_about_training():
@@ -83,7 +84,7 @@ def test_a_group_left_empty_is_as_if_it_were_not_there():
     given = raw(
         download={"drawn": None},
         train={"reduce_on_plateau": None},
-        variants={"a": {"architecture": "conv_stack", "settings": None, "paper": None}},
+        variants={"a": {"architecture": "conv_stack", "settings": None}},
     )
     parameters = check_parameters(given)
     assert parameters.download.drawn.train_faces == 1500
@@ -103,7 +104,117 @@ def test_a_group_left_empty_is_as_if_it_were_not_there():
 )
 def test_the_study_chooses_in_the_order_of_the_configuration(only, chosen):
     variants = {name: variant() for name in ("a", "b-1", "c_2")}
-    assert check_parameters(raw(variants=variants, study={"only": only})).chosen_variants == chosen
+    assert check_parameters(raw(variants=variants, study={"only": only})).chosen == chosen
+
+
+@pytest.mark.parametrize(
+    ("only", "chosen"),
+    [
+        (["table_3"], ["a"]),
+        ("table_4+own", ["a", "b", "own"]),
+        ("paper", ["a", "b"]),
+    ],
+)
+def test_the_study_chooses_by_table(only, chosen):
+    given = raw(
+        variants={name: variant() for name in ("a", "b", "own")},
+        paper={
+            "table_3": [{"row": "A", "variant": "a"}],
+            "table_4": [{"row": "A", "variant": "a"}, {"row": "B", "variant": "b"}],
+        },
+        study={"only": only},
+    )
+    assert check_parameters(given).chosen == chosen
+
+
+def test_a_variant_starts_from_its_architecture():
+    given = raw(
+        architectures={"conv_stack": {"dropout": 0.2, "negative_slope": 0.3, "pools": 0}},
+        variants={"a": variant(), "b": variant(settings={"dropout": 0.4})},
+    )
+    a, b = check_parameters(given).variants.values()
+    assert a.settings == {"dropout": 0.2, "negative_slope": 0.3, "convs": 2, "pools": 1}
+    assert b.settings == {"dropout": 0.4, "negative_slope": 0.3, "pools": 0}
+
+
+def test_a_scaled_study_shrinks_width_epochs_and_batch_together():
+    given = raw(
+        train={"epochs": 100},
+        variants={"a": variant(), "b": variant(settings={"width": 0.5}, train={"epochs": 150})},
+        study={"scale": 0.2},
+    )
+    a, b = check_parameters(given).planned().variants.values()
+    assert (a.settings["width"], b.settings["width"]) == (0.2, 0.1)
+    assert (a.train.epochs, b.train.epochs) == (20, 30)
+    assert a.train.batch_size == 13
+    assert (a.train.reduce_on_plateau.patience, a.train.early_stopping_patience) == (2, 5)
+    tiny = check_parameters({**given, "study": {"scale": 0.02}}).planned().variants["a"]
+    assert (tiny.train.epochs, tiny.train.batch_size) == (2, 8)
+
+
+def test_at_full_scale_nothing_changes():
+    parameters = check_parameters(raw())
+    assert parameters.planned() == parameters
+
+
+def test_seeds_repeat_each_variant_and_keep_the_name_of_the_one_there_is():
+    given = raw(
+        variants={"a": variant(), "b": variant(train={"seed": 5})},
+        study={"only": "a", "seeds": "0+5"},
+    )
+    planned = check_parameters(given).planned()
+    assert planned.chosen == ["a", "a-seed5"]
+    seeds = {name: v.train.seed for name, v in planned.variants.items()}
+    assert seeds == {"a": 0, "a-seed5": 5, "b-seed0": 0, "b": 5}
+    assert [row_of(name) for name in planned.variants] == ["a", "a", "b", "b"]
+    one = check_parameters({**given, "study": {"seeds": 7}}).planned()
+    assert one.chosen == ["a-seed7", "b-seed7"]
+
+
+def test_what_is_wrong_for_all_variants_of_an_architecture_is_told_once():
+    given = raw(
+        architectures={"conv_stack": {"dropout": 2, "colour": "red"}},
+        variants={"a": variant(), "b": variant(), "c": variant(settings={"dropout": 3})},
+    )
+    lines = problems(given)
+    assert [line.split(":")[0] for line in lines] == [
+        "architectures.conv_stack.dropout",
+        "architectures.conv_stack.colour",
+        "variants.c.settings.dropout",
+    ]
+    line = problem(raw(architectures={"conv_stak": {}}))
+    assert line.startswith("architectures: unknown architecture 'conv_stak' (did you mean")
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"study": {"scale": 0}}, "study.scale: must be greater than or equal to 0.02, not 0"),
+        ({"study": {"scale": 2}}, "study.scale: must be less than or equal to 1, not 2"),
+        ({"study": {"seeds": [1, 2, 1]}}, "study.seeds: each seed once; repeated: 1"),
+        ({"study": {"seeds": "0+0+3+3"}}, "study.seeds: each seed once; repeated: 0, 3"),
+        ({"study": {"seeds": []}}, "study.seeds: name at least one seed, or leave it null"),
+        ({"study": {"seeds": [-1]}}, "study.seeds.0: must be greater than or equal to 0, not -1"),
+        ({"study": {"seeds": "0+x"}}, "study.seeds.1: must be a whole number, not 'x'"),
+        ({"study": {"only": "table_9"}}, "study.only: unknown variant 'table_9' (did you mean"),
+        (
+            {"variants": {"a-seed3": variant()}, "paper": {}},
+            "variants.a-seed3: study.seeds gives names that end so",
+        ),
+        (
+            {"paper": {"table_3": [{"row": "A", "variant": "smal"}]}},
+            "paper.table_3: unknown variant 'smal' (did you mean 'small'?)",
+        ),
+        (
+            {"paper": {"table_3": [{"row": "A", "variant": "small", "val_acc": 0.5}]}},
+            "paper.table_3.0: a row has all four figures",
+        ),
+        ({"paper": {"table_9": []}}, "paper.table_9: must be 'table_3', 'table_4', 'table_5'"),
+    ],
+)
+def test_a_study_that_cannot_be_is_told(sections, said):
+    given = {"paper": {"table_3": [{"row": "A", "variant": "small"}]}, **sections}
+    assert problem(raw(**given)).startswith(said)
 
 
 def test_the_home_folder_may_be_written_as_a_tilde():
@@ -136,7 +247,7 @@ def test_the_home_folder_may_be_written_as_a_tilde():
             raw(variants={"small": variant(setings={})}),
             "variants.small.setings",
             "settings",
-            "architecture, settings, train, paper",
+            "architecture, settings, train",
         ),
         (
             raw(variants={"small": variant(train={"epoch": 3})}),
@@ -154,13 +265,13 @@ def test_the_home_folder_may_be_written_as_a_tilde():
             raw(variants={"train": variant(setings={})}),  # named like a parameter of its own
             "variants.train.setings",
             "settings",
-            "architecture, settings, train, paper",
+            "architecture, settings, train",
         ),
         (
             raw(variants={"small": variant(settings={"pols": 2})}),
             "variants.small.settings.pols",
             "pools",
-            "convs, pools, pool_padding",
+            "width, convs, filters, pools",
         ),
     ],
 )
@@ -178,7 +289,7 @@ def test_an_unknown_architecture_is_told_with_the_right_ones():
     line = problem(raw(variants={"small": variant("conv_stak")}))
     assert line.startswith("variants.small.architecture: unknown architecture 'conv_stak'")
     assert "did you mean 'conv_stack'?" in line
-    assert "right ones: conv_stack" in line
+    assert "right ones: alexnet, conv_stack" in line
 
 
 def test_an_unknown_variant_is_told_with_the_right_ones():
@@ -301,7 +412,9 @@ def test_a_wrong_value_is_told_in_plain_words(sections, line):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"convs": 17}, "variants.a.settings.convs: must be less than or equal to 16, not 17"),
+        ({"convs": 0}, "variants.a.settings.convs: must be greater than or equal to 1, not 0"),
+        ({"convs": 17}, "variants.a.settings: 17 convolutions need as many filters"),
+        ({"width": 3}, "variants.a.settings.width: must be less than or equal to 2, not 3"),
         ({"convs": 3, "pools": 3}, "variants.a.settings: 3 pools do not fit 3 convolutions"),
         (
             {"convs": 15, "pools": 7},
@@ -310,7 +423,7 @@ def test_a_wrong_value_is_told_in_plain_words(sections, line):
         ),
         (
             {"activation": "gelu"},
-            "variants.a.settings.activation: must be 'leaky_relu' or 'relu', not 'gelu'",
+            "variants.a.settings.activation: must be 'relu' or 'leaky_relu', not 'gelu'",
         ),
     ],
 )

@@ -93,6 +93,12 @@ def read(path: Path):
     return json.loads(path.read_text())
 
 
+def trained(data: Path, variant: str) -> Path:
+    """The folder of a variant's current training."""
+    folder = data / "06_models" / variant
+    return folder / (folder / "current").read_text()
+
+
 def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
     submission = pd.read_csv(finished.data / "07_model_output" / "submission.csv")
     lookup = pd.read_csv(finished.data / "03_primary" / "lookup.csv")
@@ -120,7 +126,15 @@ def test_a_full_run_leaves_its_reports(finished):
         "learning_curves.png",
         "error_per_point.png",
         "best_and_worst.png",
+        "loss_by_depth.png",
+        "loss_by_work.png",
+        *(f"study_figure_{number}.png" for number in (1, 2, 3, 4)),
     }
+    page = (reports / "study.html").read_text()
+    assert page.count("data:image/png;base64,") == 7
+    assert "tiny-3cl" in page
+    assert len(read(reports / "study.json")["missing"]) == 26
+    assert len(pd.read_csv(reports / "study_table_3.csv")) == 16
     account = read(reports / "split_account.json")
     assert account["holdout_samples_with_a_sibling_in_training"] == 0
     assert not list(finished.data.rglob(".*"))  # nothing half-written
@@ -137,7 +151,7 @@ def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
         assert child.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
         assert child.data.params["architecture"] == "conv_stack"
         assert child.data.params["train.epochs"] == "2"
-        curve = pd.read_csv(finished.data / "06_models" / name / "history.csv")
+        curve = pd.read_csv(trained(finished.data, name) / "history.csv")
         logged = client.get_metric_history(child.info.run_id, "val_rmse")
         assert [point.value for point in logged] == pytest.approx(curve["val_rmse"].tolist())
         metrics = read(finished.data / "07_model_output" / name / "metrics.json")
@@ -147,6 +161,7 @@ def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
         assert child.inputs.dataset_inputs[0].dataset.digest
     parent_artifacts = {file.path for file in client.list_artifacts(parents[0].info.run_id)}
     assert {"best_and_worst.png", "leaderboard.json", "submission.csv"} <= parent_artifacts
+    assert {"study.html", "study.json", "study_table_3.csv"} <= parent_artifacts
 
 
 def test_the_champion_is_registered_and_can_be_loaded_from_mlflow(finished):
@@ -167,23 +182,91 @@ def test_the_champion_is_registered_and_can_be_loaded_from_mlflow(finished):
 
 
 def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
-    record = finished.data / "06_models" / "tiny-3cl" / "training_record.json"
-    other = finished.data / "06_models" / "tiny-2cl" / "training_record.json"
-    untouched = other.read_bytes()
+    earlier = trained(finished.data, "tiny-3cl")
+    other = trained(finished.data, "tiny-2cl")
+    untouched = {path: path.read_bytes() for f in (earlier, other) for path in f.iterdir()}
     run(finished.path, "train", only="tiny-3cl", train={"epochs": 1})
-    assert read(record)["epochs"] == 1
-    assert other.read_bytes() == untouched
+    now = trained(finished.data, "tiny-3cl")
+    assert now != earlier
+    assert read(now / "training_record.json")["epochs"] == 1
+    assert trained(finished.data, "tiny-2cl") == other
+    assert {path: path.read_bytes() for path in untouched} == untouched
     assert set(statuses(finished.path)) == {"FINISHED"}
 
 
+def test_what_was_trained_otherwise_is_not_evaluated(finished):
+    submission = finished.data / "07_model_output" / "submission.csv"
+    before = submission.read_bytes()
+    with pytest.raises(InputError, match=r"tiny-2cl was trained .*train\.epochs 2, now 7"):
+        run(finished.path, "evaluate", train={"epochs": 7})
+    assert submission.read_bytes() == before
+    assert statuses(finished.path)[-1] == "FAILED"
+
+
 def test_evaluating_in_a_later_session_names_the_run_that_trained_the_model(finished):
-    record = read(finished.data / "06_models" / "tiny-2cl" / "training_record.json")
+    record = read(trained(finished.data, "tiny-2cl") / "training_record.json")
     run(finished.path, "evaluate", study={"only": ["tiny-2cl"]})
     champion = read(finished.data / "07_model_output" / "champion.json")
     assert champion["mlflow_run_id"] == record["mlflow_run_id"]
     client, _ = runs_of(finished.path)
     version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
     assert version.run_id == record["mlflow_run_id"]
+
+
+def test_a_study_by_sample_with_seeds_measures_the_leak_and_the_spread(finished):
+    before = trained(finished.data, "tiny-2cl")
+    run(
+        finished.path,
+        study={"only": ["tiny-2cl"], "seeds": "0+1"},
+        split={"by": "sample", "unseen": 0.2},
+    )
+    table = pd.read_csv(finished.data / "08_reporting" / "study_others.csv")
+    assert table["variant"].tolist() == ["tiny-2cl"]
+    row = table.iloc[0]
+    assert row["seeds"] == 2
+    assert row["unseen_loss_sd"] > 0
+    assert row["leak"] == pytest.approx(row["unseen_loss"] / row["test_loss"], rel=1e-3)
+    metrics = read(finished.data / "07_model_output" / "tiny-2cl-seed1" / "metrics.json")
+    assert metrics["unseen"]["samples"] != metrics["holdout"]["samples"]
+    assert before.is_dir()  # trained on other samples, and kept
+    reports = finished.data / "08_reporting"
+    assert len(list(reports.glob("study-*.html"))) >= 1  # so are the earlier pages
+
+
+def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
+    arguments = ["run", "--pipelines=full", "--env=test", "--params"]
+    arguments.append("train.deterministic=true,train.epochs=1")
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-m", "kedro", *arguments],
+        cwd=fresh,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for line in process.stdout:
+        if "Variant 2 of 2" in line:
+            process.kill()
+            break
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    data = fresh / "data" / "test"
+    (first,) = [path.parent.name for path in data.glob("06_models/*/current")]
+    files = {path: path.stat().st_mtime_ns for path in trained(data, first).iterdir()}
+    done = kedro(fresh, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("reused: trained earlier") == 1
+    assert {path: path.stat().st_mtime_ns for path in files} == files
+    again = kedro(fresh, *arguments)
+    assert again.stdout.count("reused: trained earlier") == 2
+    assert not list((data / "08_reporting").glob("study-*"))  # the same study, the same files
+
+    whole = make_project(tmp_path / "whole")
+    assert kedro(whole, *arguments).returncode == 0
+    tables = [
+        pd.read_csv(project / "data/test/08_reporting/study_others.csv").drop(columns="minutes")
+        for project in (fresh, whole)
+    ]
+    pd.testing.assert_frame_equal(*tables)
 
 
 def test_a_failing_node_leaves_no_run_open_and_earlier_results_as_they_were(finished):
@@ -230,7 +313,7 @@ def test_the_command_line_tells_an_error_in_one_message_and_exits_with_1(fresh):
 @pytest.mark.parametrize(
     ("pipeline", "told"),
     [
-        ("evaluate", r"tiny-2cl.history\.csv: there is no such file yet; run the stage"),
+        ("evaluate", r"tiny-[23]cl has not been trained yet"),
         ("trian", r"named 'trian'.*\n?.*train"),
         ("clean", "has not been downloaded yet"),
     ],
@@ -282,8 +365,8 @@ def test_the_registry_and_the_catalog_do_not_load_tensorflow(fresh):
         [sys.executable, "-c", program], cwd=fresh, capture_output=True, text=True, check=True
     )
     names = [
-        *("__default__", "augment", "clean", "download", "evaluate", "full", "split", "submit"),
-        *("train", "upload"),
+        *("__default__", "augment", "clean", "download", "evaluate", "full", "split", "study"),
+        *("submit", "train", "upload"),
     ]
     assert done.stdout.splitlines()[-1] == f"{names} False False"
 

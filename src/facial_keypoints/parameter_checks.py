@@ -25,18 +25,16 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
         return Parameters.model_validate(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-    shared = {problem["loc"] for problem in problems if problem["loc"][:1] == ("train",)}
-    shared |= {
-        ("settings", *problem["loc"][2:])
-        for problem in problems
-        if problem["loc"][:1] == ("architectures",)
-    }
+    for problem in problems:
+        problem["loc"] = _where_it_was_written(problem["loc"], raw)
+    in_train = {problem["loc"] for problem in problems if problem["loc"][:1] == ("train",)}
     lines = [
         _describe(problem, raw)
         for problem in problems
-        # what is wrong in a section that variants share is told there, not again for each
-        if problem["loc"][:1] != ("variants",) or problem["loc"][2:] not in shared
+        # what is wrong in the train section is told there, not again for each variant
+        if problem["loc"][:1] != ("variants",) or problem["loc"][2:] not in in_train
     ]
+    lines = list(dict.fromkeys(lines))
     raise InputError("Parameters cannot be used:\n" + "\n".join(f"  - {line}" for line in lines))
 
 
@@ -64,6 +62,18 @@ _PLAIN: Final = {
 
 _FILLED_IN: Final = (VariantParameters, "name")
 """Not for the user to give, so not named among the right ones."""
+
+
+def _where_it_was_written(loc: tuple[int | str, ...], raw: Any) -> tuple[int | str, ...]:
+    """The place of a variant's setting that it only took over from ``architectures``."""
+    if loc[:1] != ("variants",) or loc[2:3] != ("settings",) or len(loc) < 4:
+        return loc
+    variant = raw["variants"][loc[1]]
+    shared = (raw.get("architectures") or {}).get(variant["architecture"]) or {}
+    own = variant.get("settings") or {}
+    if loc[3] in shared and loc[3] not in own:
+        return ("architectures", variant["architecture"], *loc[3:])
+    return loc
 
 
 def _describe(problem: Any, raw: dict[str, Any]) -> str:

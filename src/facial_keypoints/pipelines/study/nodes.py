@@ -68,9 +68,9 @@ def tabulate_study(
     }
     for rows in tables.values():
         _mark_ties_with_the_best(rows, least_ratio["unseen_loss"])
-    compared = {row["variant"]: row for rows in tables.values() for row in rows if row["trained"]}
-    for row in tables.get("table_4", []):  # Table 5 prints other figures for the same row
-        compared[row["variant"]] = row if row["trained"] else compared.get(row["variant"], row)
+    compared: dict[str, dict[str, Any]] = {}
+    for row in (row for rows in tables.values() for row in rows):  # of two rows, the first:
+        compared.setdefault(row["variant"], row)  # Table 3 before the text, which has no figures
     missing = [row["variant"] for rows in tables.values() for row in rows if not row["trained"]]
     summary = {
         "scale": study.scale,

@@ -46,14 +46,19 @@ def write_page(study: dict[str, Any], **figures: bytes) -> str:
     )
     environment.filters |= {
         "number": _number,
-        "signed": lambda value: _number(value, "+.3g"),
+        "signed": lambda value: _number(value, "+#.3g"),
+        "signed_accuracy": lambda value: _number(value, "+.3f"),
         "count": lambda value: _number(value, ",.0f"),
-        "million": lambda value: "" if value is None else _number(value / 1e6, ",.3g"),
+        "million": lambda value: _number(value / 1e6),
         "accuracy": lambda value: _number(value, ".3f"),
     }
+    rows = (row for rows in study["tables"].values() for row in rows if row["trained"])
+    trained = list({row["variant"]: row for row in rows}.values())
     return environment.get_template(_TEMPLATE).render(
         study=study,
         titles=_TITLES,
+        trained=trained,
+        total_minutes=sum(row["minutes"] * row["seeds"] for row in trained),
         figures=[
             (name, _CAPTIONS[name], base64.b64encode(picture).decode())
             for name, picture in figures.items()
@@ -61,6 +66,6 @@ def write_page(study: dict[str, Any], **figures: bytes) -> str:
     )
 
 
-def _number(value: float | None, form: str = ".3g") -> str:
-    """``value`` for a cell; empty where there is none."""
-    return "" if value is None else format(value, form)
+def _number(value: float | None, form: str = "#.3g") -> str:
+    """``value`` for a cell, by default in three digits; empty where there is none."""
+    return "" if value is None else format(value, form).removesuffix(".")
