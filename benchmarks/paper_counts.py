@@ -27,7 +27,8 @@ from stages import load_parameters, run_in_memory
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
+from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE, SWAP_INDEX
+from facial_keypoints.metrics import paper_accuracy
 from facial_keypoints.pipelines import augment, clean, split
 
 BLANK: Final = " ".join(["0"] * IMAGE_SIZE**2)
@@ -61,7 +62,7 @@ EXPECTED: Final[dict[str, tuple[int, str]]] = {
 def check_labels(path: Path) -> bool:
     """Print the counts beside the expected ones; True if all are equal."""
     stages = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline()
-    names = ["data_account", "augmentation_account", "split_account"]
+    names = ["data_account", "augmentation_account", "split_account", "augmented_faces"]
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "blank.zip"
         write_archive(
@@ -71,7 +72,7 @@ def check_labels(path: Path) -> bool:
             lookup_lines(TEST_PICTURES),
         )
         accounts = run_in_memory(stages, load_parameters("paper"), archive, names)
-    found = counts(*(accounts[name] for name in names))
+    found = counts(*(accounts[name] for name in names[:3]))
     rows = [
         [
             name,
@@ -90,9 +91,40 @@ def check_labels(path: Path) -> bool:
     print(f"{path.name} through clean, augment and split with --env=paper")
     print_table(["", "here", "expected", "the paper prints", ""], rows)
     print("(*) two digits swapped: 26,239 - 22,303 = 3,936")
+    print_what_labels_tell(accounts["augmented_faces"])
     wrong = [row[0].strip() for row in rows if row[-1]]
     print(f"Not as expected: {', '.join(wrong)}" if wrong else "All counts are as expected.")
     return not wrong
+
+
+def print_what_labels_tell(augmented: FaceSet) -> None:
+    """What the paper's accuracy gives to always answering the one column that is most often the
+    largest, what a mirror without a swap does, and how alike forward fill makes faces.
+    """
+    whole = augmented.complete & ~augmented.augmented
+    for words, faces in (("samples", augmented), ("complete rows", augmented.select(whole))):
+        largest = faces.keypoints.reshape(len(faces), -1).argmax(axis=1)
+        column = np.bincount(largest).argmax()
+        answer = np.zeros_like(faces.keypoints)
+        answer.reshape(len(faces), -1)[:, column] = 1
+        share = paper_accuracy(faces.keypoints, answer)
+        print(
+            f"Always answering that {COORDINATE_COLUMNS[column]} is the largest has an accuracy "
+            f"of {share:.4f} on the {len(faces):,} {words}."
+        )
+    points = augmented.keypoints[whole]
+    unswapped = points - points[:, SWAP_INDEX]  # both are mirrored, which leaves the distance
+    print(
+        "A mirror that does not swap left and right mislabels the complete rows by "
+        f"{np.sqrt(np.square(unswapped).mean()):.1f} px RMS."
+    )
+    four = augmented.labelled.sum(axis=1) == 4
+    filled = augmented.keypoints[four][~augmented.labelled[four]].reshape(four.sum(), -1)
+    sets, sizes = np.unique(filled, axis=0, return_counts=True)
+    print(
+        f"Forward fill gives the {four.sum():,} faces with four points {len(sets)} set(s) of "
+        f"{sets.shape[1]} values; the most frequent has {sizes.max():,} of them."
+    )
 
 
 def counts(

@@ -62,7 +62,7 @@ class _KeptDataset(MemoryDataset):
 def _sections(parameters: Parameters) -> dict[str, MemoryDataset]:
     return {
         f"params:{name}": MemoryDataset(getattr(parameters, name), copy_mode="assign")
-        for name in ("clean", "augment", "split")
+        for name in ("clean", "augment", "split", "study")
     }
 
 

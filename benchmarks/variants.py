@@ -1,0 +1,42 @@
+"""What every configured variant is made of, and what a picture costs it.
+
+Builds each network of the base environment and prints its layers, weights and multiply-adds.
+--scale gives them as `study.scale` makes them.
+"""
+
+import argparse
+
+from measuring import print_table
+from stages import load_parameters
+
+from facial_keypoints.models.complexity import complexity
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.parameters import Parameters
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--scale", type=float, default=1.0, help="as study.scale, 0.02 to 1")
+    scale = parser.parse_args().scale
+    given = load_parameters("base").model_dump()
+    parameters = Parameters.model_validate({**given, "study": {**given["study"], "scale": scale}})
+    rows = []
+    for name, variant in parameters.planned().variants.items():
+        made = complexity(build_model(variant.architecture, variant.settings))
+        rows.append(
+            [
+                name,
+                *(str(made[layers]) for layers in ("convs", "pools", "dense")),
+                f"{made['parameters']:,}",
+                f"{made['multiply_adds'] / 1e6:,.1f} M",
+                str(variant.train.epochs),
+            ]
+        )
+    header = ["variant", "convolutions", "pools", "dense", "weights", "multiply-adds", "epochs"]
+    print_table(header, rows)
+
+
+if __name__ == "__main__":
+    main()
