@@ -32,6 +32,9 @@ def main() -> None:
     parser.add_argument("by_sample", type=Path, metavar="STUDY_BY_SAMPLE")
     parser.add_argument("by_source", type=Path, metavar="STUDY_BY_SOURCE")
     args = parser.parse_args()
+    for path in (args.by_sample, args.by_source):
+        if not path.is_file():
+            parser.error(f"{path}: there is no such file")
     sample, source = read(args.by_sample), read(args.by_source)
     if not sample["leaks"] or source["leaks"]:
         sys.exit("the first study must be split by sample, the second by source")

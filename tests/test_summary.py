@@ -9,6 +9,7 @@ LEADERBOARD = pd.DataFrame(
         "variant": ["15cl-5mpl-quarter", "(mean face)"],
         "validation_rmse": [1.5, 4.0],
         "holdout_rmse": [1.625, 4.25],
+        "unseen_rmse": [1.625, 4.25],
         "holdout_rmse_A": [1.0, 4.0],
         "holdout_rmse_B": [2.0, None],
         "holdout_nme": [0.05, 0.2],
@@ -44,6 +45,19 @@ def test_the_leaderboard_fits_a_terminal(width):
         assert figure in text
     assert "nan" not in text
     assert "…" not in text
+
+
+def test_the_leaderboard_of_a_split_by_sample_tells_of_unseen_faces():
+    leaky = LEADERBOARD.assign(
+        variant=["15cl-5mpl-drop10-2dense", "(mean face)"], unseen_rmse=[2.125, 4.375]
+    )
+    text = printed(lambda console: console.print(leaderboard_table(leaky)), width=80)
+    for figure in ("15cl-5mpl-drop10-2dense", "1.625", "2.125", "28.78M", "20.0"):
+        assert figure in text
+    unmeasured = printed(
+        lambda console: console.print(leaderboard_table(leaky.assign(unseen_rmse=None)))
+    )
+    assert "nan" not in unmeasured.lower()
 
 
 def test_the_score_is_told_beside_the_mean_faces_or_not_at_all():

@@ -19,6 +19,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "variant": ("Variant", str),
     "validation_rmse": ("vali-\ndation", "{:.3f}".format),
     "holdout_rmse": ("hold-\nout", "{:.3f}".format),
+    "unseen_rmse": ("un-\nseen", "{:.3f}".format),
     "holdout_rmse_A": ("\nA", "{:.3f}".format),
     "holdout_rmse_B": ("\nB", "{:.3f}".format),
     "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
@@ -61,12 +62,17 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
         padding=(0, 1, 0, 0),
         title_justify="left",
     )
-    for heading, _ in _COLUMNS.values():
+    columns = dict(_COLUMNS)
+    leaks = not leaderboard["unseen_rmse"].equals(leaderboard["holdout_rmse"])
+    # 80 characters hold either; a hold-out that leaks is not worth telling apart
+    for column in ("holdout_rmse_A", "holdout_rmse_B") if leaks else ("unseen_rmse",):
+        del columns[column]
+    for heading, _ in columns.values():
         table.add_column(heading, justify="left" if heading == "Variant" else "right", no_wrap=True)
     for position, row in leaderboard.iterrows():
         cells = [
             "" if pd.isna(row[column]) else show(row[column])
-            for column, (_, show) in _COLUMNS.items()
+            for column, (_, show) in columns.items()
         ]
         table.add_row(*cells, style="bold" if position == 0 else None)
     return table

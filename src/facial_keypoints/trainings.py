@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters import VariantParameters
@@ -56,7 +57,12 @@ class Training:
         return str(self.record["fingerprint"])
 
 
-def origin_of(variant: VariantParameters, train: FaceSet, validation: FaceSet) -> dict[str, Any]:
+def samples_origin(train: FaceSet, validation: FaceSet) -> dict[str, str]:
+    """What an origin says about the samples; the same for all variants."""
+    return {"training samples": digest(train), "validation samples": digest(validation)}
+
+
+def origin_of(variant: VariantParameters, samples: Mapping[str, str]) -> dict[str, Any]:
     """All that decides what a training of ``variant`` on these samples gives."""
     architecture = architecture_named(variant.architecture)
     settings = architecture.settings.model_validate(variant.settings)
@@ -64,10 +70,28 @@ def origin_of(variant: VariantParameters, train: FaceSet, validation: FaceSet) -
         "architecture": variant.architecture,
         "settings": settings.model_dump(mode="json"),
         "train": variant.train.model_dump(mode="json"),
-        "training samples": digest(train),
-        "validation samples": digest(validation),
+        **samples,
         "code": _code_digest(inspect.getfile(architecture.build)),
     }
+
+
+def check_origin(
+    training: Training, variant: VariantParameters, samples: Mapping[str, str]
+) -> None:
+    """See that a training is of this configuration and these samples.
+
+    Raises:
+        InputError: if it is not.
+    """
+    origin = origin_of(variant, samples)
+    if fingerprint(origin) != training.fingerprint:
+        raise InputError(
+            f"{variant.name} was trained from something else "
+            f"({differences(training.record['origin'], origin)}), so its results would not be "
+            "those of this configuration. Nothing was changed. Train it (kedro run "
+            "--pipeline=full, with the same --env and --params; the earlier training is kept), "
+            "or give the parameters that it was trained with"
+        )
 
 
 def fingerprint(origin: Mapping[str, Any]) -> str:

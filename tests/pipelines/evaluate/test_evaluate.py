@@ -18,7 +18,7 @@ from facial_keypoints.pipelines.evaluate.plots import (
     draw_error_per_point,
     draw_learning_curves,
 )
-from facial_keypoints.trainings import Training, fingerprint, origin_of
+from facial_keypoints.trainings import Training, fingerprint, origin_of, samples_origin
 
 LOOKUP = pd.DataFrame(
     {
@@ -91,14 +91,15 @@ def test_unseen_faces_are_the_unseen_set_or_a_hold_out_without_siblings(holdout)
     none = np.empty((0, 15, 2), np.float32)
     how = (LOOKUP, EvaluateParameters())
     clean, leaky = ({"holdout_samples_with_a_sibling_in_training": n} for n in (0, 2))
-    by_source = measure_variant(holdout, points, holdout, points + 1, nobody, none, clean, *how)
+    net = Training({"fingerprint": "abc"}, pd.DataFrame(), lambda: None)
+    here = (net, holdout, points, holdout, points + 1)
+    by_source = measure_variant(*here, nobody, none, clean, *how)
+    assert by_source["training"] == "abc"
     assert by_source["unseen"] == by_source["holdout"]
-    kept_out = measure_variant(
-        holdout, points, holdout, points + 1, holdout, points + 2, leaky, *how
-    )
+    kept_out = measure_variant(*here, holdout, points + 2, leaky, *how)
     assert kept_out["holdout"]["mse"] == pytest.approx(1)
     assert kept_out["unseen"]["mse"] == pytest.approx(4)
-    unknown = measure_variant(holdout, points, holdout, points + 1, nobody, none, leaky, *how)
+    unknown = measure_variant(*here, nobody, none, leaky, *how)
     assert unknown["unseen"] is None
 
 
@@ -107,7 +108,7 @@ def test_a_training_from_something_else_is_not_evaluated(holdout):
         name="net", architecture="conv_stack", train=TrainParameters(epochs=20)
     )
     other = variant.model_copy(update={"train": TrainParameters(epochs=15)})
-    origin = origin_of(other, holdout, holdout)
+    origin = origin_of(other, samples_origin(holdout, holdout))
     training = Training(
         {"fingerprint": fingerprint(origin), "origin": origin}, pd.DataFrame(), lambda: None
     )
@@ -165,7 +166,7 @@ def test_plots_show_what_they_are_given(holdout):
 
     per_point = measure(holdout, holdout.keypoints + 1, LOOKUP, 0.1)
     cells = draw_error_per_point({"holdout": per_point}, a={"holdout": per_point}).axes[0]
-    assert [text.get_text() for text in cells.texts] == ["1.0"] * 30
+    assert [text.get_text() for text in cells.texts] == ["1.0"] * 28  # one point is unlabelled
 
     predicted = holdout.keypoints.copy()
     predicted[2] += 5

@@ -8,8 +8,10 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from matplotlib.figure import Figure
 
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameter_checks import check_parameters
-from facial_keypoints.parameters import StudyParameters
+from facial_keypoints.parameters import StudyParameters, TrainParameters, VariantParameters
 from facial_keypoints.pipelines.study import figures
 from facial_keypoints.pipelines.study.claims import CLAIMS, judge_claims, verdict
 from facial_keypoints.pipelines.study.nodes import OTHERS, list_tables, tabulate_study
@@ -20,9 +22,20 @@ from facial_keypoints.pipelines.study.statistics import (
     rank_correlation,
 )
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
-from facial_keypoints.trainings import Training
+from facial_keypoints.trainings import Training, fingerprint, origin_of, samples_origin
 
 CONF = Path(__file__).parents[3] / "conf"
+
+
+FACES = FaceSet(
+    images=np.zeros((1, 96, 96), np.uint8),
+    keypoints=np.zeros((1, 15, 2), np.float32),
+    labelled=np.ones((1, 15), bool),
+    source=np.zeros(1, np.int32),
+    population=np.zeros(1, np.int8),
+    augmented=np.zeros(1, bool),
+)
+VARIANT = VariantParameters(name="any", architecture="conv_stack", train=TrainParameters())
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +44,10 @@ def parameters():
     return check_parameters(loader["parameters"])
 
 
-def metrics(test=2.0, unseen=6.0):
+def metrics(test=2.0, unseen=6.0, of="abc"):
     one = {"paper_accuracy": 0.7, "rmse_leaderboard": 2.5}
     return {
+        "training": of,
         "validation": {**one, "mse": test + 0.5},
         "holdout": {**one, "mse": test},
         "unseen": None if unseen is None else {**one, "mse": unseen},
@@ -45,6 +59,7 @@ def training(**record):
     history = history.assign(accuracy=[0.1, 0.5], val_accuracy=[0.1, 0.4])
     numbers = {"convs": 5, "pools": 3, "dense": 1, "parameters": 10**6, "multiply_adds": 10**8}
     numbers |= {"samples": 900, "epochs": 2, "minutes": 0.5}
+    numbers |= {"fingerprint": "abc"}
     return Training({**numbers, **record}, history, lambda: None)
 
 
@@ -62,14 +77,24 @@ def study_of(parameters, losses, *, split=None, scale=1.0, seeds=None, **records
     """The study in which these variants have these (test, unseen) losses."""
     results = {}
     for name, (test, unseen) in losses.items():
-        results[f"{name}.metrics"] = metrics(test, unseen)
-        results[f"{name}.training"] = training(**records.get(name, {}))
+        variant = VARIANT.model_copy(update={"name": name})
+        origin = origin_of(variant, samples_origin(FACES, FACES))
+        made = {"origin": origin, "fingerprint": fingerprint(origin)}
+        results[f"{name}.parameters"] = variant
+        results[f"{name}.metrics"] = metrics(test, unseen, made["fingerprint"])
+        results[f"{name}.training"] = training(**made, **records.get(name, {}))
+    return tabulate(parameters, results, split or account(), scale, seeds)
+
+
+def tabulate(parameters, results, split, scale=1.0, seeds=None):
     return tabulate_study(
         parameters.model_dump()["paper"],
         StudyParameters(scale=scale, seeds=seeds),
-        split or account(),
+        split,
         {"samples": 26239},
         metrics(50.0, 60.0),
+        FACES,
+        FACES,
         **results,
     )
 
@@ -151,6 +176,21 @@ def test_without_unseen_faces_nothing_is_made_up(parameters):
     assert (row["unseen_loss"], row["leak"], study["median_leak"]) == (None, None, None)
     page = write_page(study)
     assert "nothing here tells how much of" in page
+
+
+def test_results_of_another_training_are_not_tabulated(parameters):
+    origin = origin_of(VARIANT, samples_origin(FACES, FACES))
+    made = {"origin": origin, "fingerprint": fingerprint(origin)}
+    other = VARIANT.model_copy(update={"train": TrainParameters(epochs=7)})
+    results = {
+        "any.parameters": VARIANT,
+        "any.training": training(**made),
+        "any.metrics": metrics(of="of another"),
+    }
+    with pytest.raises(InputError, match=r"metrics of any are of another training \(of another\)"):
+        tabulate(parameters, results, account())
+    with pytest.raises(InputError, match=r"any was trained .*train\.epochs 100, now 7"):
+        tabulate(parameters, {**results, "any.parameters": other}, account())
 
 
 def test_a_variant_beside_the_paper_has_a_table_of_its_own(parameters):

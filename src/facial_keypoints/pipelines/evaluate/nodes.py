@@ -9,11 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints import metrics
-from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.parameters import EvaluateParameters, VariantParameters
-from facial_keypoints.trainings import Training, differences, fingerprint, origin_of
+from facial_keypoints.trainings import Training, check_origin, samples_origin
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +37,7 @@ def predict_faces(
     Raises:
         InputError: if the training is not of this configuration and these samples.
     """
-    origin = origin_of(variant, train, validation)
-    if fingerprint(origin) != training.fingerprint:
-        raise InputError(
-            f"{variant.name} was trained from something else "
-            f"({differences(training.record['origin'], origin)}), so its results would not be "
-            "those of this configuration. Nothing was changed. Train it (kedro run "
-            "--pipeline=train, with the same --env and --params; the earlier training is kept), "
-            "or give the parameters that it was trained with"
-        )
+    check_origin(training, variant, samples_origin(train, validation))
     model = training.load_model()
     validation_points, holdout_points, unseen_points, test_points = (
         _predict(model, faces) for faces in (validation, holdout, unseen, test)
@@ -62,6 +53,7 @@ def _predict(model: Any, faces: FaceSet) -> Points:
 
 
 def measure_variant(
+    training: Training,
     validation: FaceSet,
     validation_points: Points,
     holdout: FaceSet,
@@ -76,14 +68,33 @@ def measure_variant(
     training never saw: the unseen set, or the hold-out where the split was by source. ``unseen``
     is null where there are none.
     """
+    figures = _measure_sets(
+        (validation, validation_points),
+        (holdout, holdout_points),
+        (unseen, unseen_points),
+        split_account,
+        lookup,
+        evaluate,
+    )
+    return {"training": training.fingerprint, **figures}
+
+
+def _measure_sets(
+    validation: tuple[FaceSet, Points],
+    holdout: tuple[FaceSet, Points],
+    unseen: tuple[FaceSet, Points],
+    split_account: dict[str, Any],
+    lookup: pd.DataFrame,
+    evaluate: EvaluateParameters,
+) -> dict[str, Any]:
     how = (lookup, evaluate.failure_threshold)
     figures: dict[str, Any] = {
-        "validation": measure(validation, validation_points, *how),
-        "holdout": measure(holdout, holdout_points, *how),
+        "validation": measure(*validation, *how),
+        "holdout": measure(*holdout, *how),
         "unseen": None,
     }
-    if len(unseen):
-        figures["unseen"] = measure(unseen, unseen_points, *how)
+    if len(unseen[0]):
+        figures["unseen"] = measure(*unseen, *how)
     elif split_account["holdout_samples_with_a_sibling_in_training"] == 0:
         figures["unseen"] = figures["holdout"]
     return figures
@@ -103,21 +114,11 @@ def measure_mean_face(
     Any network has to beat it by far.
     """
     mean = metrics.mean_face(train.keypoints)
-    validation_points, holdout_points, unseen_points = (
-        np.broadcast_to(mean, faces.keypoints.shape) for faces in (validation, holdout, unseen)
+    checked, held, never_seen = (
+        (faces, np.broadcast_to(mean, faces.keypoints.shape))
+        for faces in (validation, holdout, unseen)
     )
-    figures = measure_variant(
-        validation,
-        validation_points,
-        holdout,
-        holdout_points,
-        unseen,
-        unseen_points,
-        split_account,
-        lookup,
-        evaluate,
-    )
-    return figures, mean
+    return _measure_sets(checked, held, never_seen, split_account, lookup, evaluate), mean
 
 
 def measure(

@@ -46,6 +46,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
             Node(
                 measure_variant,
                 [
+                    "training",
                     "validation_faces",
                     "validation_predictions",
                     "holdout_faces",

@@ -41,7 +41,8 @@ def draw_error_per_point(mean_face_metrics: dict[str, Any], **figures: dict[str,
     axis = figure.subplots()
     picture = axis.imshow(errors / errors[-1], cmap="RdYlGn_r", vmin=0, vmax=1.2, aspect="auto")
     for (row, column), error in np.ndenumerate(errors):
-        axis.text(column, row, f"{error:.1f}", ha="center", va="center", fontsize=8)
+        if np.isfinite(error):
+            axis.text(column, row, f"{error:.1f}", ha="center", va="center", fontsize=8)
     points = [name.replace("_", " ") for name in KEYPOINTS]
     axis.set_xticks(np.arange(len(points)), points, rotation=35, ha="right")
     axis.set_yticks(np.arange(len(names)), names)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from facial_keypoints.parameters import PaperRow, StudyParameters, row_of
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import PaperRow, StudyParameters, VariantParameters, row_of
 from facial_keypoints.pipelines.study.claims import LOSSES, depth_trend, judge_claims
 from facial_keypoints.pipelines.study.statistics import (
     MEASURES,
@@ -14,7 +16,7 @@ from facial_keypoints.pipelines.study.statistics import (
     mean_and_spread,
     rank_correlation,
 )
-from facial_keypoints.trainings import Training
+from facial_keypoints.trainings import Training, check_origin, samples_origin
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ def tabulate_study(
     split_account: dict[str, Any],
     augmentation_account: dict[str, Any],
     mean_face_metrics: dict[str, Any],
+    train: FaceSet,
+    validation: FaceSet,
     **results: Any,
 ) -> dict[str, Any]:
     """The whole study as data: each table's rows with ours, the paper's and the difference; how
@@ -40,9 +44,20 @@ def tabulate_study(
         split_account: sizes of the sets, and how many held-out samples have siblings.
         augmentation_account: the count of all samples.
         mean_face_metrics: what a constant answer scores.
-        results: of each trained variant, keyed "<name>.metrics" and "<name>.training".
+        train: what was trained on, to see that all results are of it.
+        validation: what was validated on.
+        results: of each chosen variant, keyed "<name>.parameters", "<name>.training" and
+            "<name>.metrics".
+
+    Raises:
+        InputError: if a training is not of this configuration and these samples.
     """
     names = [key.removesuffix(".training") for key in results if key.endswith(".training")]
+    samples = samples_origin(train, validation)
+    for name in names:
+        variant = VariantParameters.model_validate(results[f"{name}.parameters"])
+        check_origin(results[f"{name}.training"], variant, samples)
+        _check_metrics(results[f"{name}.metrics"], results[f"{name}.training"], name)
     leaks = split_account["holdout_samples_with_a_sibling_in_training"] > 0
     by_variant = {
         variant: _trained_row(
@@ -111,6 +126,15 @@ def list_tables(study: dict[str, Any]) -> tuple[pd.DataFrame, ...]:
         frame = pd.DataFrame(rows, columns=None if rows else [*order, "trained"])
         frames.append(frame)
     return tuple(frames)
+
+
+def _check_metrics(figures: dict[str, Any], training: Training, name: str) -> None:
+    if figures["training"] != training.fingerprint:
+        raise InputError(
+            f"the metrics of {name} are of another training ({figures['training']}) than the "
+            f"current one ({training.fingerprint}); run: kedro run --pipeline=evaluate, with the "
+            "same --env and --params"
+        )
 
 
 def _measured(figures: dict[str, Any]) -> dict[str, float | None]:

@@ -27,6 +27,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
     names = list(variants)
     trainings = {f"{name}.training": f"{name}.training" for name in names}
     metrics = {f"{name}.metrics": f"{name}.metrics" for name in names}
+    parameters = {f"{name}.parameters": f"params:variants.{name}" for name in names}
     predictions = {name: f"{name}.test_predictions" for name in names}
     curves = {name: f"{name}.training" for name in names}
     return Pipeline(
@@ -39,6 +40,9 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "split_account": "split_account",
                     "augmentation_account": "augmentation_account",
                     "mean_face_metrics": "mean_face_metrics",
+                    "train": "train_faces",
+                    "validation": "validation_faces",
+                    **parameters,
                     **trainings,
                     **metrics,
                 },

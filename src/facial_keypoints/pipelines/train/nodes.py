@@ -14,7 +14,13 @@ from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
-from facial_keypoints.trainings import Training, differences, fingerprint, origin_of
+from facial_keypoints.trainings import (
+    Training,
+    differences,
+    fingerprint,
+    origin_of,
+    samples_origin,
+)
 from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
@@ -48,12 +54,12 @@ def estimate_training_time(
         for key, value in variants.items()
         if key.endswith(".parameters")
     }
+    samples = samples_origin(train, validation)
     waiting = {
         name: variant
         for name, variant in chosen.items()
         if not study.reuse
-        or fingerprint(origin_of(variant, train, validation))
-        not in variants[f"{name}.earlier_trainings"]
+        or fingerprint(origin_of(variant, samples)) not in variants[f"{name}.earlier_trainings"]
     }
     work = {
         name: complexity(build_model(variant.architecture, variant.settings))["multiply_adds"]
@@ -117,7 +123,7 @@ def train_variant(
     An earlier training of the same origin (see ``trainings``) is taken as it is. The estimate
     is an input so that every variant's time is told before the first one trains.
     """
-    origin = origin_of(variant, train, validation)
+    origin = origin_of(variant, samples_origin(train, validation))
     name = fingerprint(origin)
     if study.reuse and name in earlier:
         logger.info("%s  reused: trained earlier from the same origin (%s)", variant.name, name)
