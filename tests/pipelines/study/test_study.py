@@ -91,7 +91,7 @@ def tabulate(parameters, results, split, scale=1.0, seeds=None):
         parameters.model_dump()["paper"],
         StudyParameters(scale=scale, seeds=seeds),
         split,
-        {"samples": 26239},
+        {"samples": 26239, "by_step": {"original": 7049}},
         metrics(50.0, 60.0),
         FACES,
         FACES,

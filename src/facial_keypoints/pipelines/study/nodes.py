@@ -42,7 +42,7 @@ def tabulate_study(
         paper: rows by table, ``PaperRow`` each.
         study: scale and seeds.
         split_account: sizes of the sets, and how many held-out samples have siblings.
-        augmentation_account: the count of all samples.
+        augmentation_account: how many samples were made of how many faces.
         mean_face_metrics: what a constant answer scores.
         train: what was trained on, to see that all results are of it.
         validation: what was validated on.
@@ -91,6 +91,7 @@ def tabulate_study(
         "scale": study.scale,
         "seeds": len(study.seeds or [0]),
         "split": split_account,
+        "faces": augmentation_account["by_step"]["original"],
         "augmented_samples": augmentation_account["samples"],
         "leaks": leaks,
         "median_leak": _median([row["leak"] for row in by_variant.values()]),
