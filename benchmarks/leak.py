@@ -40,7 +40,11 @@ def main() -> None:
         sys.exit("the first study must be split by sample, the second by source")
     if sample["scale"] != source["scale"]:
         sys.exit(f"the studies are of two scales: {sample['scale']} and {source['scale']}")
+    if sample["faces"] != source["faces"]:
+        sys.exit("the studies are of different data")
     ours, honest = trained(sample), trained(source)
+    if not ours.keys() & honest.keys():
+        sys.exit("the studies have no variant in common")
     rows, across, within = [], [], []
     for name in (name for name in ours if name in honest):
         test, unseen, other = (

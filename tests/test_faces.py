@@ -67,3 +67,13 @@ def test_no_faces_are_a_face_set_too(make_faces):
     nobody = make_faces(3).select(np.zeros(3, bool))
     assert len(nobody) == 0
     assert nobody.complete.shape == (0,)
+
+
+def test_a_digest_names_the_content(make_faces):
+    faces = make_faces(5, of_b=2)
+    assert faces.digest() == make_faces(5, of_b=2).digest()
+    assert faces.select(slice(None, None, -1)).digest() != faces.digest()
+    for name, array in faces.arrays().items():
+        other = array.copy()
+        other.flat[0] = 1 if name == "population" else not other.flat[0]
+        assert FaceSet(**{**faces.arrays(), name: other}).digest() != faces.digest(), name

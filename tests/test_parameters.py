@@ -157,6 +157,16 @@ def test_at_full_scale_nothing_changes():
     assert parameters.planned() == parameters
 
 
+def test_what_the_command_line_gives_as_text_is_scaled_as_a_number():
+    given = raw(variants={"a": variant(settings={"width": "0.5"})}, study={"scale": 0.5})
+    assert check_parameters(given).planned().variants["a"].settings["width"] == 0.25
+
+
+def test_an_architecture_with_nothing_under_it_is_as_if_it_were_not_there():
+    given = raw(architectures={"conv_stack": None})
+    assert check_parameters(given).variants["small"].settings == {"convs": 2, "pools": 1}
+
+
 def test_seeds_repeat_each_variant_and_keep_the_name_of_the_one_there_is():
     given = raw(
         variants={"a": variant(), "b": variant(train={"seed": 5})},
@@ -209,6 +219,19 @@ def test_what_is_wrong_for_all_variants_of_an_architecture_is_told_once():
             {"paper": {"table_3": [{"row": "A", "variant": "small", "val_acc": 0.5}]}},
             "paper.table_3.0: a row has all four figures",
         ),
+        (
+            {"paper": {"table_3": [{"row": "A", "variant": "small", "tst_loss": 1}]}},
+            "paper.table_3.0.tst_loss: unknown parameter (did you mean 'test_loss'?); right ones: "
+            "row, variant",
+        ),
+        (
+            {"paper": {"table_3": [{"row": "A", "variant": "small", "val_loss": 0}]}},
+            "paper.table_3.0.val_loss: must be greater than 0, not 0",
+        ),
+        ({"variants": {"small": variant(), "table_3": variant()}}, "variants.table_3: study.only"),
+        ({"architectures": {"conv_stack": 5}}, "architectures.conv_stack: must be a group"),
+        ({"architectures": [1]}, "architectures: must be a group of names and values, not [1]"),
+        ({"study": {"seeds": 1.5}}, "study.seeds.0: must be a whole number, not 1.5"),
         ({"paper": {"table_9": []}}, "paper.table_9: must be 'table_3', 'table_4', 'table_5'"),
     ],
 )

@@ -37,8 +37,8 @@ class AtomicSave:
     """Mixin for datasets with ``_fs`` and ``_filepath``: makes ``save`` atomic, and tells of a
     missing file what to do.
 
-    With ``keep_earlier``, a file of other content is not replaced but moved aside, its date in
-    its name.
+    With ``keep_earlier``, a file of other content is copied aside beforehand, its date in the
+    copy's name.
     """
 
     _fs: fsspec.AbstractFileSystem
@@ -82,7 +82,7 @@ class AtomicSave:
         made = self._fs.modified(str(target)).strftime("%Y%m%d-%H%M%S")
         aside = target.with_name(f"{target.stem}-{made}{target.suffix}")
         logger.info("%s says something else now; the earlier one is %s", target.name, aside.name)
-        _move(self._fs, target, aside)
+        self._fs.copy(str(target), str(aside))
 
 
 def _move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePosixPath) -> None:
@@ -173,11 +173,17 @@ class TrainingsDataset(_FileDataset):
             InputError: if the variant has not been trained yet.
         """
         if not self._exists():
-            raise InputError(
-                f"{self._filepath.name} has not been trained yet (there is nothing in "
-                f"{self._filepath}); run: kedro run --pipeline=train, with the same --env"
+            done = sorted(
+                PurePosixPath(path).parent.name
+                for path in self._fs.glob(str(self._filepath.parent / "*" / "current"))
             )
-        return self.read(self._fs.cat_file(str(self._current)).decode().strip())
+            raise InputError(
+                f"{self._filepath.name} has not been trained yet (there is no training in "
+                f"{self._filepath}); run: kedro run --pipeline=train, with the same --env and "
+                "--params"
+                + (f"; or go on with those that are: study.only={'+'.join(done)}" if done else "")
+            )
+        return self.read(str(self._current_fingerprint()))
 
     def save(self, data: Training) -> None:
         """Keep the training, and make it the current one."""
@@ -186,8 +192,10 @@ class TrainingsDataset(_FileDataset):
             partial = self._filepath / f".{uuid4().hex}"
             self._write(data, partial)
             if self._fs.exists(str(folder)):  # trained again on demand
-                self._fs.rm(str(folder), recursive=True)
+                _move(self._fs, folder, self._filepath / f".{uuid4().hex}.replaced")
             _move(self._fs, partial, folder)
+            for path in self._fs.glob(str(self._filepath / ".*.replaced")):
+                self._fs.rm(path, recursive=True)
         pointer = self._filepath / f".{uuid4().hex}"
         self._fs.pipe_file(str(pointer), data.fingerprint.encode())
         _move(self._fs, pointer, self._current)
@@ -202,20 +210,25 @@ class TrainingsDataset(_FileDataset):
 
     def fingerprints(self) -> list[str]:
         """Of every training there is, the current one last."""
-        if not self._exists():
-            return []
-        current = self.load().fingerprint
         records = self._fs.glob(str(self._filepath / "*" / "training_record.json"))
         found = [PurePosixPath(path).parent.name for path in records]
         complete = [name for name in found if not name.startswith(".")]
+        current = self._current_fingerprint()
         return sorted(complete, key=lambda name: (name == current, name))
 
     @property
     def _current(self) -> PurePosixPath:
         return self._filepath / "current"
 
+    def _current_fingerprint(self) -> str | None:
+        if not self._fs.exists(str(self._current)):
+            return None
+        return str(self._fs.cat_file(str(self._current)).decode().strip())
+
     def _exists(self) -> bool:
-        return bool(self._fs.exists(str(self._current)))
+        current = self._current_fingerprint()
+        record = self._filepath / (current or "") / "training_record.json"
+        return current is not None and bool(self._fs.exists(str(record)))
 
     def _write(self, training: Training, folder: PurePosixPath) -> None:
         self._fs.makedirs(str(folder), exist_ok=True)

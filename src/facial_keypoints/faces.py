@@ -1,5 +1,6 @@
 """The container that flows through every stage: parallel arrays of faces."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -67,6 +68,13 @@ class FaceSet:
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice) -> "FaceSet":
         """The samples at ``index`` (a mask, positions or a slice), in that order."""
         return FaceSet(**{name: array[index] for name, array in self.arrays().items()})
+
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that name the content of all arrays."""
+        content = hashlib.sha256()
+        for array in self.arrays().values():
+            content.update(array.data if array.flags.c_contiguous else array.tobytes())
+        return content.hexdigest()[:16]
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:

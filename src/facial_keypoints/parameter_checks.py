@@ -69,9 +69,10 @@ def _where_it_was_written(loc: tuple[int | str, ...], raw: Any) -> tuple[int | s
     if loc[:1] != ("variants",) or loc[2:3] != ("settings",) or len(loc) < 4:
         return loc
     variant = raw["variants"][loc[1]]
-    shared = (raw.get("architectures") or {}).get(variant["architecture"]) or {}
+    shared = raw.get("architectures")
+    shared = shared.get(variant["architecture"]) if isinstance(shared, dict) else None
     own = variant.get("settings") or {}
-    if loc[3] in shared and loc[3] not in own:
+    if isinstance(shared, dict) and loc[3] in shared and loc[3] not in own:
         return ("architectures", variant["architecture"], *loc[3:])
     return loc
 
@@ -106,11 +107,13 @@ def _section_at(path: list[Any], raw: Mapping[str, Any]) -> type[BaseModel]:
         section, path = architectures()[path[1]].settings, path[2:]
     for key in path:
         field = section.model_fields.get(str(key))
-        annotation = field.annotation if field else None
-        groups = [c for c in (annotation, *get_args(annotation)) if _is_model(c)]
-        section = groups[0] if groups else section
+        section = (_model_in(field.annotation) if field else None) or section
     return section
 
 
-def _is_model(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The first model that an annotation such as ``dict[str, list[Model]]`` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (_model_in(part) for part in get_args(annotation))
+    return next((model for model in found if model), None)

@@ -5,12 +5,24 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints.keypoints import IMAGE_SIZE
 
 LABEL_COLOUR = "#31c48d"
 PREDICTION_COLOUR = "#f05252"
+
+
+def draw_curve(axis: Axes, history: pd.DataFrame, column: str, title: str) -> None:
+    """One figure by epoch, for training and validation."""
+    axis.plot(history["epoch"], history[column], "o-", ms=3, label="training")
+    axis.plot(history["epoch"], history[f"val_{column}"], "o-", ms=3, label="validation")
+    axis.set(xlabel="epoch", title=title)
+    axis.grid(alpha=0.3, which="both")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def face_sheet(

@@ -26,7 +26,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.trainings import Training, digest
+from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
     import keras
@@ -138,6 +138,14 @@ class TrackingHooks:
         if node.namespace:
             mlflow.end_run()
 
+    @hook_impl
+    def after_dataset_saved(self, data: Any, node: Node) -> None:
+        """Log a training once it lies safely on the disk: hours of work must not hang on it."""
+        if self._parent is not None and isinstance(data, Training) and node.namespace:
+            mlflow.start_run(run_id=self._child(node.namespace), nested=True)
+            self._log_training(node.namespace, data)
+            mlflow.end_run()
+
     @hook_impl(tryfirst=True)
     def on_node_error(self, node: Node) -> None:
         """Close the variant's run as FAILED; kedro-mlflow closes the parent."""
@@ -170,8 +178,6 @@ class TrackingHooks:
     def _log_output(self, variant: str | None, name: str, value: Any) -> None:
         if isinstance(value, Figure):
             mlflow.log_figure(value, f"{name}.png")
-        elif name == "training":
-            self._log_training(str(variant), value)
         elif name == "metrics":
             mlflow.log_metrics(dict(flat_numbers(value)))
         elif name == "leaderboard":
@@ -233,7 +239,7 @@ def log_faces_as_input(faces: FaceSet, context: str) -> None:
         faces.images[:1],
         targets=faces.keypoints[:1],
         name=f"{context}_faces ({len(faces):,})",
-        digest=digest(faces),
+        digest=faces.digest(),
     )
     mlflow.log_input(dataset, context=context, tags={"samples": str(len(faces))})
 

@@ -1,14 +1,17 @@
 """A finished training, and the fingerprint of what it was made from.
 
-The fingerprint decides whether a training is done again: it is over the variant's settings, how
+The fingerprint decides whether a variant is trained again: it is over the variant's settings, how
 it is trained (seed among it), the samples, and the code that trains. Comments, docstrings and
-layout of the code do not count, and neither does the variant's name.
+white space of the code do not count; neither do the machine and the versions of libraries, nor
+what ``precision: auto`` comes to, which the record tells.
 """
 
 import ast
 import hashlib
 import inspect
+import io
 import json
+import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +22,7 @@ import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.metrics import mean_face
 from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters import VariantParameters
 
@@ -28,8 +32,7 @@ if TYPE_CHECKING:
 _PACKAGE: Final = Path(__file__).parent
 _CODE: Final = (
     *("models/layers.py", "models/losses.py", "models/registry.py"),
-    *("pipelines/train/callbacks.py", "pipelines/train/precision.py"),
-    "pipelines/train/trainer.py",
+    *("pipelines/train/callbacks.py", "pipelines/train/trainer.py"),
 )
 """What trains, besides the architecture's own module."""
 
@@ -59,7 +62,7 @@ class Training:
 
 def samples_origin(train: FaceSet, validation: FaceSet) -> dict[str, str]:
     """What an origin says about the samples; the same for all variants."""
-    return {"training samples": digest(train), "validation samples": digest(validation)}
+    return {"training samples": train.digest(), "validation samples": validation.digest()}
 
 
 def origin_of(variant: VariantParameters, samples: Mapping[str, str]) -> dict[str, Any]:
@@ -88,7 +91,7 @@ def check_origin(
         raise InputError(
             f"{variant.name} was trained from something else "
             f"({differences(training.record['origin'], origin)}), so its results would not be "
-            "those of this configuration. Nothing was changed. Train it (kedro run "
+            "those of this configuration. Train it (kedro run "
             "--pipeline=full, with the same --env and --params; the earlier training is kept), "
             "or give the parameters that it was trained with"
         )
@@ -97,14 +100,6 @@ def check_origin(
 def fingerprint(origin: Mapping[str, Any]) -> str:
     """Twelve hexadecimal digits that name an origin."""
     return hashlib.sha256(json.dumps(origin, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def digest(faces: FaceSet) -> str:
-    """Sixteen hexadecimal digits that name the content of a set of faces."""
-    content = hashlib.sha256()
-    for array in faces.arrays().values():
-        content.update(array.data if array.flags.c_contiguous else array.tobytes())
-    return content.hexdigest()[:16]
 
 
 def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -128,25 +123,30 @@ def _flat(origin: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 @cache
 def _code_digest(architecture_file: str) -> str:
-    content = hashlib.sha256()
-    for path in [Path(architecture_file), *(_PACKAGE / name for name in _CODE)]:
-        content.update(_bare_code(path.read_text(encoding="utf-8")).encode())
-    return content.hexdigest()[:16]
+    files = [Path(architecture_file), *(_PACKAGE / name for name in _CODE)]
+    sources = [*(path.read_text(encoding="utf-8") for path in files), inspect.getsource(mean_face)]
+    content = "".join(bare_code(source) for source in sources)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
-def _bare_code(source: str) -> str:
-    """The code without comments, docstrings and layout."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list):
-            node.body = [part for part in body if not _is_text(part)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
-
-
-def _is_text(statement: ast.AST) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
+def bare_code(source: str) -> str:
+    """The characters of Python code without comments, docstrings and white space (the same in
+    every version of Python, which its syntax tree is not).
+    """
+    lines = [line.encode() for line in source.splitlines(keepends=True)]  # columns are in bytes
+    spans = [
+        (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
+    for first, start, last, end in spans:
+        for number in range(first, (last or first) + 1):
+            line = lines[number - 1]
+            left = start if number == first else 0
+            right = end if number == last else len(line)
+            lines[number - 1] = line[:left] + b" " * (len(line[left:right])) + line[right:]
+    bare = b"\n".join(lines).decode()
+    tokens = tokenize.generate_tokens(io.StringIO(bare).readline)
+    return "".join(
+        "".join(token.string.split()) for token in tokens if token.type != tokenize.COMMENT
     )

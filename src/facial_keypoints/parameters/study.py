@@ -6,9 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from facial_keypoints.models.registry import architecture_named
-from facial_keypoints.parameters.stages import Section, Seed, TrainParameters
+from facial_keypoints.parameters.stages import Positive, Section, Seed, TrainParameters
 
 PaperTable = Literal["table_3", "table_4", "table_5", "text"]
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class PaperRow(Section):
@@ -18,10 +21,10 @@ class PaperRow(Section):
     """As the paper names it."""
     variant: str
     """The variant that reproduces it."""
-    val_loss: float | None = None
-    val_acc: float | None = None
-    test_loss: float | None = None
-    test_acc: float | None = None
+    val_loss: Positive | None = None
+    val_acc: Share | None = None
+    test_loss: Positive | None = None
+    test_acc: Share | None = None
 
     @model_validator(mode="after")
     def _all_figures_or_none(self) -> "PaperRow":
@@ -54,9 +57,11 @@ class VariantParameters(Section):
     @field_validator("settings")
     @classmethod
     def _settings_fit(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        if "architecture" in info.data:
-            architecture_named(info.data["architecture"]).settings.model_validate(settings)
-        return settings
+        if "architecture" not in info.data:
+            return settings
+        kind = architecture_named(info.data["architecture"]).settings
+        checked = kind.model_validate(settings)
+        return {name: getattr(checked, name) for name in settings}
 
 
 def _listed(value: Any) -> Any:
@@ -65,7 +70,7 @@ def _listed(value: Any) -> Any:
 
 
 def _seeds(value: Any) -> Any:
-    return [value] if isinstance(value, int) else _listed(value)
+    return [value] if type(value) in {int, float} else _listed(value)
 
 
 class StudyParameters(Section):

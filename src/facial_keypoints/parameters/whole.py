@@ -41,6 +41,13 @@ class Parameters(Section):
     evaluate: EvaluateParameters = EvaluateParameters()
     upload: UploadParameters = UploadParameters()
 
+    @field_validator("architectures", mode="before")
+    @classmethod
+    def _without_empty_architectures(cls, shared: Any) -> Any:
+        if not isinstance(shared, dict):
+            return shared
+        return {name: settings for name, settings in shared.items() if settings is not None}
+
     @field_validator("architectures")
     @classmethod
     def _architectures_are_known(cls, shared: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +82,10 @@ class Parameters(Section):
         if not self.variants:
             raise ValueError("variants: there is none; name at least one network to train")
         for name in self.variants:
+            if name in self._groups:
+                raise ValueError(
+                    f"variants.{name}: study.only means the whole table by that; rename the variant"
+                )
             if row_of(name) != name:
                 raise ValueError(
                     f"variants.{name}: study.seeds gives names that end so; rename the variant"

@@ -90,13 +90,23 @@ def test_unseen_faces_are_the_unseen_set_or_a_hold_out_without_siblings(holdout)
     nobody, points = holdout.select(slice(0)), holdout.keypoints
     none = np.empty((0, 15, 2), np.float32)
     how = (LOOKUP, EvaluateParameters())
-    clean, leaky = ({"holdout_samples_with_a_sibling_in_training": n} for n in (0, 2))
+    clean, leaky = (
+        {
+            "holdout_samples_with_a_sibling_in_training": siblings,
+            "digests": dict.fromkeys(("validation", "holdout"), holdout.digest())
+            | {"unseen": nobody.digest()},
+        }
+        for siblings in (0, 2)
+    )
     net = Training({"fingerprint": "abc"}, pd.DataFrame(), lambda: None)
     here = (net, holdout, points, holdout, points + 1)
     by_source = measure_variant(*here, nobody, none, clean, *how)
     assert by_source["training"] == "abc"
     assert by_source["unseen"] == by_source["holdout"]
-    kept_out = measure_variant(*here, holdout, points + 2, leaky, *how)
+    with pytest.raises(InputError, match="unseen_faces is not of the last split"):
+        measure_variant(*here, holdout, points + 2, leaky, *how)
+    apart = leaky | {"digests": leaky["digests"] | {"unseen": holdout.digest()}}
+    kept_out = measure_variant(*here, holdout, points + 2, apart, *how)
     assert kept_out["holdout"]["mse"] == pytest.approx(1)
     assert kept_out["unseen"]["mse"] == pytest.approx(4)
     unknown = measure_variant(*here, nobody, none, leaky, *how)
@@ -159,8 +169,9 @@ def test_a_variant_without_weighted_score_is_compared_by_plain_rmse():
 
 def test_plots_show_what_they_are_given(holdout):
     history = pd.DataFrame({"epoch": [1, 2], "val_rmse": [4.0, 3.0]})
-    trainings = {n: Training({}, history, lambda: None) for n in ("a", "b")}
-    curves = draw_learning_curves(**trainings).axes[0]
+    trainings = {f"{n}.training": Training({}, history, lambda: None) for n in ("b", "a")}
+    order = pd.DataFrame({"variant": ["a", "b", MEAN_FACE]})
+    curves = draw_learning_curves(order, **trainings).axes[0]
     assert [line.get_label() for line in curves.lines] == ["a", "b"]
     assert curves.lines[0].get_ydata().tolist() == [4.0, 3.0]
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints import metrics
+from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.parameters import EvaluateParameters, VariantParameters
@@ -67,7 +68,16 @@ def measure_variant(
     """Every figure of one variant, on the validation set, on the hold-out, and on faces that
     training never saw: the unseen set, or the hold-out where the split was by source. ``unseen``
     is null where there are none.
+
+    Raises:
+        InputError: if a set is not of the split that the account tells of.
     """
+    for part, faces in (("validation", validation), ("holdout", holdout), ("unseen", unseen)):
+        if faces.digest() != split_account["digests"][part]:
+            raise InputError(
+                f"{part}_faces is not of the last split (it was interrupted, or its files were "
+                "changed); run: kedro run --pipeline=split, with the same --env and --params"
+            )
     figures = _measure_sets(
         (validation, validation_points),
         (holdout, holdout_points),

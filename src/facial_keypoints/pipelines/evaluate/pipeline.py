@@ -94,7 +94,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
             ),
             Node(
                 draw_learning_curves,
-                _of_each(names, "training"),
+                {"leaderboard": "leaderboard", **_of_each(names, "training", keep_suffix=True)},
                 "learning_curves",
                 name="draw_learning_curves",
             ),

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -16,13 +17,19 @@ from facial_keypoints.pictures import face_sheet
 from facial_keypoints.trainings import Training
 
 
-def draw_learning_curves(**trainings: Training) -> Figure:
-    """Validation RMSE by epoch, one line per variant."""
+def draw_learning_curves(leaderboard: pd.DataFrame, **trainings: Training) -> Figure:
+    """Validation RMSE by epoch, one line per variant, in the order of the leaderboard.
+
+    Args:
+        leaderboard: best first.
+        trainings: keyed "<variant>.training".
+    """
+    order = [name for name in leaderboard["variant"] if f"{name}.training" in trainings]
     figure = Figure(figsize=(9, 4.5 + 0.05 * len(trainings)), layout="constrained", dpi=110)
     axis = figure.subplots()
     colours = colormaps["turbo"](np.linspace(0.05, 0.95, len(trainings)))
-    for colour, (name, training) in zip(colours, trainings.items(), strict=True):
-        history = training.history
+    for colour, name in zip(colours, order, strict=True):
+        history = trainings[f"{name}.training"].history
         axis.plot(history["epoch"], history["val_rmse"], "o-", ms=3, label=name, color=colour)
     axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

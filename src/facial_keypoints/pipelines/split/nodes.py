@@ -53,14 +53,16 @@ def split_faces(
     train, validation = _draw(
         rest, groups, split.validation, seed, "split.validation", shuffle=by_source or split.shuffle
     )
-    parts = {"train": train, "validation": validation, "holdout": holdout, "unseen": unseen}
-    leaked = np.isin(augmented.source[holdout], augmented.source[rest])
-    samples = {part: len(rows) for part, rows in parts.items()}
+    rows = {"train": train, "validation": validation, "holdout": holdout, "unseen": unseen}
+    parts = {part: augmented.select(of_part) for part, of_part in rows.items()}
+    leaked = np.isin(source[holdout], source[rest])
+    samples = {part: len(faces) for part, faces in parts.items()}
     account = {
         "by": split.by,
         "scale": study.scale,
         "samples": samples,
-        "sources": {part: len(np.unique(augmented.source[rows])) for part, rows in parts.items()},
+        "sources": {part: len(np.unique(faces.source)) for part, faces in parts.items()},
+        "digests": {part: faces.digest() for part, faces in parts.items()},
         "samples_left_out_by_scale": len(dropped),
         "holdout_samples_with_a_sibling_in_training": int(leaked.sum()),
     }
@@ -77,10 +79,7 @@ def split_faces(
             "Split by sample without unseen faces: nothing will tell how much of the results is "
             "leakage. --params split.unseen=0.15 keeps faces for that"
         )
-    train_faces, validation_faces, holdout_faces, unseen_faces = (
-        augmented.select(rows) for rows in parts.values()
-    )
-    return train_faces, validation_faces, holdout_faces, unseen_faces, account
+    return parts["train"], parts["validation"], parts["holdout"], parts["unseen"], account
 
 
 def _draw(

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from facial_keypoints.pipelines.study.statistics import rank_correlation
 
 
@@ -18,6 +20,7 @@ class Claim:
 
 CLAIMS: Final = (
     Claim("15 convolutions beat 5", "15cl-5mpl", "5cl-3mpl"),
+    Claim("15 convolutions beat 14 (five pools)", "15cl-5mpl", "14cl-5mpl"),
     Claim("16 convolutions are worse than 15", "15cl-5mpl", "16cl-5mpl"),
     Claim("Five pools beat three (14 convolutions)", "14cl-5mpl", "14cl-3mpl"),
     Claim("Dropout 0.1 beats none", "15cl-5mpl-drop10", "15cl-5mpl-drop00"),
@@ -51,13 +54,13 @@ def judge_claims(
         better, worse = rows.get(claim.better), rows.get(claim.worse)
         if better is None or worse is None:
             continue
-        factors = {loss: _factor(better, worse, loss) for loss in LOSSES}
+        factors = {loss: factor(better, worse, loss) for loss in LOSSES}
         judged.append(
             {
                 "claim": claim.words,
                 "better": claim.better,
                 "worse": claim.worse,
-                "paper": _factor(better, worse, "paper_test_loss"),
+                "paper": factor(better, worse, "paper_test_loss"),
                 **factors,
                 **{
                     f"{loss}_verdict": verdict(factors[loss], least_ratio.get(loss))
@@ -68,15 +71,17 @@ def judge_claims(
     return judged
 
 
-def verdict(factor: float | None, least_ratio: float | None) -> str:
+def verdict(ratio: float | None, least_ratio: float | None) -> str:
     """What a factor says of its claim."""
-    if factor is None:
-        return "not trained"
+    if ratio is None:
+        return "not measured"
     if least_ratio is None:
-        return "points so" if factor > 1 else "points the other way"
-    if max(factor, 1 / factor) < least_ratio:
+        if ratio == 1:
+            return "no difference"
+        return "points so" if ratio > 1 else "points the other way"
+    if max(ratio, 1 / ratio) < least_ratio:
         return "within the spread"
-    return "holds" if factor > 1 else "the contrary holds"
+    return "holds" if ratio > 1 else "the contrary holds"
 
 
 def depth_trend(rows: list[dict[str, Any]], pools: int = 3) -> dict[str, float | None]:
@@ -91,7 +96,12 @@ def depth_trend(rows: list[dict[str, Any]], pools: int = 3) -> dict[str, float |
     }
 
 
-def _factor(better: Mapping[str, Any], worse: Mapping[str, Any], loss: str) -> float | None:
-    if better.get(loss) is None or worse.get(loss) is None:
+def factor(better: Mapping[str, Any], worse: Mapping[str, Any], loss: str) -> float | None:
+    """By which factor the second row's loss exceeds the first's; of several seeds, that of their
+    geometric means. Null where either is not known.
+    """
+    values = [row.get(f"{loss}_by_seed") or [row.get(loss)] for row in (better, worse)]
+    if any(value is None or value <= 0 for row in values for value in row):
         return None
-    return float(worse[loss] / better[loss])
+    lower, higher = (np.log(row).mean() for row in values)
+    return float(np.exp(higher - lower))

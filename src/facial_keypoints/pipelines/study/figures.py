@@ -5,12 +5,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.pictures import face_sheet
+from facial_keypoints.pictures import draw_curve, face_sheet
 from facial_keypoints.trainings import Training
 
 _POOLS_COMPARED = ("14cl-3mpl", "14cl-5mpl")
@@ -33,35 +31,45 @@ def draw_labelled_face(faces: FaceSet) -> Figure:
     return figure
 
 
-def draw_pool_curves(**trainings: Training) -> Figure:
+def draw_pool_curves(study: dict[str, Any], **trainings: Training) -> Figure:
     """Figure 2: curves with three pools (above) and with five (below), 14 convolutions each;
     an empty picture with a word on it where these are not trained.
+
+    Args:
+        study: what ``tabulate_study`` gives.
+        trainings: keyed "<name>.training".
     """
-    rows = [(name, trainings[name]) for name in _POOLS_COMPARED if name in trainings]
-    words = f"needs {' and '.join(_POOLS_COMPARED)}"
-    return _curves(rows, words) if len(rows) == len(_POOLS_COMPARED) else _empty(words)
+    names = [name for name in (_first_training(study, v) for v in _POOLS_COMPARED) if name]
+    if len(names) < len(_POOLS_COMPARED):
+        return _empty(f"needs {' and '.join(_POOLS_COMPARED)}")
+    return _curves([(name, trainings[f"{name}.training"]) for name in names])
 
 
-def draw_final_curves(champion: dict[str, Any], **trainings: Training) -> Figure:
+def draw_final_curves(
+    study: dict[str, Any], champion: dict[str, Any], **trainings: Training
+) -> Figure:
     """Figure 3: the curves of the paper's final model; of the champion where that one is not
     trained.
     """
-    name = _FINAL if _FINAL in trainings else champion["variant"]
-    return _curves([(name, trainings[name])], "")
+    name = _first_training(study, _FINAL) or champion["variant"]
+    return _curves([(name, trainings[f"{name}.training"])])
 
 
 def draw_test_predictions(
-    champion: dict[str, Any], test: FaceSet, **predictions: npt.NDArray[np.float32]
+    study: dict[str, Any],
+    champion: dict[str, Any],
+    test: FaceSet,
+    **predictions: npt.NDArray[np.float32],
 ) -> Figure:
     """Figure 4: predictions of the same model on the first test pictures, which have no
-    labels.
+    labels. ``predictions`` are keyed "<name>.test_predictions".
     """
-    name = _FINAL if _FINAL in predictions else champion["variant"]
+    name = _first_training(study, _FINAL) or champion["variant"]
     count = min(_TEST_FACES, len(test))
     return face_sheet(
         test.images[:count],
         [f"test image {image}" for image in test.source[:count]],
-        predicted=predictions[name][:count],
+        predicted=predictions[f"{name}.test_predictions"][:count],
         heading=name,
         columns=4,
     )
@@ -96,6 +104,7 @@ def draw_loss_by_work(study: dict[str, Any]) -> Figure:
     measure = "unseen_loss"
     if all(row[measure] is None for row in rows.values()):
         measure = "test_loss"
+    rows = {name: row for name, row in rows.items() if row[measure] is not None}
     figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
     axis = figure.subplots()
     for name, row in rows.items():
@@ -118,25 +127,22 @@ def draw_loss_by_work(study: dict[str, Any]) -> Figure:
     return figure
 
 
-def _curves(trainings: list[tuple[str, Training]], empty: str) -> Figure:
+def _curves(trainings: list[tuple[str, Training]]) -> Figure:
     """Loss and the paper's accuracy by epoch, a row per training."""
     figure = Figure(figsize=(9, 3.4 * len(trainings)), layout="constrained", dpi=130)
     axes = figure.subplots(len(trainings), 2, squeeze=False)
     for (name, training), (left, right) in zip(trainings, axes, strict=True):
-        _curve(left, training, "loss", f"{name}: mean squared error (px²)")
+        draw_curve(left, training.history, "loss", f"{name}: mean squared error (px²)")
         left.set_yscale("log")
-        _curve(right, training, "accuracy", f"{name}: the paper's accuracy")
+        draw_curve(right, training.history, "accuracy", f"{name}: the paper's accuracy")
         left.legend()
     return figure
 
 
-def _curve(axis: Axes, training: Training, column: str, title: str) -> None:
-    history = training.history
-    axis.plot(history["epoch"], history[column], "o-", ms=3, label="training")
-    axis.plot(history["epoch"], history[f"val_{column}"], "o-", ms=3, label="validation")
-    axis.set(xlabel="epoch", title=title)
-    axis.grid(alpha=0.3, which="both")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+def _first_training(study: dict[str, Any], variant: str) -> str | None:
+    """Name of the variant's training with the first of its seeds; None where there is none."""
+    rows = (row for row in _all_rows(study) if row["variant"] == variant and row["trained"])
+    return next((str(row["trainings"][0]) for row in rows), None)
 
 
 def _empty(words: str) -> Figure:

@@ -9,7 +9,7 @@ import pandas as pd
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import PaperRow, StudyParameters, VariantParameters, row_of
-from facial_keypoints.pipelines.study.claims import LOSSES, depth_trend, judge_claims
+from facial_keypoints.pipelines.study.claims import LOSSES, depth_trend, factor, judge_claims
 from facial_keypoints.pipelines.study.statistics import (
     MEASURES,
     least_significant_ratio,
@@ -62,7 +62,7 @@ def tabulate_study(
     by_variant = {
         variant: _trained_row(
             [results[f"{name}.metrics"] for name in names if row_of(name) == variant],
-            [results[f"{name}.training"] for name in names if row_of(name) == variant],
+            {name: results[f"{name}.training"] for name in names if row_of(name) == variant},
             leaks,
         )
         for variant in dict.fromkeys(row_of(name) for name in names)
@@ -81,8 +81,10 @@ def tabulate_study(
         loss: least_significant_ratio({v: row[f"{loss}_by_seed"] for v, row in by_variant.items()})
         for loss in LOSSES
     }
+    unseen_by_seed = {v: row["unseen_loss_by_seed"] for v, row in by_variant.items()}
     for rows in tables.values():
-        _mark_ties_with_the_best(rows, least_ratio["unseen_loss"])
+        present = sum(row["trained"] for row in rows)
+        _mark_ties_with_the_best(rows, least_significant_ratio(unseen_by_seed, present))
     compared: dict[str, dict[str, Any]] = {}
     for row in (row for rows in tables.values() for row in rows):  # of two rows, the first:
         compared.setdefault(row["variant"], row)  # Table 3 before the text, which has no figures
@@ -97,7 +99,7 @@ def tabulate_study(
         "median_leak": _median([row["leak"] for row in by_variant.values()]),
         "mean_face": _measured(mean_face_metrics),
         "tables": tables,
-        "agreement": {table: _agreement(rows) for table, rows in tables.items() if rows},
+        "agreement": {table: _agreement(rows) for table, rows in tables.items()},
         "least_significant_ratio": least_ratio,
         "depth_trend": depth_trend([r for r in tables.get("table_3", []) if r["trained"]]),
         "claims": judge_claims(compared, least_ratio),
@@ -150,25 +152,26 @@ def _measured(figures: dict[str, Any]) -> dict[str, float | None]:
 
 
 def _trained_row(
-    metrics: list[dict[str, Any]], trainings: list[Training], leaks: bool
+    metrics: list[dict[str, Any]], trainings: dict[str, Training], leaks: bool
 ) -> dict[str, Any]:
     """Mean and spread over the seeds of one variant, and what it is made of."""
     measured = [_measured(figures) for figures in metrics]
-    row: dict[str, Any] = {"trained": True, "seeds": len(trainings)}
+    row: dict[str, Any] = {"trained": True, "seeds": len(trainings), "trainings": [*trainings]}
     for measure in (*MEASURES, "unseen_rmse"):
         values = [m[measure] for m in measured]
         row[measure], row[f"{measure}_sd"] = mean_and_spread(values)
     row["leak"] = None
     if leaks and row["unseen_loss"] is not None and row["test_loss"]:
         row["leak"] = row["unseen_loss"] / row["test_loss"]
-    records = [training.record for training in trainings]
+    records = [training.record for training in trainings.values()]
     first = records[0]
     for count in ("convs", "pools", "dense", "parameters", "multiply_adds", "samples"):
         row[count] = first[count]
     for amount in ("epochs", "minutes"):
         row[amount] = sum(record[amount] for record in records) / len(records)
     for loss in LOSSES:
-        row[f"{loss}_by_seed"] = [m[loss] for m in measured if m[loss] is not None]
+        values = [m[loss] for m in measured]
+        row[f"{loss}_by_seed"] = [] if None in values else values
     return row
 
 
@@ -180,7 +183,8 @@ def _row_beside_the_papers(row: PaperRow, trained: Mapping[str, Any] | None) -> 
     both |= trained
     for measure in PAPER_MEASURES:
         theirs = figures[f"paper_{measure}"]
-        both[f"{measure}_difference"] = None if theirs is None else both[measure] - theirs
+        known = theirs is not None and both[measure] is not None
+        both[f"{measure}_difference"] = both[measure] - theirs if known else None
     return both
 
 
@@ -188,15 +192,16 @@ def _mark_ties_with_the_best(rows: list[dict[str, Any]], least_ratio: float | No
     """Say of each row whether its loss on unseen faces exceeds the table's best by more than
     the spread of seeds; null where that is not known.
     """
-    losses = [row["unseen_loss"] for row in rows if row["trained"] and row["unseen_loss"]]
     for row in rows:
-        loss = row.get("unseen_loss")
-        known = least_ratio is not None and loss is not None
-        row["worse_than_best"] = bool(loss / min(losses) >= least_ratio) if known else None
+        factors = [factor(best, row, "unseen_loss") for best in rows]
+        known = [f for f in factors if f is not None]
+        row["worse_than_best"] = bool(max(known) > least_ratio) if known and least_ratio else None
 
 
 def _agreement(rows: list[dict[str, Any]]) -> dict[str, float | None]:
-    """Rank correlation of our figures with the paper's over the rows of a table."""
+    """Rank correlation of our figures with the paper's over the rows of a table; null where the
+    paper has none.
+    """
     pairs = {measure: f"paper_{measure}" for measure in PAPER_MEASURES}
     pairs |= {"unseen_loss": "paper_test_loss", "unseen_acc": "paper_test_acc"}
     return {

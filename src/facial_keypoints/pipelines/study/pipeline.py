@@ -28,8 +28,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
     trainings = {f"{name}.training": f"{name}.training" for name in names}
     metrics = {f"{name}.metrics": f"{name}.metrics" for name in names}
     parameters = {f"{name}.parameters": f"params:variants.{name}" for name in names}
-    predictions = {name: f"{name}.test_predictions" for name in names}
-    curves = {name: f"{name}.training" for name in names}
+    predictions = {f"{name}.test_predictions": f"{name}.test_predictions" for name in names}
     return Pipeline(
         [
             Node(
@@ -56,16 +55,21 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 name="list_tables",
             ),
             Node(draw_labelled_face, "faces", "study_figure_1", name="draw_labelled_face"),
-            Node(draw_pool_curves, curves, "study_figure_2", name="draw_pool_curves"),
+            Node(
+                draw_pool_curves,
+                {"study": "study", **trainings},
+                "study_figure_2",
+                name="draw_pool_curves",
+            ),
             Node(
                 draw_final_curves,
-                {"champion": "champion", **curves},
+                {"study": "study", "champion": "champion", **trainings},
                 "study_figure_3",
                 name="draw_final_curves",
             ),
             Node(
                 draw_test_predictions,
-                {"champion": "champion", "test": "test_faces", **predictions},
+                {"study": "study", "champion": "champion", "test": "test_faces", **predictions},
                 "study_figure_4",
                 name="draw_test_predictions",
             ),

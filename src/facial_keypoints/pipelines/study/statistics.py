@@ -1,6 +1,7 @@
 """What repeated trainings, and rows beside each other, tell."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from scipy import stats
@@ -13,11 +14,13 @@ _CONFIDENCE = 0.95
 
 
 def mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Mean, and standard deviation (n - 1) where there are two or more; null without a value."""
-    known = np.array([value for value in values if value is not None], dtype=float)
-    if not len(known):
+    """Mean, and standard deviation (n - 1) where there are two or more; null where any of the
+    values is, since the mean of the others would tell of something else.
+    """
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
         return None, None
-    return float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else None
+    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else None
 
 
 def rank_correlation(a: Sequence[float | None], b: Sequence[float | None]) -> float | None:
@@ -32,15 +35,20 @@ def rank_correlation(a: Sequence[float | None], b: Sequence[float | None]) -> fl
     return float(stats.spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
 
 
-def least_significant_ratio(losses: Mapping[str, Sequence[float]]) -> float | None:
-    """By which factor the mean losses of two rows must differ to exceed the spread of seeds.
+def least_significant_ratio(
+    losses: Mapping[str, Sequence[float]], compared: int = 2
+) -> float | None:
+    """By which factor the geometric mean losses of two rows must differ to exceed the spread of
+    seeds.
 
-    Fisher's least significant difference on the logarithm of the loss, since seeds spread a
-    large loss more than a small one: 95 % confidence, the spread pooled over all rows with two
-    or more seeds, rows of the mean number of seeds. Null without repeated rows.
+    Tukey's honestly significant difference on the logarithm of the loss, since seeds spread a
+    large loss more than a small one: 95 % confidence that none of all pairs of ``compared`` rows
+    exceeds it by chance (with two, a t-test), the spread pooled over all rows with two or more
+    seeds, rows of the mean number of seeds. Null without repeated rows.
 
     Args:
         losses: by row, one loss per seed.
+        compared: how many rows are compared with each other.
     """
     repeated = [np.log(row) for row in losses.values() if len(row) > 1 and min(row) > 0]
     freedom = sum(len(row) - 1 for row in repeated)
@@ -48,5 +56,9 @@ def least_significant_ratio(losses: Mapping[str, Sequence[float]]) -> float | No
         return None
     variance = sum(((row - row.mean()) ** 2).sum() for row in repeated) / freedom
     seeds = np.mean([len(row) for row in repeated])
-    quantile = stats.t.ppf((1 + _CONFIDENCE) / 2, freedom)
-    return float(np.exp(quantile * np.sqrt(2 * variance / seeds)))
+    return float(np.exp(_studentized_range(max(2, compared), freedom) * np.sqrt(variance / seeds)))
+
+
+@cache
+def _studentized_range(compared: int, freedom: int) -> float:
+    return float(stats.studentized_range.ppf(_CONFIDENCE, compared, freedom))

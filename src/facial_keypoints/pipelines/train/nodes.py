@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints import tracking
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
+from facial_keypoints.pictures import draw_curve
 from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
 from facial_keypoints.trainings import (
     Training,
@@ -155,19 +155,10 @@ def train_variant(
 
 def draw_learning_curve(training: Training, variant: VariantParameters) -> Figure:
     """Loss and the paper's accuracy by epoch, for training and validation (as in Figure 3)."""
-    history = training.history
     figure = Figure(figsize=(9, 3.6), layout="constrained", dpi=110)
     left, right = figure.subplots(1, 2)
-    for axis, column, label in (
-        (left, "loss", "mean squared error (px²)"),
-        (right, "accuracy", "the paper's accuracy"),
-    ):
-        axis.plot(history["epoch"], history[column], "o-", ms=3, label="training")
-        axis.plot(history["epoch"], history[f"val_{column}"], "o-", ms=3, label="validation")
-        axis.set_xlabel("epoch")
-        axis.set_ylabel(label)
-        axis.grid(alpha=0.3)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    draw_curve(left, training.history, "loss", "mean squared error (px²)")
+    draw_curve(right, training.history, "accuracy", "the paper's accuracy")
     left.legend()
     figure.suptitle(variant.name)
     return figure
