@@ -118,6 +118,11 @@ def print_what_labels_tell(augmented: FaceSet) -> None:
         "A mirror that does not swap left and right mislabels the complete rows by "
         f"{np.sqrt(np.square(unswapped).mean()):.1f} px RMS."
     )
+    original = ~augmented.augmented
+    print(
+        f"{(~augmented.labelled[original]).mean():.1%} of all values of the original rows are "
+        "filled in."
+    )
     four = augmented.labelled.sum(axis=1) == 4
     filled = augmented.keypoints[four][~augmented.labelled[four]].reshape(four.sum(), -1)
     sets, sizes = np.unique(filled, axis=0, return_counts=True)

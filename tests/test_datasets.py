@@ -227,12 +227,39 @@ def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
     assert dataset.load().fingerprint == "aaaa"
 
 
+def test_a_training_whose_folder_is_gone_is_trained_again(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    earlier = EarlierTrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset.save(training("aaaa"))
+    dataset.save(training("bbbb"))
+    shutil.rmtree(tmp_path / "net" / "bbbb")  # to free space
+    assert list(earlier.load()) == ["aaaa"]
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="has not been trained yet"):
+        dataset.load()
+    dataset.save(earlier.load()["aaaa"])
+    assert dataset.load().fingerprint == "aaaa"
+
+
+def test_a_training_kept_just_before_a_kill_is_found_again(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset.save(training("aaaa"))
+    (tmp_path / "net" / "current").unlink()  # the folder is in its place, the pointer not yet
+    (tmp_path / "net" / ".cafe").mkdir()  # what a kill leaves of a training half written
+    (tmp_path / "net" / ".cafe" / "training_record.json").write_text("{")
+    assert list(EarlierTrainingsDataset(filepath=str(tmp_path / "net")).load()) == ["aaaa"]
+
+
 def test_a_variant_that_was_never_trained_is_told(tmp_path):
     dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
     assert not dataset.exists()
     with pytest.raises(DatasetError) as caught:
         dataset.load()
     assert "net has not been trained yet" in user_message(caught.value)
+    assert "study.only" not in user_message(caught.value)
+    TrainingsDataset(filepath=str(tmp_path / "other")).save(training())
+    with pytest.raises(DatasetError, match=r"go on with those that are: study\.only=other"):
+        dataset.load()
 
 
 def test_a_report_that_says_something_else_leaves_the_earlier_one(tmp_path, caplog):

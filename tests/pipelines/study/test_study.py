@@ -11,7 +11,13 @@ from matplotlib.figure import Figure
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameter_checks import check_parameters
-from facial_keypoints.parameters import StudyParameters, TrainParameters, VariantParameters
+from facial_keypoints.parameters import (
+    CleanParameters,
+    DownloadParameters,
+    StudyParameters,
+    TrainParameters,
+    VariantParameters,
+)
 from facial_keypoints.pipelines.study import figures
 from facial_keypoints.pipelines.study.claims import CLAIMS, factor, judge_claims, verdict
 from facial_keypoints.pipelines.study.nodes import OTHERS, list_tables, tabulate_study
@@ -59,7 +65,7 @@ def training(**record):
     history = history.assign(accuracy=[0.1, 0.5], val_accuracy=[0.1, 0.4])
     numbers = {"convs": 5, "pools": 3, "dense": 1, "parameters": 10**6, "multiply_adds": 10**8}
     numbers |= {"samples": 900, "epochs": 2, "minutes": 0.5}
-    numbers |= {"fingerprint": "abc"}
+    numbers |= {"fingerprint": "abc", "ended_by": "all epochs"}
     return Training({**numbers, **record}, history, lambda: None)
 
 
@@ -90,6 +96,8 @@ def tabulate(parameters, results, split, scale=1.0, seeds=None):
     return tabulate_study(
         parameters.model_dump()["paper"],
         StudyParameters(scale=scale, seeds=seeds),
+        DownloadParameters(source="drawn"),
+        CleanParameters(),
         split,
         {"samples": 26239, "by_step": {"original": 7049}},
         metrics(50.0, 60.0),
@@ -353,7 +361,8 @@ def test_the_page_holds_every_row_and_figure_and_needs_nothing_else(parameters):
             assert f'<th scope="row">{html.escape(row.row)}' in page
     assert page.count("<img") == 1
     assert not re.search(r'(src|href)="(?!data:)', page)
-    assert "not trained" not in page
+    assert "not in this run" not in page
+    assert "The faces are <b>drawn</b>" in page
     assert "scaled study" not in page
 
 
@@ -361,14 +370,14 @@ def test_the_page_says_what_is_scaled_and_what_is_missing(parameters):
     study = study_of(parameters, {"5cl-3mpl": (2.0, 6.0), "<b>": (1.0, 1.0)}, scale=0.15)
     page = write_page(study)
     assert "This is a scaled study, not a reproduction" in page
-    assert "25 networks not trained in this run" in page
+    assert "25 networks not in this run" in page
     assert "vgg16" in page
     assert "<b></th>" not in page
     assert "&lt;b&gt;" in page
 
 
 def test_a_study_of_nothing_but_the_mean_face_has_a_page(parameters):
-    assert "26 networks not trained" in write_page(study_of(parameters, {}))
+    assert "26 networks not in this run" in write_page(study_of(parameters, {}))
 
 
 def test_no_figure_is_left_open():

@@ -8,7 +8,14 @@ import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameters import PaperRow, StudyParameters, VariantParameters, row_of
+from facial_keypoints.parameters import (
+    CleanParameters,
+    DownloadParameters,
+    PaperRow,
+    StudyParameters,
+    VariantParameters,
+    row_of,
+)
 from facial_keypoints.pipelines.study.claims import LOSSES, depth_trend, factor, judge_claims
 from facial_keypoints.pipelines.study.statistics import (
     MEASURES,
@@ -28,6 +35,8 @@ OTHERS = "others"
 def tabulate_study(
     paper: dict[str, Any],
     study: StudyParameters,
+    download: DownloadParameters,
+    clean: CleanParameters,
     split_account: dict[str, Any],
     augmentation_account: dict[str, Any],
     mean_face_metrics: dict[str, Any],
@@ -41,6 +50,8 @@ def tabulate_study(
     Args:
         paper: rows by table, ``PaperRow`` each.
         study: scale and seeds.
+        download: where the faces come from.
+        clean: what became of missing labels.
         split_account: sizes of the sets, and how many held-out samples have siblings.
         augmentation_account: how many samples were made of how many faces.
         mean_face_metrics: what a constant answer scores.
@@ -93,6 +104,8 @@ def tabulate_study(
         "scale": study.scale,
         "seeds": len(study.seeds or [0]),
         "split": split_account,
+        "drawn": download.source == "drawn",
+        "missing_labels": clean.missing_labels,
         "faces": augmentation_account["by_step"]["original"],
         "augmented_samples": augmentation_account["samples"],
         "leaks": leaks,
@@ -169,6 +182,7 @@ def _trained_row(
         row[count] = first[count]
     for amount in ("epochs", "minutes"):
         row[amount] = sum(record[amount] for record in records) / len(records)
+    row["budgeted"] = any(record["ended_by"] == "time budget" for record in records)
     for loss in LOSSES:
         values = [m[loss] for m in measured]
         row[f"{loss}_by_seed"] = [] if None in values else values

@@ -22,10 +22,11 @@ _CAPTIONS: Final = {
     "study_figure_1": "Figure 1 again: a training face with its labels.",
     "study_figure_2": "Figure 2 again: learning with 3 max-pools (above) and with 5 (below), "
     "14 convolutions each.",
-    "study_figure_3": "Figure 3 again: the final model's curves.",
+    "study_figure_3": "Figure 3 again: the curves of the final model, or of the champion where "
+    "it is not trained.",
     "study_figure_4": "Figure 4 again: predictions on test pictures, which have no labels.",
-    "loss_by_depth": "Loss by depth, all rows of Table 3.",
-    "loss_by_work": "Error by compute, all variants.",
+    "loss_by_depth": "Loss by depth, the trained rows of Table 3.",
+    "loss_by_work": "Error by compute, every trained variant.",
     "error_per_point": "Error of each point on the hold-out.",
 }
 
@@ -68,4 +69,8 @@ def write_page(study: dict[str, Any], **figures: bytes) -> str:
 
 def _number(value: float | None, form: str = "#.3g") -> str:
     """``value`` for a cell, by default in three digits; empty where there is none."""
-    return "" if value is None else format(value, form).removesuffix(".")
+    if value is None:
+        return ""
+    if form == "#.3g" and abs(value) >= 1000:
+        form = ",.0f"
+    return format(value, form).removesuffix(".")
