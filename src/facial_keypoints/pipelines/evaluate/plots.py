@@ -31,7 +31,7 @@ def draw_learning_curves(leaderboard: pd.DataFrame, **trainings: Training) -> Fi
     for colour, name in zip(colours, order, strict=True):
         history = trainings[f"{name}.training"].history
         axis.plot(history["epoch"], history["val_rmse"], "o-", ms=3, label=name, color=colour)
-    axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves")
+    axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves", yscale="log")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     figure.legend(loc="outside right upper", fontsize=8)

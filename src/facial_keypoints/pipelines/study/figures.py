@@ -107,15 +107,21 @@ def draw_loss_by_work(study: dict[str, Any]) -> Figure:
     rows = {name: row for name, row in rows.items() if row[measure] is not None}
     figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
     axis = figure.subplots()
-    for name, row in rows.items():
-        axis.plot(row["multiply_adds"] / 1e6, row[measure], "o", ms=5, color=_COLOURS["unseen"])
+    by_loss = sorted(rows.items(), key=lambda item: float(item[1][measure]))
+    for i, (name, row) in enumerate(by_loss):
+        place = (row["multiply_adds"] / 1e6, row[measure])
+        axis.plot(*place, "o", ms=5, color=_COLOURS["unseen"])
+        side = 1 if i % 2 else -1  # neighbours in loss do not write over each other
         axis.annotate(
             name,
-            (row["multiply_adds"] / 1e6, row[measure]),
-            xytext=(4, 3),
+            place,
+            xytext=(5 * side, 0),
             textcoords="offset points",
+            ha="left" if side > 0 else "right",
+            va="center",
             fontsize=7,
         )
+    axis.margins(x=0.15)
     axis.set(
         xscale="log",
         yscale="log",
