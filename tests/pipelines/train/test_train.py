@@ -204,7 +204,8 @@ def test_the_estimate_is_measured_and_bounded_by_the_budget(spots):
     found = estimate(spots, a=variant(epochs=10), b=variant(epochs=10, max_minutes=1e-9))
     assert list(found["minutes"]) == ["a", "b"]
     assert found["minutes"]["b"] == pytest.approx(1e-9)
-    expected = 10 * len(spots[0]) / found["measured_images_per_second"]["a"] / 60
+    seconds = 10 * len(spots[0]) / found["measured_images_per_second"]["a"]
+    expected = (found["set_up_seconds"] + seconds) / 60
     assert found["minutes"]["a"] == pytest.approx(expected)
     assert found["total_minutes"] == pytest.approx(sum(found["minutes"].values()))
 
