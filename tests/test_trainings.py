@@ -65,7 +65,7 @@ def test_differences_are_told_by_name():
         variant(epochs=20, settings={"pools": 4}), {**SAMPLES, "training samples": "c"}
     )
     told = differences(before, after)
-    assert told == "settings.pools 5, now 4; train.epochs 10, now 20; training samples"
+    assert told == "settings.pools 5, now 4; train.epochs 10, now 20; other training samples"
     assert differences(before, before) == ""
 
 

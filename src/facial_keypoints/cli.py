@@ -38,7 +38,8 @@ class _Run(click.Command):
         except KeyboardInterrupt:
             _close_runs("KILLED")
             click.secho(
-                "\nInterrupted. Finished results are kept; MLflow's runs are closed as KILLED.",
+                "\nInterrupted. Finished results are kept; MLflow's runs are closed as KILLED.\n"
+                "The same command goes on: what is trained already is not trained again.",
                 err=True,
             )
             sys.exit(130)

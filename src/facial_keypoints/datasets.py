@@ -25,6 +25,7 @@ from kedro_datasets.text import TextDataset
 from facial_keypoints.archive import ArchiveSource, CompetitionArchive
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import row_of
 from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
@@ -174,8 +175,10 @@ class TrainingsDataset(_FileDataset):
         """
         if not self._exists():
             done = sorted(
-                PurePosixPath(path).parent.name
-                for path in self._fs.glob(str(self._filepath.parent / "*" / "current"))
+                {
+                    row_of(PurePosixPath(path).parent.name)
+                    for path in self._fs.glob(str(self._filepath.parent / "*" / "current"))
+                }
             )
             raise InputError(
                 f"{self._filepath.name} has not been trained yet (there is no training in "
@@ -322,7 +325,10 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
         if not (self._path.is_file() and stamp.is_file()):
             return False
         if stamp.read_text(encoding="utf-8", errors="replace") != source.fingerprint:
-            logger.info("%s came from another source: fetching again", self._path.name)
+            logger.info(
+                "%s came from another source, or with other parameters: fetching again",
+                self._path.name,
+            )
             return False
         try:
             CompetitionArchive(self._path).check()

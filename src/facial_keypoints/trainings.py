@@ -103,12 +103,12 @@ def fingerprint(origin: Mapping[str, Any]) -> str:
 
 
 def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """In what two origins differ, in words: "train.epochs 100, now 15; training samples"."""
+    """In what they differ, in words: "train.epochs 100, now 15; other training samples"."""
     before, after = dict(_flat(earlier)), dict(_flat(now))
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     opaque = {"code", "training samples", "validation samples"}
     return "; ".join(
-        name if name in opaque else f"{name} {before.get(name)}, now {after.get(name)}"
+        f"other {name}" if name in opaque else f"{name} {before.get(name)}, now {after.get(name)}"
         for name in names
     )
 

@@ -167,6 +167,21 @@ def test_a_variant_without_weighted_score_is_compared_by_plain_rmse():
     assert table["holdout_rmse"].iloc[0] == 1.0
 
 
+def test_a_small_set_without_a_photographed_face_is_compared_over_all_samples():
+    copies_only = figures_with(None, None)
+    for part in ("validation", "holdout"):
+        copies_only[part] |= {"rmse": None, "mse": 4.0}
+    _, champion = compare_variants(
+        figures_with(9.0, 9.0), **{"a.metrics": copies_only, "a.training": record(None)}
+    )
+    assert champion["validation_rmse"] == champion["holdout_rmse"] == 2.0
+    copies_only["validation"]["mse"] = None
+    with pytest.raises(InputError, match="every training diverged"):
+        compare_variants(
+            figures_with(9.0, 9.0), **{"a.metrics": copies_only, "a.training": record(None)}
+        )
+
+
 def test_plots_show_what_they_are_given(holdout):
     history = pd.DataFrame({"epoch": [1, 2], "val_rmse": [4.0, 3.0]})
     trainings = {f"{n}.training": Training({}, history, lambda: None) for n in ("b", "a")}

@@ -173,12 +173,16 @@ def test_one_source_cannot_be_split_but_its_samples_can():
         (SplitParameters(validation=0.99), 1, "split.validation"),
         (SplitParameters(by="sample", holdout=0.95), 1, "split.holdout"),
         (SplitParameters(by="sample", unseen=0.95), 1, "split.unseen"),
-        (SplitParameters(), 0.02, "study.scale"),
     ],
 )
 def test_shares_that_leave_nothing_are_told(split, scale, told):
     with pytest.raises(InputError, match=rf"too few, or {told} does not suit them"):
         split_faces(faces_of([0, 1, 2, 3, 4]), split, scale)
+
+
+def test_a_scale_that_leaves_no_face_is_told():
+    with pytest.raises(InputError, match=r"study\.scale=0\.02 leaves none of 25 faces .* 0\.4"):
+        split_faces(faces_of(range(30)), SplitParameters(), scale=0.02)
 
 
 def test_no_samples_cannot_be_split():

@@ -12,8 +12,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameter_checks import check_parameters
 from facial_keypoints.parameters import (
-    CleanParameters,
-    DownloadParameters,
+    SplitParameters,
     StudyParameters,
     TrainParameters,
     VariantParameters,
@@ -72,6 +71,7 @@ def training(**record):
 def account(siblings=80, unseen=100):
     parts = {"train": 900, "validation": 90, "holdout": 100, "unseen": unseen}
     return {
+        "parameters": {**SplitParameters().model_dump(mode="json"), "scale": 1.0},
         "by": "sample",
         "samples": parts,
         "sources": parts,
@@ -93,14 +93,15 @@ def study_of(parameters, losses, *, split=None, scale=1.0, seeds=None, **records
 
 
 def tabulate(parameters, results, split, scale=1.0, seeds=None):
+    split["parameters"]["scale"] = scale
     return tabulate_study(
         parameters.model_dump()["paper"],
         StudyParameters(scale=scale, seeds=seeds),
-        DownloadParameters(source="drawn"),
-        CleanParameters(),
+        SplitParameters(),
         split,
         {"samples": 26239, "by_step": {"original": 7049}},
         metrics(50.0, 60.0),
+        pd.DataFrame({"RowId": [1]}),
         FACES,
         FACES,
         **results,
@@ -197,6 +198,10 @@ def test_results_of_another_training_are_not_tabulated(parameters):
     }
     with pytest.raises(InputError, match=r"metrics of any are of another training \(of another\)"):
         tabulate(parameters, results, account())
+    by_sample = account()
+    by_sample["parameters"]["by"] = "sample"
+    with pytest.raises(InputError, match=r"split otherwise \(by sample, now source\)"):
+        tabulate(parameters, results, by_sample)
     with pytest.raises(InputError, match=r"any was trained .*train\.epochs 100, now 7"):
         tabulate(parameters, {**results, "any.parameters": other}, account())
 
@@ -377,7 +382,10 @@ def test_the_page_says_what_is_scaled_and_what_is_missing(parameters):
 
 
 def test_a_study_of_nothing_but_the_mean_face_has_a_page(parameters):
-    assert "26 networks not in this run" in write_page(study_of(parameters, {}))
+    page = write_page(study_of(parameters, {}))
+    assert "26 networks not in this run" in page
+    assert "None of its 16 rows is in this run" in page
+    assert "concludes, weighed" not in page
 
 
 def test_no_figure_is_left_open():

@@ -252,7 +252,7 @@ def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, mon
         ({"train": {"epochs": 2}}, "train.epochs 1, now 2"),
         ({"train": {"seed": 7}}, "train.seed 0, now 7"),
         ({"settings": {"convs": 5}}, "settings.convs 6, now 5"),
-        ({"data": 1}, "training samples"),
+        ({"data": 1}, "other training samples"),
         ({"study": {"reuse": False}}, "study.reuse is false"),
     ],
 )

@@ -189,6 +189,11 @@ def compare_variants(
     table = pd.DataFrame(rows).sort_values("validation_rmse", ignore_index=True)
     best = table.iloc[0]
     name = str(best["variant"])
+    if pd.isna(best["validation_rmse"]):
+        raise InputError(
+            "no variant has an error on the validation set: either every training diverged, or the "
+            "set holds no label (split.validation)"
+        )
     record = results[f"{name}.training"].record
     champion = {
         "variant": name,
@@ -230,10 +235,13 @@ def _leaderboard_row(name: str, figures: dict[str, Any], record: dict[str, Any])
 
 
 def _score(figures: dict[str, Any]) -> float | None:
-    """RMSE as the leaderboard weighs it; plain where a population could not be measured."""
-    weighted = figures["rmse_leaderboard"]
-    score: float | None = figures["rmse"] if weighted is None else weighted
-    return score
+    """RMSE as the leaderboard weighs it; plain where a population could not be measured; over
+    all samples, copies too, where a small set holds no photographed face with labels.
+    """
+    for name in ("rmse_leaderboard", "rmse"):
+        if figures[name] is not None:
+            return float(figures[name])
+    return None if figures["mse"] is None else math.sqrt(figures["mse"])
 
 
 def _null_for_nan(figures: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,12 @@ def split_faces(
     share = split.holdout if by_source else split.unseen
     name = "split.holdout" if by_source else "split.unseen"
     rest, unseen = _draw(everything, source, share, split.seed, name)
+    faces = len(np.unique(source[rest]))
+    if faces - math.ceil((1 - study.scale) * faces) < 1:
+        raise InputError(
+            f"study.scale={study.scale:g} leaves none of {faces:,} faces to train on; ten would "
+            f"need {min(1.0, 10 / max(faces, 1)):.2g}"
+        )
     rest, dropped = _draw(rest, source, 1 - study.scale, split.seed, "study.scale")
     groups = source if by_source else None
     if by_source:
@@ -59,7 +65,7 @@ def split_faces(
     samples = {part: len(faces) for part, faces in parts.items()}
     account = {
         "by": split.by,
-        "scale": study.scale,
+        "parameters": {**split.model_dump(mode="json"), "scale": study.scale},
         "samples": samples,
         "sources": {part: len(np.unique(faces.source)) for part, faces in parts.items()},
         "digests": {part: faces.digest() for part, faces in parts.items()},
@@ -103,6 +109,8 @@ def _draw(
             ("samples", "")
             if here is None
             else ("faces", "; are all pictures identical? split.by=sample does not mind")
+            if parameter != "split.unseen"
+            else ("faces", "")
         )
         raise InputError(
             f"cannot take {share:g} of {distinct:,} {things} and leave one: there are too few, or "

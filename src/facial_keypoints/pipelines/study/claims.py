@@ -55,6 +55,8 @@ def judge_claims(
         if better is None or worse is None:
             continue
         factors = {loss: factor(better, worse, loss) for loss in LOSSES}
+        if all(ratio is None for ratio in factors.values()):
+            continue
         judged.append(
             {
                 "claim": claim.words,

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import (
-    CleanParameters,
-    DownloadParameters,
     PaperRow,
+    SplitParameters,
     StudyParameters,
     VariantParameters,
     row_of,
@@ -23,7 +23,7 @@ from facial_keypoints.pipelines.study.statistics import (
     mean_and_spread,
     rank_correlation,
 )
-from facial_keypoints.trainings import Training, check_origin, samples_origin
+from facial_keypoints.trainings import Training, check_origin, differences, samples_origin
 
 logger = logging.getLogger(__name__)
 
@@ -35,11 +35,11 @@ OTHERS = "others"
 def tabulate_study(
     paper: dict[str, Any],
     study: StudyParameters,
-    download: DownloadParameters,
-    clean: CleanParameters,
+    split: SplitParameters,
     split_account: dict[str, Any],
     augmentation_account: dict[str, Any],
     mean_face_metrics: dict[str, Any],
+    answer_key: pd.DataFrame,
     train: FaceSet,
     validation: FaceSet,
     **results: Any,
@@ -50,19 +50,26 @@ def tabulate_study(
     Args:
         paper: rows by table, ``PaperRow`` each.
         study: scale and seeds.
-        download: where the faces come from.
-        clean: what became of missing labels.
+        split: how the sets are to be split; refused if those there are were split otherwise.
         split_account: sizes of the sets, and how many held-out samples have siblings.
         augmentation_account: how many samples were made of how many faces.
         mean_face_metrics: what a constant answer scores.
+        answer_key: not empty where the faces are drawn.
         train: what was trained on, to see that all results are of it.
         validation: what was validated on.
         results: of each chosen variant, keyed "<name>.parameters", "<name>.training" and
             "<name>.metrics".
 
     Raises:
-        InputError: if a training is not of this configuration and these samples.
+        InputError: if the sets or a training are not of this configuration.
     """
+    asked = {**split.model_dump(mode="json"), "scale": study.scale}
+    if split_account["parameters"] != asked:
+        raise InputError(
+            "the sets that are there were split otherwise "
+            f"({differences(split_account['parameters'], asked)}); run: kedro run --pipeline=full, "
+            "with the same --env and --params (what is trained is not trained again)"
+        )
     names = [key.removesuffix(".training") for key in results if key.endswith(".training")]
     samples = samples_origin(train, validation)
     for name in names:
@@ -104,8 +111,8 @@ def tabulate_study(
         "scale": study.scale,
         "seeds": len(study.seeds or [0]),
         "split": split_account,
-        "drawn": download.source == "drawn",
-        "missing_labels": clean.missing_labels,
+        "drawn": not answer_key.empty,
+        "missing_labels": _missing_labels(train),
         "faces": augmentation_account["by_step"]["original"],
         "augmented_samples": augmentation_account["samples"],
         "leaks": leaks,
@@ -142,6 +149,13 @@ def list_tables(study: dict[str, Any]) -> tuple[pd.DataFrame, ...]:
         frame = pd.DataFrame(rows, columns=None if rows else [*order, "trained"])
         frames.append(frame)
     return tuple(frames)
+
+
+def _missing_labels(train: FaceSet) -> str:
+    """What became of missing labels, by the samples themselves: mask, fill, or none are there."""
+    if np.isnan(train.keypoints).any():
+        return "mask"
+    return "none" if train.labelled.all() else "fill"
 
 
 def _check_metrics(figures: dict[str, Any], training: Training, name: str) -> None:

@@ -36,8 +36,8 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 {
                     "paper": "params:paper",
                     "study": "params:study",
-                    "download": "params:download",
-                    "clean": "params:clean",
+                    "split": "params:split",
+                    "answer_key": "answer_key",
                     "split_account": "split_account",
                     "augmentation_account": "augmentation_account",
                     "mean_face_metrics": "mean_face_metrics",
