@@ -41,11 +41,11 @@ def split_faces(
     share = split.holdout if by_source else split.unseen
     name = "split.holdout" if by_source else "split.unseen"
     rest, unseen = _draw(everything, source, share, split.seed, name)
-    faces = len(np.unique(source[rest]))
-    if faces - math.ceil((1 - study.scale) * faces) < 1:
+    remaining = len(np.unique(source[rest]))
+    if remaining - math.ceil((1 - study.scale) * remaining) < 1:
         raise InputError(
-            f"study.scale={study.scale:g} leaves none of {faces:,} faces to train on; ten would "
-            f"need {min(1.0, 10 / max(faces, 1)):.2g}"
+            f"study.scale={study.scale:g} leaves none of {remaining:,} faces to train on; ten "
+            f"would need {min(1.0, 10 / max(remaining, 1)):.2g}"
         )
     rest, dropped = _draw(rest, source, 1 - study.scale, split.seed, "study.scale")
     groups = source if by_source else None
@@ -105,13 +105,9 @@ def _draw(
     distinct = len(np.unique(rows if here is None else here))
     count = math.ceil(share * distinct)
     if distinct - count < 1:
-        things, hint = (
-            ("samples", "")
-            if here is None
-            else ("faces", "; are all pictures identical? split.by=sample does not mind")
-            if parameter != "split.unseen"
-            else ("faces", "")
-        )
+        things = "samples" if here is None else "faces"
+        by_source = here is not None and parameter != "split.unseen"
+        hint = "; are all pictures identical? split.by=sample does not mind" if by_source else ""
         raise InputError(
             f"cannot take {share:g} of {distinct:,} {things} and leave one: there are too few, or "
             f"{parameter} does not suit them{hint}"
