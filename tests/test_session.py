@@ -1,9 +1,7 @@
 """Whole sessions on the tiny drawn competition, as `kedro run --env=test` runs them."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,52 +13,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from kaggle_stand_in import kaggle_stand_in
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
-from mlflow.tracking import MlflowClient
+from sessions import kedro, make_project, read, run, runs_of, statuses, trained
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
 
-ROOT = Path(__file__).parents[1]
-
 pytestmark = pytest.mark.session
-
-
-def make_project(folder: Path) -> Path:
-    """A copy of the project without data: what a clean clone holds."""
-    for name in ("conf", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.rmtree(folder / "conf" / "local", ignore_errors=True)
-    (folder / "conf" / "local").mkdir()
-    (folder / "logs").mkdir()
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(ROOT / name, folder)
-    return folder
-
-
-def run(project: Path, pipeline: str = "full", only: str | None = None, **parameters):
-    """`kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
-    bootstrap_project(project)
-    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
-        return session.run(pipeline_names=[pipeline], namespaces=[only] if only else None)
-
-
-def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "kedro", *arguments]
-    return subprocess.run(
-        command, cwd=project, capture_output=True, text=True, check=False, timeout=300, **options
-    )
-
-
-def runs_of(project: Path, experiment: str = "facial-keypoints-test"):
-    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
-    ids = [client.get_experiment_by_name(experiment).experiment_id]
-    return client, client.search_runs(ids, order_by=["attributes.start_time ASC"])
-
-
-def statuses(project: Path) -> list[str]:
-    return [run.info.status for run in runs_of(project)[1]]
 
 
 @pytest.fixture(autouse=True)
@@ -87,16 +45,6 @@ def fresh(tmp_path, monkeypatch):
     project = make_project(tmp_path / "project")
     monkeypatch.chdir(project)
     return project
-
-
-def read(path: Path):
-    return json.loads(path.read_text())
-
-
-def trained(data: Path, variant: str) -> Path:
-    """The folder of a variant's current training."""
-    folder = data / "06_models" / variant
-    return folder / (folder / "current").read_text()
 
 
 def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
@@ -137,7 +85,7 @@ def test_a_full_run_leaves_its_reports(finished):
     assert len(pd.read_csv(reports / "study_table_3.csv")) == 16
     account = read(reports / "split_account.json")
     assert account["holdout_samples_with_a_sibling_in_training"] == 0
-    assert not list(finished.data.rglob(".*"))  # nothing half-written
+    assert [path.name for path in finished.data.rglob(".*")] == [".run.lock"]  # nothing half-made
 
 
 def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
@@ -291,7 +239,7 @@ def test_a_failing_variant_is_closed_as_failed(fresh, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(trainer, "_curve", fail)
+    monkeypatch.setattr(trainer, "_without_training_state", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         run(fresh)
     assert statuses(fresh) == ["FAILED", "FAILED"]
@@ -322,7 +270,7 @@ def test_a_stage_out_of_turn_is_told_what_is_missing(fresh, pipeline, told):
     with pytest.raises(Exception) as caught:  # noqa: PT011 (Kedro's, of several kinds)
         run(fresh, pipeline)
     assert re.search(told, user_message(caught.value), re.DOTALL)
-    assert not [path for path in fresh.glob("data/**/*") if path.is_file()]
+    assert [path.name for path in fresh.glob("data/**/*") if path.is_file()] == [".run.lock"]
 
 
 def test_a_bug_keeps_its_traceback():

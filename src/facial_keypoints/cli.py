@@ -39,7 +39,8 @@ class _Run(click.Command):
             _close_runs("KILLED")
             click.secho(
                 "\nInterrupted. Finished results are kept; MLflow's runs are closed as KILLED.\n"
-                "The same command goes on: what is trained already is not trained again.",
+                "The same command goes on: what is trained already is not trained again, and a\n"
+                "training in progress goes on after its last whole epoch.",
                 err=True,
             )
             sys.exit(130)

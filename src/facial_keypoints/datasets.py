@@ -8,14 +8,18 @@ import json
 import logging
 import os
 import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import fsspec
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 from kedro_datasets.json import JSONDataset
 from kedro_datasets.matplotlib import MatplotlibDataset
@@ -63,19 +67,23 @@ class AtomicSave:
         return super().load()  # type: ignore[misc]
 
     def save(self, data: Any) -> None:
-        """Save beside the target, then move into its place."""
+        """Save beside the target, then move into its place.
+
+        Raises:
+            InputError: if it cannot be written; the earlier file is as it was.
+        """
         target = self._filepath
         partial = target.with_name(f".{uuid4().hex}.{target.name}")
         self._filepath = partial
         try:
-            super().save(data)  # type: ignore[misc]
-            if self._keep_earlier and self._fs.exists(str(target)):
-                self._keep(target, partial)
-            _move(self._fs, partial, target)
+            with telling_of_failed_writes(target):
+                super().save(data)  # type: ignore[misc]
+                if self._keep_earlier and self._fs.exists(str(target)):
+                    self._keep(target, partial)
+                _move(self._fs, partial, target)
         finally:
             self._filepath = target
-            if self._fs.exists(str(partial)):
-                self._fs.rm(str(partial))
+            _remove(self._fs, partial)
 
     def _keep(self, target: PurePosixPath, new: PurePosixPath) -> None:
         if self._fs.cat_file(str(target)) == self._fs.cat_file(str(new)):
@@ -84,6 +92,35 @@ class AtomicSave:
         aside = target.with_name(f"{target.stem}-{made}{target.suffix}")
         logger.info("%s says something else now; the earlier one is %s", target.name, aside.name)
         self._fs.copy(str(target), str(aside))
+
+
+@contextmanager
+def telling_of_failed_writes(target: PurePosixPath) -> Iterator[None]:
+    """Tell of a full disk or a folder that cannot be written as of a user's error.
+
+    Raises:
+        InputError: in place of an OSError, Kedro's or fsspec's wrapping of one among them.
+    """
+    try:
+        yield
+    except (OSError, DatasetError) as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, OSError):
+            cause = cause.__cause__
+        if cause is None:
+            raise
+        raise InputError(
+            f"{target}: cannot be written ({cause.strerror or cause}). What was there before is "
+            "as it was. Free some space, or see that the folder may be written, and type the "
+            "same command again: it goes on"
+        ) from error
+
+
+def _remove(fs: fsspec.AbstractFileSystem, partial: PurePosixPath) -> None:
+    """Remove what a failed save has left; a folder that cannot be written hinders this too."""
+    with suppress(OSError):
+        if fs.exists(str(partial)):
+            fs.rm(str(partial), recursive=True)
 
 
 def _move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePosixPath) -> None:
@@ -159,6 +196,49 @@ class ArrayDataset(AtomicSave, _ArrayFile):
     """One NumPy array as a ``.npy`` file."""
 
 
+class _ArraysFile(_FileDataset):
+    def load(self) -> dict[str, npt.NDArray[Any]]:
+        try:
+            with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise InputError(f"{self._filepath}: cannot be read ({error})") from error
+
+    def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
+        with self._fs.open(str(self._filepath), "wb") as file:
+            np.savez(file, **data)  # type: ignore[arg-type]
+
+
+class ArraysDataset(AtomicSave, _ArraysFile):
+    """Named NumPy arrays as one uncompressed ``.npz`` file."""
+
+
+class BackupsDataset(_FileDataset):
+    """The unfinished trainings of one variant, in the folder of its finished ones.
+
+    Loads as a function that gives the file for a fingerprint (an ``ArraysDataset``), to be
+    written while training runs; ``TrainingsDataset`` removes it once the training is saved.
+    """
+
+    def load(self) -> Callable[[str], ArraysDataset]:
+        """The file for the unfinished training of a fingerprint."""
+        return lambda fingerprint: ArraysDataset(
+            filepath=str(_backup_path(self._filepath, fingerprint))
+        )
+
+    def save(self, data: Any) -> None:
+        """Refuse: each training writes its own file."""
+        raise NotImplementedError("unfinished trainings are written while they run")
+
+
+def _as_json(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, indent=2).encode()
+
+
+def _backup_path(folder: PurePosixPath, fingerprint: str) -> PurePosixPath:
+    return folder / f"{fingerprint}.unfinished.npz"
+
+
 class TrainingsDataset(_FileDataset):
     """The trainings of one variant: a folder for each, named by its fingerprint.
 
@@ -189,27 +269,52 @@ class TrainingsDataset(_FileDataset):
         return self.read(str(self._current_fingerprint()))
 
     def save(self, data: Training) -> None:
-        """Keep the training, and make it the current one."""
+        """Keep the training, and make it the current one.
+
+        Raises:
+            InputError: if it cannot be written; what can be gone on with is kept.
+        """
         folder = self._filepath / data.fingerprint
-        if not data.reused:
-            partial = self._filepath / f".{uuid4().hex}"
-            self._write(data, partial)
+        with telling_of_failed_writes(folder):
+            if not data.reused:
+                self._keep(data, folder)
+            elif data.record != self._record(folder):  # MLflow's run was not known before
+                self._replace(folder / "training_record.json", _as_json(data.record))
+            self._replace(self._current, data.fingerprint.encode())
+        _remove(self._fs, _backup_path(self._filepath, data.fingerprint))
+
+    def _replace(self, path: PurePosixPath, content: bytes) -> None:
+        partial = path.with_name(f".{uuid4().hex}")
+        try:
+            self._fs.pipe_file(str(partial), content)
+            _move(self._fs, partial, path)
+        finally:
+            _remove(self._fs, partial)
+
+    def _keep(self, training: Training, folder: PurePosixPath) -> None:
+        partial = self._filepath / f".{uuid4().hex}"
+        try:
+            self._write(training, partial)
             if self._fs.exists(str(folder)):  # trained again on demand
                 _move(self._fs, folder, self._filepath / f".{uuid4().hex}.replaced")
             _move(self._fs, partial, folder)
-            for path in self._fs.glob(str(self._filepath / ".*.replaced")):
-                self._fs.rm(path, recursive=True)
-        pointer = self._filepath / f".{uuid4().hex}"
-        self._fs.pipe_file(str(pointer), data.fingerprint.encode())
-        _move(self._fs, pointer, self._current)
+        finally:
+            _remove(self._fs, partial)
+        for path in self._fs.glob(str(self._filepath / ".*.replaced")):
+            self._fs.rm(path, recursive=True)
 
     def read(self, fingerprint: str) -> Training:
         """The training of that fingerprint, its model to be loaded when asked for."""
         folder = self._filepath / fingerprint
         with self._fs.open(str(folder / "history.csv")) as file:
             history = pd.read_csv(file)
-        record = json.loads(self._fs.cat_file(str(folder / "training_record.json")))
-        return Training(record, history, lambda: self._load_model(folder), reused=True)
+        return Training(
+            self._record(folder), history, lambda: self._load_model(folder), reused=True
+        )
+
+    def _record(self, folder: PurePosixPath) -> dict[str, Any]:
+        record: dict[str, Any] = json.loads(self._fs.cat_file(str(folder / "training_record.json")))
+        return record
 
     def fingerprints(self) -> list[str]:
         """Of every training there is, the current one last."""
@@ -235,18 +340,14 @@ class TrainingsDataset(_FileDataset):
 
     def _write(self, training: Training, folder: PurePosixPath) -> None:
         self._fs.makedirs(str(folder), exist_ok=True)
-        try:
+        if training.failure is None:
             with tempfile.TemporaryDirectory() as local:
                 model = Path(local) / "model.keras"
                 training.load_model().save(model)
                 self._fs.put(str(model), str(folder / model.name))
-            with self._fs.open(str(folder / "history.csv"), "w") as file:
-                training.history.to_csv(file, index=False)
-            record = json.dumps(training.record, indent=2)
-            self._fs.pipe_file(str(folder / "training_record.json"), record.encode())
-        except BaseException:
-            self._fs.rm(str(folder), recursive=True)
-            raise
+        with self._fs.open(str(folder / "history.csv"), "w") as file:
+            training.history.to_csv(file, index=False)
+        self._fs.pipe_file(str(folder / "training_record.json"), _as_json(training.record))
 
     def _load_model(self, folder: PurePosixPath) -> "keras.Model":
         import keras

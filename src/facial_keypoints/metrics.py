@@ -114,8 +114,10 @@ def paper_accuracy(truth: Points, predicted: Points) -> float:
     Keras resolves it to categorical accuracy: the share of faces where the largest of the 30
     true coordinates and the largest of the 30 predicted ones are the same column. It says
     nothing about distances, and a constant answer scores over 0.5. Faces with a missing
-    coordinate do not count.
+    coordinate do not count; NaN if a prediction is no number.
     """
+    if np.isnan(predicted).any():
+        return float("nan")
     rows = np.isfinite(truth).all(axis=(1, 2))
     true, guess = (p[rows].reshape(-1, 2 * NUM_KEYPOINTS) for p in (truth, predicted))
     return _mean((true.argmax(axis=1) == guess.argmax(axis=1)).astype(float))

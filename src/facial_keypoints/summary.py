@@ -36,7 +36,10 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if not console.is_terminal:
         console = Console(width=120)
     if "leaderboard" in made:
-        console.print(leaderboard_table(catalog.load("leaderboard")))
+        leaderboard = catalog.load("leaderboard")
+        console.print(leaderboard_table(leaderboard))
+        for _, row in leaderboard.dropna(subset="failure").iterrows():
+            console.print(f"{row['variant']} failed: {row['failure']}", style="red", soft_wrap=True)
         console.print(
             "\nRMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion has\n"
             "the lowest on the validation set; the hold-out never decides. The paper's accuracy\n"

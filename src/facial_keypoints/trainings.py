@@ -45,7 +45,7 @@ class Training:
         record: how it came about; ``fingerprint`` and ``origin`` among it.
         history: the curve, a row per epoch.
         load_model: gives the Keras model with its best weights; lazily, since most readers of
-            a training do not need it.
+            a training do not need it. A failed training has none.
         reused: whether an earlier run trained it.
     """
 
@@ -58,6 +58,17 @@ class Training:
     def fingerprint(self) -> str:
         """Of what it was made from."""
         return str(self.record["fingerprint"])
+
+    @property
+    def failure(self) -> str | None:
+        """Why there is no model; None where there is one."""
+        reason = self.record.get("failure")
+        return None if reason is None else str(reason)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether training again would end the same: a lack of memory may pass."""
+        return not self.record.get("failure_may_pass", False)
 
 
 def samples_origin(train: FaceSet, validation: FaceSet) -> dict[str, str]:

@@ -93,6 +93,10 @@ class StudyParameters(Section):
     """Take an earlier training of the same data, parameters and code as it is; false trains
     again."""
 
+    on_failure: Literal["continue", "stop"] = "continue"
+    """When the loss of a variant runs away or memory does not suffice: go on with the others, or
+    stop."""
+
     @field_validator("seeds")
     @classmethod
     def _seeds_differ(cls, seeds: list[int] | None) -> list[int] | None:

@@ -33,13 +33,13 @@ def predict_faces(
     test: FaceSet,
 ) -> tuple[Points, Points, Points, Points]:
     """The trained model's points (n, 15, 2) in pixels for validation, hold-out, unseen and test
-    pictures.
+    pictures; NaN where the training failed.
 
     Raises:
         InputError: if the training is not of this configuration and these samples.
     """
     check_origin(training, variant, samples_origin(train, validation))
-    model = training.load_model()
+    model = training.load_model() if training.failure is None else None
     validation_points, holdout_points, unseen_points, test_points = (
         _predict(model, faces) for faces in (validation, holdout, unseen, test)
     )
@@ -49,6 +49,8 @@ def predict_faces(
 def _predict(model: Any, faces: FaceSet) -> Points:
     if not len(faces):
         return np.empty((0, NUM_KEYPOINTS, 2), np.float32)
+    if model is None:
+        return np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
     answers = model.predict(faces.images, batch_size=128, verbose=0)
     return np.asarray(answers, np.float32).reshape(-1, NUM_KEYPOINTS, 2)
 
@@ -86,7 +88,7 @@ def measure_variant(
         lookup,
         evaluate,
     )
-    return {"training": training.fingerprint, **figures}
+    return {"training": training.fingerprint, "failure": training.failure, **figures}
 
 
 def _measure_sets(
@@ -190,9 +192,12 @@ def compare_variants(
     best = table.iloc[0]
     name = str(best["variant"])
     if pd.isna(best["validation_rmse"]):
+        told = "".join(
+            f"\n  - {row['variant']}: {row['failure']}" for row in rows if row["failure"]
+        )
         raise InputError(
-            "no variant has an error on the validation set: either every training diverged, or the "
-            "set holds no label (split.validation)"
+            "no variant has an error on the validation set"
+            + (f"; their trainings failed:{told}" if told else ": it holds no label")
         )
     record = results[f"{name}.training"].record
     champion = {
@@ -231,6 +236,7 @@ def _leaderboard_row(name: str, figures: dict[str, Any], record: dict[str, Any])
         "parameters": record.get("parameters"),
         "epochs": record.get("epochs"),
         "minutes": record.get("minutes"),
+        "failure": record.get("failure"),
     }
 
 

@@ -77,13 +77,16 @@ def tabulate_study(
         check_origin(results[f"{name}.training"], variant, samples)
         _check_metrics(results[f"{name}.metrics"], results[f"{name}.training"], name)
     leaks = split_account["holdout_samples_with_a_sibling_in_training"] > 0
+    trainings = {name: results[f"{name}.training"] for name in names}
+    failures = {name: t.failure for name, t in trainings.items() if t.failure is not None}
+    sound = [name for name in names if name not in failures]
     by_variant = {
         variant: _trained_row(
-            [results[f"{name}.metrics"] for name in names if row_of(name) == variant],
-            {name: results[f"{name}.training"] for name in names if row_of(name) == variant},
+            [results[f"{name}.metrics"] for name in sound if row_of(name) == variant],
+            {name: trainings[name] for name in sound if row_of(name) == variant},
             leaks,
         )
-        for variant in dict.fromkeys(row_of(name) for name in names)
+        for variant in dict.fromkeys(row_of(name) for name in sound)
     }
     tables: dict[str, list[dict[str, Any]]] = {}
     for table, rows in paper.items():
@@ -106,7 +109,10 @@ def tabulate_study(
     compared: dict[str, dict[str, Any]] = {}
     for row in (row for rows in tables.values() for row in rows):  # of two rows, the first:
         compared.setdefault(row["variant"], row)  # Table 3 before the text, which has no figures
-    missing = [row["variant"] for rows in tables.values() for row in rows if not row["trained"]]
+    tried = {row_of(name) for name in names}
+    missing = [
+        row["variant"] for rows in tables.values() for row in rows if row["variant"] not in tried
+    ]
     summary = {
         "scale": study.scale,
         "seeds": len(study.seeds or [0]),
@@ -124,12 +130,14 @@ def tabulate_study(
         "depth_trend": depth_trend([r for r in tables.get("table_3", []) if r["trained"]]),
         "claims": judge_claims(compared, least_ratio),
         "missing": list(dict.fromkeys(missing)),
+        "failures": failures,
     }
     logger.info(
         "Study: %d of the paper's %d networks trained%s",
         len(in_paper & set(by_variant)),
         len(in_paper),
-        f"; missing: {', '.join(summary['missing'])}" if missing else "",
+        (f"; missing: {', '.join(summary['missing'])}" if missing else "")
+        + (f"; failed: {', '.join(failures)}" if failures else ""),
     )
     rounded: dict[str, Any] = _rounded(summary)
     return rounded

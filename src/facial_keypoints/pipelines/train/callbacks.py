@@ -4,11 +4,14 @@ This module imports Keras and is itself imported only inside functions.
 """
 
 import logging
+import math
 import time
 from typing import Any
 
 import keras
 
+from facial_keypoints.errors import TrainingFailedError
+from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
@@ -18,6 +21,9 @@ _FIRST_VALIDATION_SHARE = 0.4
 is one pass forward and about two backward."""
 _GRAPH_BUILDING_STEPS = 2
 _SECONDS_BETWEEN_LINES = 30.0
+_STEPS_BETWEEN_LOOKS = 10  # each look waits for the device
+_EXPLODED = float((10 * IMAGE_SIZE) ** 2)
+"""Mean squared error, in px², of points ten pictures away."""
 
 
 class TimeBudget(keras.callbacks.Callback):
@@ -73,6 +79,37 @@ class TimeBudget(keras.callbacks.Callback):
             self.model.stop_training = True
 
 
+class DivergenceGuard(keras.callbacks.Callback):
+    """Ends a training that has run away: its loss is no number, or beyond all measure.
+
+    Raises:
+        TrainingFailedError: from within ``fit``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Remember the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Look at the epoch's mean loss so far: one bad step is enough to spoil it."""
+        if batch % _STEPS_BETWEEN_LOOKS == 0:
+            self._check("loss", logs["loss"], f", step {batch + 1}")
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Look at both losses."""
+        for name in ("loss", "val_loss"):
+            self._check(name, logs[name], "")
+
+    def _check(self, name: str, value: float, step: str) -> None:
+        if not math.isfinite(value) or (name == "loss" and value > _EXPLODED):
+            what = {"loss": "the loss", "val_loss": "the validation loss"}[name]
+            raise TrainingFailedError(f"{what} became {value:.3g} in epoch {self._epoch + 1}{step}")
+
+
 class Cooldown(keras.callbacks.Callback):
     """Lets the learning rate fall linearly to zero over the last part of a time budget.
 
@@ -85,7 +122,7 @@ class Cooldown(keras.callbacks.Callback):
         super().__init__()
         self._deadline = deadline
         self._seconds = seconds
-        self._full_rate: float | None = None
+        self.full_rate: float | None = None
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         """Set the rate for this step, once the cooldown has begun."""
@@ -93,9 +130,9 @@ class Cooldown(keras.callbacks.Callback):
         if left >= self._seconds:
             return
         optimizer = self.model.optimizer
-        if self._full_rate is None:
-            self._full_rate = float(optimizer.learning_rate)
-        optimizer.learning_rate = self._full_rate * left / self._seconds
+        if self.full_rate is None:
+            self.full_rate = float(optimizer.learning_rate)
+        optimizer.learning_rate = self.full_rate * left / self._seconds
 
 
 class ProgressLog(keras.callbacks.Callback):
@@ -107,9 +144,10 @@ class ProgressLog(keras.callbacks.Callback):
         self._epochs = epochs
         self._steps = steps
         self._deadline = deadline
-        self._best = float("inf")
+        self.best = float("inf")
         self._began = self._epoch_began = self._last_line = 0.0
         self._epoch = 0
+        self._first_epoch: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Start the clock."""
@@ -118,6 +156,8 @@ class ProgressLog(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the epoch's clock."""
         self._epoch = epoch
+        if self._first_epoch is None:  # not 0 where an interrupted training goes on
+            self._first_epoch = epoch
         self._epoch_began = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -140,21 +180,23 @@ class ProgressLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Sum the epoch up."""
         self._last_line = now = time.monotonic()
-        better = logs["val_loss"] < self._best
-        self._best = min(self._best, logs["val_loss"])
+        better = logs["val_loss"] < self.best
+        self.best = min(self.best, logs["val_loss"])
         logger.info(
-            "%s  epoch %d/%d  loss %.2f  validation RMSE %.3f px%s  %s  about %s left",
+            "%s  epoch %d/%d  loss %.2f  validation %.2f%s  RMSE %.3f px  %s  about %s left",
             self._variant,
             epoch + 1,
             self._epochs,
             logs["loss"],
-            logs["val_rmse"],
+            logs["val_loss"],
             " (best)" if better else "",
+            logs["val_rmse"],
             duration(now - self._epoch_began),
             duration(self._seconds_left(epoch + 1)),
         )
 
     def _seconds_left(self, epochs_done: float) -> float:
         now = time.monotonic()
-        left = (now - self._began) / epochs_done * (self._epochs - epochs_done)
+        done_here = epochs_done - (self._first_epoch or 0)
+        left = (now - self._began) / done_here * (self._epochs - epochs_done)
         return left if self._deadline is None else max(0.0, min(left, self._deadline - now))

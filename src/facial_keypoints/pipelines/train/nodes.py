@@ -2,19 +2,27 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from facial_keypoints import tracking
+from facial_keypoints.datasets import ArraysDataset
+from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.pictures import draw_curve
-from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
+from facial_keypoints.pipelines.train.trainer import (
+    fit_variant,
+    out_of_memory_told,
+    seconds_per_step,
+)
 from facial_keypoints.trainings import (
     Training,
     differences,
@@ -63,8 +71,9 @@ def estimate_training_time(
         or fingerprint(origin_of(variant, samples)) not in variants[f"{name}.earlier_trainings"]
     }
     work = {
-        name: complexity(build_model(variant.architecture, variant.settings))["multiply_adds"]
+        name: amount
         for name, variant in waiting.items()
+        if (amount := _if_memory_suffices(name, partial(_multiply_adds, variant))) is not None
     }
     by_work = sorted(work, key=lambda name: work[name])
     measured = {by_work[i] for i in (0, len(by_work) // 2, -1)} if by_work else set()
@@ -72,11 +81,16 @@ def estimate_training_time(
     set_up = 0.0  # building a graph: the same for all, and most of the time of a tiny study
     for name in (name for name in by_work if name in measured):
         began = time.monotonic()
-        step = seconds_per_step(waiting[name], train)
+        step = _if_memory_suffices(name, partial(seconds_per_step, waiting[name], train))
+        if step is None:
+            continue
         set_up = max(set_up, time.monotonic() - began)
         known[work[name]] = step / waiting[name].train.batch_size
     minutes: dict[str, float] = {}
     for name, variant in waiting.items():
+        if name not in work or not known:
+            minutes[name] = 0.0  # its training will fail, and say why
+            continue
         how = variant.train
         per_image = float(np.interp(work[name], list(known), list(known.values())))
         whole = (set_up + len(train) * how.epochs * per_image) / 60
@@ -107,11 +121,26 @@ def estimate_training_time(
         )
     return {
         "minutes": minutes,
-        "measured_images_per_second": {n: 1 / known[work[n]] for n in by_work if n in measured},
+        "measured_images_per_second": {
+            n: 1 / known[work[n]] for n in by_work if n in measured and work[n] in known
+        },
         "set_up_seconds": set_up,
         "already_trained": done,
         "total_minutes": total,
     }
+
+
+def _multiply_adds(variant: VariantParameters) -> float:
+    return float(complexity(build_model(variant.architecture, variant.settings))["multiply_adds"])
+
+
+def _if_memory_suffices(variant: str, measure: Callable[[], float]) -> float | None:
+    try:
+        with out_of_memory_told():
+            return measure()
+    except TrainingFailedError as error:
+        logger.warning("%s  cannot be timed: %s", variant, error)
+        return None
 
 
 def train_variant(
@@ -121,31 +150,40 @@ def train_variant(
     variant: VariantParameters,
     study: StudyParameters,
     earlier: dict[str, Training],
+    backup: Callable[[str], ArraysDataset] | None = None,
 ) -> Training:
     """The trained model, its curve, and a record of how it came about.
 
-    An earlier training of the same origin (see ``trainings``) is taken as it is. The estimate
-    is an input so that every variant's time is told before the first one trains.
+    An earlier training of the same origin (see ``trainings``) is taken as it is; one that was
+    interrupted is gone on with, after its last whole epoch. The estimate is an input so that
+    every variant's time is told before the first one trains.
+
+    Raises:
+        InputError: if the training fails and ``study.on_failure`` is "stop".
     """
     origin = origin_of(variant, samples_origin(train, validation))
     name = fingerprint(origin)
-    if study.reuse and name in earlier:
-        logger.info("%s  reused: trained earlier from the same origin (%s)", variant.name, name)
-        return earlier[name]
+    if study.reuse and name in earlier and earlier[name].is_final:
+        _tell_of_reuse(earlier[name], variant, study)
+        return _with_a_run(earlier[name])
     if earlier:
         last = list(earlier.values())[-1].record["origin"]
-        logger.info(
-            "%s  trained again: %s",
-            variant.name,
-            differences(last, origin) or "study.reuse is false",
-        )
-    training = fit_variant(variant, train, validation, tracking.epoch_callbacks())
+        why = differences(last, origin)
+        if not why:
+            why = "memory did not suffice last time" if study.reuse else "study.reuse is false"
+        logger.info("%s  trained again: %s", variant.name, why)
+    unfinished = None if backup is None else backup(name)
+    training = fit_variant(variant, train, validation, tracking.epoch_callbacks(), unfinished)
     record = {
         **training.record,
         "fingerprint": name,
         "origin": origin,
         "mlflow_run_id": tracking.active_run_id(),
     }
+    training = replace(training, record=record)
+    if training.failure is not None:
+        _tell_of_failure(training, variant, study)
+        return training
     logger.info(
         "%s  trained for %s, %d epochs (ended by: %s); best epoch %s",
         variant.name,
@@ -154,7 +192,40 @@ def train_variant(
         record["ended_by"],
         record["best_epoch"],
     )
-    return replace(training, record=record)
+    return training
+
+
+def _with_a_run(training: Training) -> Training:
+    """The same; MLflow was away when it was trained if it names no run."""
+    now = tracking.active_run_id()
+    if training.record.get("mlflow_run_id") is not None or now is None:
+        return training
+    return replace(training, record={**training.record, "mlflow_run_id": now})
+
+
+def _tell_of_reuse(training: Training, variant: VariantParameters, study: StudyParameters) -> None:
+    if training.failure is None:
+        logger.info(
+            "%s  reused: trained earlier from the same origin (%s)",
+            variant.name,
+            training.fingerprint,
+        )
+    else:
+        _tell_of_failure(training, variant, study)
+
+
+def _tell_of_failure(
+    training: Training, variant: VariantParameters, study: StudyParameters
+) -> None:
+    when = "failed earlier, and would again" if training.reused else "failed"
+    told = f"{variant.name} {when}: {training.failure}"
+    if study.on_failure == "stop":
+        raise InputError(
+            f"{told}. Change its settings, or leave it out and go on with the other variants: "
+            "--params study.on_failure=continue"
+        )
+    again = "; study.reuse=false tries again" if training.reused else ""
+    logger.warning("%s. The study goes on without it%s", told, again)
 
 
 def draw_learning_curve(training: Training, variant: VariantParameters) -> Figure:

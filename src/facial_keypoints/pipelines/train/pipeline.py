@@ -41,6 +41,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "params:variant",
                     "params:study",
                     "earlier_trainings",
+                    "backups",
                 ],
                 "training",
                 name="train_variant",
@@ -63,6 +64,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 "validation_faces": "validation_faces",
                 "training_estimate": "training_estimate",
                 "earlier_trainings": f"{name}.earlier_trainings",
+                "backups": f"{name}.backups",
             },
             parameters={
                 "params:variant": f"params:variants.{name}",

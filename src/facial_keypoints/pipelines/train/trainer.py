@@ -1,26 +1,31 @@
 """Building, timing and fitting one variant."""
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from facial_keypoints.datasets import ArraysDataset
+from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
-from facial_keypoints.parameters import VariantParameters
+from facial_keypoints.parameters import TrainParameters, VariantParameters
 from facial_keypoints.pipelines.train.precision import choose_precision
 from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
+
+    from facial_keypoints.pipelines.train.resuming import EpochBackup
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ def fit_variant(
     train: FaceSet,
     validation: FaceSet,
     callbacks: list["keras.callbacks.Callback"],
+    backup: ArraysDataset | None = None,
 ) -> Training:
     """Train one variant as its parameters say.
 
@@ -43,79 +49,159 @@ def fit_variant(
         train: samples to learn from.
         validation: samples that decide on learning rate, end and best weights.
         callbacks: further Keras callbacks (MLflow's).
+        backup: where the state after each epoch is kept, and where an interrupted training is
+            gone on with from.
+
+    Returns:
+        The training. If its loss ran away or memory did not suffice it has no model, and its
+        record tells why (``failure``).
     """
-    import keras
+    from facial_keypoints.pipelines.train.resuming import EpochBackup
 
-    from facial_keypoints.pipelines.train.callbacks import Cooldown, ProgressLog, TimeBudget
-
-    started = time.monotonic()
     how = variant.train
+    course = EpochBackup(variant.name, backup)
     batch = min(how.batch_size, len(train))
-    steps_per_epoch = -(-len(train) // batch)
     precision, why = choose_precision(how.precision)
     logger.info("%s  trains in %s: %s", variant.name, precision, why)
-    with _keras_set_up(variant, precision):
-        model = compiled_model(variant, train)
-        budget = None
-        timed: list[keras.callbacks.Callback] = []
-        if how.max_minutes is not None:
-            validation_batches = -(-len(validation) // batch)
-            budget = TimeBudget(started, how.max_minutes, validation_batches)
-            cooldown = Cooldown(budget.deadline, 60 * how.max_minutes * how.cooldown)
-            timed = [budget, cooldown]
-        plateau = how.reduce_on_plateau
-        history = model.fit(
-            train.images,
-            _targets(train),
-            batch_size=batch,
-            epochs=how.epochs,
-            validation_data=(validation.images, _targets(validation)),
-            verbose=0,
-            shuffle=how.shuffle,
-            callbacks=[
-                *timed,
-                keras.callbacks.ReduceLROnPlateau(
-                    factor=plateau.factor,
-                    patience=plateau.patience,
-                    min_lr=plateau.min_learning_rate,
-                ),
-                keras.callbacks.EarlyStopping(
-                    patience=how.early_stopping_patience, restore_best_weights=True
-                ),
-                ProgressLog(
-                    variant.name,
-                    how.epochs,
-                    steps_per_epoch,
-                    budget.deadline if budget else None,
-                ),
-                *callbacks,
-            ],
-        )
-        steps = int(model.optimizer.iterations.numpy())
-        trained = _without_training_state(model, variant)
-    seconds = time.monotonic() - started
-    curve = _curve(history.history)
-    if steps == how.epochs * steps_per_epoch:
-        ended = "all epochs"
-    else:
-        ended = "time budget" if budget and budget.ran_out else "early stopping"
-    validated = curve.dropna(subset="val_loss").sort_values("val_loss", kind="stable")
-    record = {
+    record: dict[str, Any] = {
         "variant": variant.name,
         "architecture": variant.architecture,
         "settings": variant.settings,
         "train": how.model_dump(mode="json"),
         "precision": precision,
-        **complexity(trained),
         "samples": len(train),
+    }
+    trained, steps = None, None
+    try:
+        with _keras_set_up(variant, precision), out_of_memory_told():
+            model = compiled_model(variant, train)
+            course.go_on(model)
+            _fit(model, variant, train, validation, course, callbacks)
+            steps = int(model.optimizer.iterations.numpy())
+            trained = _without_training_state(model, variant)
+            record |= complexity(trained)
+    except TrainingFailedError as failure:
+        course.ended_by = "failure"
+        record |= {"failure": str(failure), "failure_may_pass": failure.may_pass}
+    curve = course.curve()
+    validated = curve.dropna(subset="val_loss").sort_values("val_loss", kind="stable")
+    all_steps = how.epochs * -(-len(train) // batch)
+    record |= {
         "epochs": len(curve),
         "steps": steps,
         "best_epoch": None if validated.empty else int(validated["epoch"].iloc[0]),
-        "ended_by": ended,
-        "minutes": seconds / 60,
-        "images_per_second": steps * batch / seconds,
+        "ended_by": "all epochs" if steps == all_steps else course.ended_by,
+        "interrupted_after_epochs": course.interruptions,
+        "minutes": course.seconds / 60,
+        "images_per_second": None if steps is None else steps * batch / course.seconds,
     }
     return Training(record, curve, lambda: trained)
+
+
+def _fit(
+    model: "keras.Model",
+    variant: VariantParameters,
+    train: FaceSet,
+    validation: FaceSet,
+    course: "EpochBackup",
+    callbacks: list["keras.callbacks.Callback"],
+) -> None:
+    """Train to the end, from where the course stands."""
+    import keras
+
+    from facial_keypoints.pipelines.train.callbacks import (
+        Cooldown,
+        DivergenceGuard,
+        ProgressLog,
+        TimeBudget,
+    )
+
+    how = variant.train
+    batch = min(how.batch_size, len(train))
+    steps = -(-len(train) // batch)
+    own: list[keras.callbacks.Callback] = [DivergenceGuard()]
+    deadline = None
+    if how.max_minutes is not None:
+        budget = TimeBudget(course.started, how.max_minutes, -(-len(validation) // batch))
+        deadline = budget.deadline
+        own += [budget, Cooldown(deadline, 60 * how.max_minutes * how.cooldown)]
+    plateau = how.reduce_on_plateau
+    own += [
+        keras.callbacks.ReduceLROnPlateau(
+            factor=plateau.factor, patience=plateau.patience, min_lr=plateau.min_learning_rate
+        ),
+        keras.callbacks.EarlyStopping(
+            patience=how.early_stopping_patience, restore_best_weights=True
+        ),
+        ProgressLog(variant.name, how.epochs, steps, deadline),
+    ]
+    course.watch(own)
+    done = len(course.epochs)
+    model.fit(
+        batches(train, batch, range(done, how.epochs), how),
+        steps_per_epoch=steps,
+        initial_epoch=done if course.ended_by is None else how.epochs,
+        epochs=how.epochs,
+        validation_data=(validation.images, _targets(validation)),
+        validation_batch_size=batch,
+        shuffle=False,
+        verbose=0,
+        callbacks=[*own, course, *callbacks],
+    )
+
+
+def batches(
+    faces: FaceSet, batch_size: int, epochs: range, how: TrainParameters
+) -> "tf.data.Dataset":
+    """Images and targets of epoch after epoch, in the order in which training sees them.
+
+    The order of an epoch comes from the seed and its number alone, so that a training that was
+    interrupted sees what it would have seen; Keras' own shuffling begins anew with each ``fit``.
+    """
+    import tensorflow as tf
+
+    with tf.device("CPU"):
+        images, targets = tf.constant(faces.images), tf.constant(_targets(faces))
+        in_turn = tf.range(len(faces))
+
+    def order(epoch: "tf.Tensor") -> "tf.data.Dataset":
+        rows = in_turn
+        if how.shuffle:
+            seed = tf.stack([tf.constant(how.seed, tf.int64), epoch])
+            rows = tf.random.experimental.stateless_shuffle(in_turn, seed)
+        return tf.data.Dataset.from_tensor_slices(rows).batch(batch_size)
+
+    return (
+        tf.data.Dataset.range(epochs.start, epochs.stop)
+        .flat_map(order)
+        .map(
+            lambda rows: (tf.gather(images, rows), tf.gather(targets, rows)),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        .prefetch(2)
+    )
+
+
+@contextmanager
+def out_of_memory_told() -> Iterator[None]:
+    """Tell of a lack of memory as of a failed training.
+
+    Raises:
+        TrainingFailedError: in place of TensorFlow's or Python's error.
+    """
+    import tensorflow as tf
+
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        shape = re.search(r"OOM when allocating tensor with shape\[[^\]]*\]", str(error))
+        told = shape.group() if shape else str(error).partition("\n")[0]
+        raise TrainingFailedError(
+            f"memory did not suffice ({told}); a smaller train.batch_size or narrower "
+            "layers need less",
+            may_pass=True,
+        ) from error
 
 
 def seconds_per_step(variant: VariantParameters, train: FaceSet) -> float:
@@ -190,9 +276,3 @@ def _without_training_state(model: "keras.Model", variant: VariantParameters) ->
     plain = build_model(variant.architecture, variant.settings)
     plain.set_weights(model.get_weights())
     return plain
-
-
-def _curve(history: dict[str, list[float]]) -> pd.DataFrame:
-    curve = pd.DataFrame(history)
-    curve.insert(0, "epoch", np.arange(1, len(curve) + 1))
-    return curve

@@ -1,0 +1,26 @@
+"""MLflow: one parent run per ``kedro run``, one child run per variant.
+
+Nothing else in the project speaks to MLflow. The hooks open a child run for every variant, record
+what the nodes return, and see that no run is left as RUNNING, whatever becomes of the session. A
+session that has begun never ends because of MLflow (see ``delivery``).
+"""
+
+from facial_keypoints.tracking.hooks import (
+    TrackingHooks,
+    active_run_id,
+    close_as_killed,
+    end_all_runs,
+    epoch_callbacks,
+    session_run_id,
+)
+from facial_keypoints.tracking.records import git_commit
+
+__all__ = [
+    "TrackingHooks",
+    "active_run_id",
+    "close_as_killed",
+    "end_all_runs",
+    "epoch_callbacks",
+    "git_commit",
+    "session_run_id",
+]

@@ -1,0 +1,238 @@
+"""What MLflow is told: parameters, inputs, curves, figures, tables, models, Kaggle's score."""
+
+import contextlib
+import io
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import mlflow
+import pandas as pd
+from matplotlib.figure import Figure
+from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.trainings import Training
+
+if TYPE_CHECKING:
+    import keras
+
+CHAMPION_ALIAS: Final = "champion"
+_METRICS_PER_CALL: Final = 1000  # more are refused
+_LONGEST_PARAMETER: Final = 6000  # characters; longer ones are refused
+
+
+def git_commit(project: Path) -> str:
+    """Short hash of the commit at hand, with "+" where files differ from it; "unknown" outside
+    git.
+    """
+    try:
+        commit, status = (
+            subprocess.run(  # noqa: S603
+                ["git", *arguments],  # noqa: S607
+                cwd=project,
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=10,
+            ).stdout.strip()
+            for arguments in (
+                ["rev-parse", "--short=12", "HEAD"],
+                ["status", "--porcelain", "-uno"],
+            )
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return commit + ("+" if status else "")
+
+
+def log_parameters(run_id: str, parameters: Mapping[str, Any]) -> None:
+    """Record parameters of a run, whatever of them is not there yet."""
+    client = MlflowClient()
+    known = client.get_run(run_id).data.params
+    new = [
+        Param(name, str(value)[:_LONGEST_PARAMETER])
+        for name, value in parameters.items()
+        if name not in known
+    ]
+    client.log_batch(run_id, params=new)
+
+
+def variant_parameters(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a node's variant by their path: "train.epochs", "settings.convs"."""
+    found = [value for name, value in inputs.items() if name.startswith("params:variants.")]
+    if not found:
+        return {}
+    dump = found[0].model_dump(mode="json", exclude={"name"})
+    return {str(k): v for k, v in pd.json_normalize(dump, sep=".").iloc[0].to_dict().items()}
+
+
+def log_faces_as_input(run_id: str, faces: FaceSet, context: str) -> None:
+    """Record a set of faces as a run's input: size, shape and a digest of its content."""
+    dataset = mlflow.data.from_numpy(  # type: ignore[attr-defined]
+        faces.images[:1],
+        targets=faces.keypoints[:1],
+        name=f"{context}_faces ({len(faces):,})",
+        digest=faces.digest(),
+    )
+    tags = [InputTag("mlflow.data.context", context), InputTag("samples", str(len(faces)))]
+    MlflowClient().log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
+
+
+def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
+    """Record rows of a curve, whose column ``epoch`` counts from 1, as metrics of steps from 0."""
+    now = _now()
+    points = [
+        Metric(str(name), float(value), now, int(row["epoch"]) - 1)
+        for row in epochs.to_dict("records")
+        for name, value in row.items()
+        if name != "epoch" and pd.notna(value)
+    ]
+    for start in range(0, len(points), _METRICS_PER_CALL):
+        MlflowClient().log_batch(run_id, metrics=points[start : start + _METRICS_PER_CALL])
+
+
+def log_output(run_id: str, name: str, value: Any) -> None:
+    """Record what a node has returned, as far as it is worth it."""
+    client = MlflowClient()
+    if isinstance(value, Figure):
+        client.log_figure(run_id, value, f"{name}.png")
+    elif name == "metrics":
+        log_numbers(run_id, dict(flat_numbers(value)))
+    elif name == "leaderboard":
+        client.log_table(run_id, value, "leaderboard.json")
+    elif name == "champion":
+        client.log_dict(run_id, value, "champion.json")
+        client.set_tag(run_id, "champion", value["variant"])
+        names = ("validation_rmse", "holdout_rmse")
+        log_numbers(run_id, {f"champion_{name}": value[name] for name in names})
+    elif name == "submission" or (name.startswith("study_") and not isinstance(value, str)):
+        _log_csv(run_id, value, f"{name}.csv")
+    elif name == "study":
+        client.log_dict(run_id, value, "study.json")
+        if value["median_leak"] is not None:
+            log_numbers(run_id, {"study_median_leak": value["median_leak"]})
+    elif name == "study_page":
+        client.log_text(run_id, value, "study.html")
+    elif name == "submission_score" and value["values"]:
+        log_numbers(run_id, {f"submission_{k}": v for k, v in flat_numbers(value)})
+    elif name == "kaggle_score":
+        _log_kaggle_score(value)
+    elif isinstance(value, dict) and name.endswith(("account", "estimate")):
+        client.log_dict(run_id, value, f"{name}.json")
+
+
+def log_training(run_id: str, training: Training) -> None:
+    """Record a training that lies on the disk: its record, what an earlier session has trained of
+    it, and its model, unless that is in MLflow already.
+    """
+    record = training.record
+    client = MlflowClient()
+    interrupted = record.get("interrupted_after_epochs") or [0]
+    elsewhere = training.history if training.reused else training.history[: interrupted[-1]]
+    log_epochs(run_id, elsewhere)
+    client.log_dict(run_id, record, "training_record.json")
+    names = ("parameters", "multiply_adds", "epochs", "minutes", "images_per_second", "best_epoch")
+    numbers = {f"train_{name}": record.get(name) for name in names}
+    log_numbers(run_id, {name: n for name, n in numbers.items() if n is not None})
+    tags = {name: record.get(name) for name in ("ended_by", "precision", "fingerprint", "failure")}
+    if training.reused:
+        tags["reused_from"] = record["mlflow_run_id"]
+    known = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
+    client.log_batch(run_id, tags=known)
+
+
+def log_numbers(run_id: str, numbers: Mapping[str, float]) -> None:
+    """Record one value of each metric."""
+    now = _now()
+    metrics = [Metric(name, float(value), now, 0) for name, value in numbers.items()]
+    MlflowClient().log_batch(run_id, metrics=metrics)
+
+
+def log_model(run_id: str, model: "keras.Model") -> str:
+    """Log a Keras model with signature and input example; returns its URI."""
+    from importlib.metadata import version
+
+    import numpy as np
+    import tensorflow as tf
+    from mlflow.models import infer_signature
+
+    example = np.zeros((1, *model.input_shape[1:]), dtype=np.uint8)
+    versions = {
+        "tensorflow": str(tf.__version__),
+        **{name: version(name) for name in ("keras", "numpy")},
+    }
+    # the Keras flavour of MLflow 3.17 fails with an input example; TensorFlow's takes Keras models
+    with (
+        mlflow.start_run(run_id=run_id, nested=True),
+        contextlib.redirect_stdout(io.StringIO()),  # a progress bar for one prediction
+    ):
+        info = mlflow.tensorflow.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, model.predict(example, verbose=0)),
+            input_example=example,
+            # named here because finding them out takes MLflow twenty seconds
+            pip_requirements=[f"{name}=={number}" for name, number in versions.items()],
+        )
+    return str(info.model_uri)
+
+
+def flat_numbers(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Every number in nested figures, named by its path with "_" between; null is left out."""
+    for key, value in figures.items():
+        if isinstance(value, Mapping):
+            yield from flat_numbers(value, f"{prefix}{key}_")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{prefix}{key}", float(value)
+
+
+def register(model_uri: str, run_id: str, variant: str) -> None:
+    """Make a model the champion among the versions of the registered model that is named as the
+    experiment of the run.
+    """
+    client = MlflowClient()
+    experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
+    version = mlflow.register_model(model_uri, experiment.name, tags={"variant": variant})
+    client.set_registered_model_alias(experiment.name, CHAMPION_ALIAS, version.version)
+
+
+def model_of_run(run_id: str | None) -> str | None:
+    """URI of the model that a run has made; None where there is none in this store."""
+    if run_id is None:
+        return None
+    try:
+        models = MlflowClient().get_run(run_id).outputs
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None  # another store than the one it was trained with
+    found = models.model_outputs if models else []
+    return f"models:/{found[0].model_id}" if found else None
+
+
+def _log_csv(run_id: str, table: pd.DataFrame, name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        table.to_csv(path, index=False)
+        MlflowClient().log_artifact(run_id, str(path))
+
+
+def _log_kaggle_score(score: dict[str, Any]) -> None:
+    """Put Kaggle's answer on the run of the model that was submitted."""
+    run_id = score.get("mlflow_run_id")
+    if run_id is None:
+        return
+    known = ("public_score", "private_score")
+    numbers = {f"kaggle_{k}": score[k] for k in known if score.get(k) is not None}
+    log_numbers(run_id, numbers)
+    for key in ("reference", "status"):
+        MlflowClient().set_tag(run_id, f"kaggle_{key}", score.get(key))
+
+
+def _now() -> int:
+    return int(pd.Timestamp.now(tz="UTC").timestamp() * 1000)
