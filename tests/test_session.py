@@ -289,7 +289,10 @@ def test_an_interrupted_run_is_closed_as_killed(fresh):
         if "epoch 2/" in line:
             process.send_signal(signal.SIGINT)
             break
-    rest, _ = process.communicate(timeout=120)
+    try:
+        rest, _ = process.communicate(timeout=120)
+    finally:
+        process.kill()
     output = "".join(lines) + rest
     assert process.returncode == 130, output
     assert "Interrupted" in output

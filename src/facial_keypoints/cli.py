@@ -1,11 +1,9 @@
 """Kedro's ``run`` command, with errors that a user can mend told in one message."""
 
 import logging
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from types import FrameType
 from typing import Any, Final
 
 import click
@@ -14,6 +12,7 @@ from kedro.framework.cli.project import run as kedro_run
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from facial_keypoints import interruption
 from facial_keypoints.errors import InputError
 
 _TOLD_BY_KEDRO: Final = ("Failed to find the pipeline named", "Pipeline does not contain")
@@ -30,7 +29,7 @@ class _Run(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run; tell a user's error without a traceback, and close MLflow's runs in any case."""
-        signal.signal(signal.SIGTERM, _interrupt)
+        interruption.listen()
         # both spellings are fine: the short one reads better
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
@@ -72,10 +71,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _close_runs(status: str) -> None:

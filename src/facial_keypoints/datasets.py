@@ -7,6 +7,7 @@ into its place, so that an interrupted or failing save leaves the earlier file a
 import json
 import logging
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import fsspec
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from filelock import FileLock
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 from kedro_datasets.json import JSONDataset
@@ -407,12 +409,22 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
         return CompetitionArchive(self._path)
 
     def save(self, data: ArchiveSource) -> None:
-        """Bring the archive into its place unless it is there already."""
+        """Bring the archive into its place unless it is there already.
+
+        Runs of several data folders may share the archive: one fetches, the others wait.
+        """
+        with telling_of_failed_writes(PurePosixPath(self._path)):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self._path.with_name(".fetching.lock")):
+                for left in self._path.parent.glob(".fetching-*"):  # by a run that was killed
+                    shutil.rmtree(left)
+                self._fetch_unless_there(data)
+
+    def _fetch_unless_there(self, data: ArchiveSource) -> None:
         stamp = self._path.with_name(self._path.name + ".source")
         if self._is_sound_from(data, stamp):
             logger.info("%s is already there and sound: not fetched again", self._path.name)
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         logger.info("%s ...", data.description)
         with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".fetching-") as folder:
             partial = Path(folder) / self._path.name

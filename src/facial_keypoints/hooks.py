@@ -9,6 +9,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from facial_keypoints import interruption
 from facial_keypoints.summary import print_summary
 from facial_keypoints.words import duration
 
@@ -36,6 +37,7 @@ class ProgressHooks:
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
         """Start the node's clock; announce a variant."""
+        interruption.stop_if_asked()
         self._began = time.monotonic()
         if not _trains(node):
             return

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import socket
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -27,11 +26,8 @@ logger = logging.getLogger(__name__)
 
 LOCK: Final = ".run.lock"
 NOTE: Final = ".run.json"
-_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{32}(\..*)?|\.fetching-.*")
+_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{32}(\..*)?")
 """Names of files and folders on their way to their place."""
-_SECONDS_OF_REST: Final = 3600
-"""Age from which an unfinished download is nobody's: another data folder's run may share the
-archive's folder."""
 
 
 class RunLockHooks:
@@ -124,13 +120,5 @@ class RunLockHooks:
                 logger.debug("%s: %s", note, error)
             note.unlink()
         for path in self._folder.rglob(".*"):
-            if _HALF_WRITTEN.fullmatch(path.name) and not _is_in_use(path):
+            if _HALF_WRITTEN.fullmatch(path.name):
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def _is_in_use(path: Path) -> bool:
-    """Whether a download may still be writing there."""
-    if not path.name.startswith(".fetching-"):
-        return False
-    newest = max((part.stat().st_mtime for part in (path, *path.rglob("*"))), default=0.0)
-    return time.time() - newest < _SECONDS_OF_REST

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 from kedro.io import DatasetError
 
+from facial_keypoints import interruption
 from facial_keypoints.datasets import ArraysDataset
 
 logger = logging.getLogger(__name__)
@@ -114,6 +115,10 @@ class EpochBackup(keras.callbacks.Callback):
         for name, values in self._remembered.items():
             for attribute, value in values.items():
                 setattr(self._watched[name], attribute, value)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stop if Ctrl-C was pressed and went astray."""
+        interruption.stop_if_asked()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the state."""
