@@ -322,7 +322,7 @@ def _log_kaggle_score(score: dict[str, Any]) -> None:
         if score.get(k) is not None
     ]
     client.log_batch(run_id, metrics=metrics)
-    for key in ("reference", "status"):
+    for key in ("reference", "status", "fingerprint"):
         client.set_tag(run_id, f"kaggle_{key}", score.get(key))
 
 
