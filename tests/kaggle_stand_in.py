@@ -31,6 +31,10 @@ import pytest
 TOKEN = "KGAT_planted-token-5c2e"  # noqa: S105
 USERNAME = "planted-user-7d1f"
 KEY = "planted-key-93ab"
+BASIC = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
+SECRETS = (TOKEN, USERNAME, KEY, BASIC)
+WAYS = ("token", "token file", "name and key", "kaggle.json")
+"""To give credentials."""
 SLUG = "facial-keypoints-detection"
 
 _API = "/v1/competitions.CompetitionApiService/"
@@ -273,8 +277,7 @@ def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body.encode())
 
         def _is_known(self) -> bool:
-            basic = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
-            return self.headers.get("Authorization") in (f"Bearer {TOKEN}", f"Basic {basic}")
+            return self.headers.get("Authorization") in (f"Bearer {TOKEN}", f"Basic {BASIC}")
 
         def _body(self) -> bytes:
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -334,6 +337,21 @@ def kaggle_stand_in(
         thread.join()
 
 
+def give_credentials(monkeypatch: pytest.MonkeyPatch, home: Path, way: str) -> None:
+    """Give the right credentials in one of the ``WAYS`` alone."""
+    monkeypatch.delenv("KAGGLE_API_TOKEN", raising=False)
+    if way == "token":
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    if way == "token file":
+        (home / ".kaggle" / "access_token").write_text(f"{TOKEN}\n")
+    if way == "name and key":
+        monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
+        monkeypatch.setenv("KAGGLE_KEY", KEY)
+    if way == "kaggle.json":
+        user = json.dumps({"username": USERNAME, "key": KEY})
+        (home / ".kaggle" / "kaggle.json").write_text(user)
+
+
 def empty_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """A home folder and an environment without Kaggle credentials."""
     (home / ".kaggle").mkdir(parents=True, exist_ok=True)
@@ -362,3 +380,12 @@ def redirect(
     monkeypatch.setattr(KaggleApi, "config", str(home / ".kaggle" / "kaggle.json"))
     for module in ("kaggle_client", "kaggle_session"):
         monkeypatch.setattr(f"facial_keypoints.{module}.sleep", note)
+
+
+def leaks(folder: Path, printed: str, secret: str) -> Iterator[str]:
+    """Where a secret is: in what was printed, or in a file of the folder."""
+    if secret in printed:
+        yield "printed"
+    for path in folder.rglob("*"):
+        if path.is_file() and secret.encode() in path.read_bytes():
+            yield str(path)

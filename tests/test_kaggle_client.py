@@ -1,5 +1,4 @@
 import io
-import json
 import random
 import socket
 import sys
@@ -13,7 +12,17 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from kaggle_stand_in import KEY, SLUG, TOKEN, USERNAME, KaggleStandIn, kaggle_stand_in, redirect
+from kaggle_stand_in import (
+    KEY,
+    SLUG,
+    TOKEN,
+    USERNAME,
+    WAYS,
+    KaggleStandIn,
+    give_credentials,
+    kaggle_stand_in,
+    redirect,
+)
 from limits import largest_file
 
 from facial_keypoints import kaggle_session, kaggle_transfer
@@ -241,20 +250,11 @@ def test_without_credentials_the_ways_on_are_told(
     assert stdin.read() == "kept"
 
 
-@pytest.mark.parametrize("way", ["token", "token file", "name and key", "kaggle.json"])
+@pytest.mark.parametrize("way", WAYS)
 def test_credentials_can_be_given_in_four_ways(
     way: str, kaggle: KaggleStandIn, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    folder = tmp_path / "home" / ".kaggle"
-    if way != "token":
-        monkeypatch.delenv("KAGGLE_API_TOKEN")
-    if way == "token file":
-        (folder / "access_token").write_text(f"{TOKEN}\n")
-    if way == "name and key":
-        monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
-        monkeypatch.setenv("KAGGLE_KEY", KEY)
-    if way == "kaggle.json":
-        (folder / "kaggle.json").write_text(json.dumps({"username": USERNAME, "key": KEY}))
+    give_credentials(monkeypatch, tmp_path / "home", way)
     download_competition(SLUG, target)
     assert target.read_bytes() == kaggle.archive
     scheme = "Bearer" if "token" in way else "Basic"
@@ -294,6 +294,27 @@ def test_wrong_credentials_are_told_from_none(
     assert "401" in str(caught.value)
     assert "--env=demo" in str(caught.value)
     assert "wrong-secret" not in str(caught.value)
+    assert kaggle.pauses == []
+
+
+@pytest.mark.fault(
+    "Secrets", "credentials with a line's end or a foreign letter", "told, without repeating them"
+)
+@pytest.mark.parametrize("spoil", ["\n", "\r\nHost: elsewhere", "\u20ac"])
+@pytest.mark.parametrize("name", ["KAGGLE_API_TOKEN", "KAGGLE_KEY"])
+def test_credentials_that_cannot_be_sent(
+    name: str,
+    spoil: str,
+    kaggle: KaggleStandIn,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    give_credentials(monkeypatch, target.parent, "name and key")
+    monkeypatch.setenv(name, f"wrong-secret{spoil}")
+    with pytest.raises(InputError) as caught:
+        download_competition(SLUG, target)
+    assert "wrong-secret" not in str(caught.value)
+    assert "credentials" in str(caught.value)
     assert kaggle.pauses == []
 
 

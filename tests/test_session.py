@@ -1,12 +1,11 @@
 """Whole sessions on the tiny drawn competition, as `kedro run --env=test` runs them."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,52 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from kaggle_stand_in import kaggle_stand_in
-from kedro.framework.session import KedroSession
-from kedro.framework.startup import bootstrap_project
-from mlflow.tracking import MlflowClient
+from sessions import kedro, make_project, read, run, runs_of, statuses, trained
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
 
-ROOT = Path(__file__).parents[1]
-
 pytestmark = pytest.mark.session
-
-
-def make_project(folder: Path) -> Path:
-    """A copy of the project without data: what a clean clone holds."""
-    for name in ("conf", "src"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.rmtree(folder / "conf" / "local", ignore_errors=True)
-    (folder / "conf" / "local").mkdir()
-    (folder / "logs").mkdir()
-    for name in ("pyproject.toml", ".telemetry"):
-        shutil.copy(ROOT / name, folder)
-    return folder
-
-
-def run(project: Path, pipeline: str = "full", only: str | None = None, **parameters):
-    """`kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
-    bootstrap_project(project)
-    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
-        return session.run(pipeline_names=[pipeline], namespaces=[only] if only else None)
-
-
-def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "kedro", *arguments]
-    return subprocess.run(
-        command, cwd=project, capture_output=True, text=True, check=False, timeout=300, **options
-    )
-
-
-def runs_of(project: Path, experiment: str = "facial-keypoints-test"):
-    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
-    ids = [client.get_experiment_by_name(experiment).experiment_id]
-    return client, client.search_runs(ids, order_by=["attributes.start_time ASC"])
-
-
-def statuses(project: Path) -> list[str]:
-    return [run.info.status for run in runs_of(project)[1]]
 
 
 @pytest.fixture(autouse=True)
@@ -87,16 +46,6 @@ def fresh(tmp_path, monkeypatch):
     project = make_project(tmp_path / "project")
     monkeypatch.chdir(project)
     return project
-
-
-def read(path: Path):
-    return json.loads(path.read_text())
-
-
-def trained(data: Path, variant: str) -> Path:
-    """The folder of a variant's current training."""
-    folder = data / "06_models" / variant
-    return folder / (folder / "current").read_text()
 
 
 def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
@@ -390,5 +339,9 @@ def test_from_kaggle_and_back_over_http(fresh, finished, monkeypatch, tmp_path):
     child = client.get_run(read(data / "07_model_output" / "champion.json")["mlflow_run_id"])
     assert child.data.metrics["kaggle_public_score"] == score["public_score"]
     assert child.data.metrics["kaggle_private_score"] == score["private_score"]
+    assert child.data.tags["kaggle_reference"] == str(score["reference"])
+    assert child.data.tags["kaggle_status"] == "complete"
+    assert child.data.tags["kaggle_fingerprint"] == sha256(kaggle.files[-1]).hexdigest()[:12]
     assert child.info.run_id in kaggle.submissions[0]["description"]
+    assert child.data.tags["kaggle_fingerprint"] in kaggle.submissions[0]["description"]
     assert set(statuses(fresh)) == {"FINISHED"}

@@ -95,12 +95,17 @@ class KaggleSession:
                 f"{doing}: the connection to Kaggle failed ({type(error).__name__}); see that "
                 "this computer is online (behind a proxy: HTTPS_PROXY), then run again"
             ) from None
+        except UnicodeEncodeError:
+            raise InputError(self._unsendable_credentials()) from None
         except (KeyError, ValueError) as error:
             raise InputError(f"{doing}: {_unreadable(error)}") from None
         raise AssertionError("the retries end with an answer or an error")
 
     def _sign_in(self) -> Any:
         limit_waits()
+        token = _access_token() or ""
+        if not (token.isascii() and token.isprintable()):
+            raise InputError(self._unsendable_credentials())
         try:
             from kaggle.api.kaggle_api_extended import KaggleApi
         except OSError as error:
@@ -112,7 +117,7 @@ class KaggleSession:
         try:
             api.authenticate()
         except (SystemExit, NameError):  # it calls exit(), which IPython hides
-            if _access_token():
+            if token:
                 raise InputError(self._wrong_credentials()) from None
             raise InputError(f"No Kaggle credentials were found. Ways on:{self._ways}") from None
         api.download_file = fetch_file
@@ -149,6 +154,12 @@ class KaggleSession:
         if _access_token():
             found = "KAGGLE_API_TOKEN or from ~/.kaggle/access_token"
         return f"Kaggle does not accept the credentials from {found} (401). Ways on:{self._ways}"
+
+    def _unsendable_credentials(self) -> str:
+        return (
+            "The Kaggle credentials hold a character that cannot be sent, such as a line's end; "
+            f"copy them again. Ways on:{self._ways}"
+        )
 
     def _words(self, error: requests.HTTPError) -> str:
         """Kaggle's own reason, without anything secret."""
