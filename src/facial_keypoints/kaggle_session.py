@@ -103,7 +103,10 @@ class KaggleSession:
 
     def _sign_in(self) -> Any:
         limit_waits()
-        token = _access_token() or ""
+        try:
+            token = _access_token() or ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(self._unreadable_credentials(error)) from None
         if not (token.isascii() and token.isprintable()):
             raise InputError(self._unsendable_credentials())
         try:
@@ -120,6 +123,8 @@ class KaggleSession:
             if token:
                 raise InputError(self._wrong_credentials()) from None
             raise InputError(f"No Kaggle credentials were found. Ways on:{self._ways}") from None
+        except (AttributeError, TypeError) as error:  # kaggle.json is JSON, but of no names
+            raise InputError(self._unreadable_credentials(error)) from None
         api.download_file = fetch_file
         api.upload_complete = send_file
         return api
@@ -154,6 +159,12 @@ class KaggleSession:
         if _access_token():
             found = "KAGGLE_API_TOKEN or from ~/.kaggle/access_token"
         return f"Kaggle does not accept the credentials from {found} (401). Ways on:{self._ways}"
+
+    def _unreadable_credentials(self, error: Exception) -> str:
+        return (
+            f"The Kaggle credentials in ~/.kaggle cannot be read ({type(error).__name__}); put the "
+            f"file there anew. Ways on:{self._ways}"
+        )
 
     def _unsendable_credentials(self) -> str:
         return (
