@@ -73,6 +73,7 @@ class KaggleStandIn:
             every hundredth of a second, for two seconds, and is cut.
         length: Size of the archive as it is told, if not the true one.
         ranges: Whether a cut download can be resumed.
+        wrong_ranges: For how many resumed downloads it says to send the rest, and sends all.
         extension: How the address ends that the archive is served from.
         polls_until_scored: How many lists show a new submission as pending.
         score: Public and private score that submissions get.
@@ -84,6 +85,7 @@ class KaggleStandIn:
         lifetime: Whether it is the competition's total that leaves no more.
         submissions: As Kaggle lists them, the newest first.
         files: What was sent to the storage.
+        served: How many bytes of the archive each download was told to get.
     """
 
     archive: bytes = b"PK\x05\x06" + bytes(18)
@@ -91,6 +93,7 @@ class KaggleStandIn:
     trickles: list[int] = field(default_factory=list)
     length: int | None = None
     ranges: bool = True
+    wrong_ranges: int = 0
     extension: str = "zip"
     polls_until_scored: int = 1
     score: tuple[str, str] = ("1.48413", "1.40046")
@@ -102,6 +105,7 @@ class KaggleStandIn:
     lifetime: bool = False
     submissions: list[dict[str, Any]] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
+    served: list[int] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     url: str = ""
@@ -245,10 +249,14 @@ def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
             if asked_range and kaggle.ranges and self.headers.get("If-Range") == tag:
                 start = int(asked_range.removeprefix("bytes=").removesuffix("-"))
             rest = kaggle.archive[start:]
+            if start and kaggle.wrong_ranges:
+                kaggle.wrong_ranges -= 1
+                rest = kaggle.archive
             headers = {"Content-Type": "application/zip", "ETag": tag}
             if kaggle.ranges:
                 headers["Accept-Ranges"] = "bytes"
             length = len(rest) if kaggle.length is None else kaggle.length - start
+            kaggle.served.append(length)
             self._head(206 if start else 200, length, **headers)
             cut = kaggle.cuts.pop(0) if kaggle.cuts else len(rest)
             trickle = kaggle.trickles.pop(0) if kaggle.trickles else cut

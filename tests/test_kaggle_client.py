@@ -97,6 +97,15 @@ def test_cut_download_is_resumed(kaggle: KaggleStandIn, target: Path):
     assert target.read_bytes() == kaggle.archive
     assert len(kaggle.pauses) == 1
     assert kaggle.asked[-1].headers["Range"] == "bytes=1500000-"
+    assert kaggle.served[-1] == len(kaggle.archive) - 1_500_000
+
+
+@CUT
+def test_cut_download_is_repeated_where_it_is_resumed_wrongly(kaggle: KaggleStandIn, target: Path):
+    kaggle.cuts, kaggle.wrong_ranges = [1_500_000], 1
+    download_competition(SLUG, target)
+    assert target.read_bytes() == kaggle.archive
+    assert len(kaggle.pauses) == 2
 
 
 @CUT
@@ -276,7 +285,8 @@ def test_faults_of_the_server_are_not_tried_for_ever(kaggle: KaggleStandIn, targ
     kaggle.fail("DownloadDataFiles", 502)
     with pytest.raises(InputError, match=r"out of order \(502\)"):
         download_competition(SLUG, target)
-    assert len(kaggle.pauses) == kaggle_session._ATTEMPTS - 1
+    assert len(set(kaggle.pauses)) == kaggle_session._ATTEMPTS - 1  # random ones, no two alike
+    assert all(0 <= pause <= 2**number for number, pause in enumerate(kaggle.pauses))
 
 
 @pytest.mark.fault("Kaggle", "connection reset", REPEATED)
