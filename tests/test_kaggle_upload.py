@@ -211,10 +211,13 @@ def test_last_submission_of_the_day_is_sent(kaggle: KaggleStandIn, csv: Path):
     assert kaggle.files == [csv.read_bytes()]
 
 
-def test_first_submission_of_a_team_that_kaggle_does_not_know_yet_is_sent(
-    kaggle: KaggleStandIn, csv: Path
+@pytest.mark.parametrize("earlier", [0, 3])
+def test_none_left_although_none_was_sent_today_is_for_kaggle_to_say(
+    earlier: int, kaggle: KaggleStandIn, csv: Path
 ):
-    kaggle.per_day = 0  # all counts are zero then
+    for reference in range(earlier):  # with none, as of a team that Kaggle does not know yet
+        kaggle.submit_earlier("another", reference)
+    kaggle.per_day = 0
     submit_file(csv, MESSAGE, SLUG)
     assert kaggle.files == [csv.read_bytes()]
 

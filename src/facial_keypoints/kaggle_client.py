@@ -137,7 +137,8 @@ def _see_that_one_is_left(kaggle: KaggleSession, slug: str) -> None:
     """Refuse to send where Kaggle would count one submission too many.
 
     Kaggle counts the team's valid submissions since midnight UTC; by that word, those that it
-    could not score are not among them. All counts are zero before a team's first submission.
+    could not score are not among them. Where none is left although none is counted, as before a
+    team's first submission, Kaggle itself may refuse.
     """
     try:
         limits: Any = kaggle.ask(
@@ -147,14 +148,16 @@ def _see_that_one_is_left(kaggle: KaggleSession, slug: str) -> None:
     except InputError:
         logger.warning("Kaggle does not tell how many submissions are left today; sending one")
         return
-    if limits.num_allowed_now > 0 or limits.num_total == 0:
+    if limits.num_allowed_now > 0:
         return
-    if limits.limited_by_total:
+    if limits.limited_by_total and limits.num_total:
         raise InputError(
             f"Kaggle takes no more submissions to {slug} from your team: all "
             f"{limits.num_total} that the competition allows are used up; see "
             f"https://www.kaggle.com/competitions/{slug}/submissions"
         )
+    if not limits.num_today:
+        return
     now = datetime.now(UTC)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     wait = duration((midnight - now).total_seconds())
