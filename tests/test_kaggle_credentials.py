@@ -162,7 +162,7 @@ def test_token_refused_with_401_while_signing_in(kaggle: KaggleStandIn, target: 
 
 
 @pytest.mark.fault(
-    "Secrets", "Kaggle's error repeats the token", "it is in no message, log or traceback"
+    "Secrets", "Kaggle's error repeats the credentials", "they are in no message, log or traceback"
 )
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
 @pytest.mark.parametrize("name", ["DownloadDataFiles", "IntrospectToken"])
@@ -184,3 +184,16 @@ def test_token_is_in_no_message(
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
     assert TOKEN not in str(caught.value) + caplog.text + "".join(capsys.readouterr())
+
+
+@pytest.mark.fault(
+    "Secrets", "Kaggle's error repeats the credentials", "they are in no message, log or traceback"
+)
+def test_key_is_in_no_message(
+    kaggle: KaggleStandIn, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    give_credentials(monkeypatch, tmp_path / "home", "name and key")
+    kaggle.fail("DownloadDataFiles", 403, message=f"you sent {KEY}")
+    with pytest.raises(InputError, match=r"you sent \*\*\*\. Most likely") as caught:
+        download_competition(SLUG, target)
+    assert KEY not in str(caught.value)

@@ -7,6 +7,7 @@ import pytest
 from kaggle_stand_in import SLUG, KaggleStandIn
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from limits import largest_file
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
@@ -136,4 +137,11 @@ def test_file_that_kaggle_cannot_score_is_an_error(kaggle: KaggleStandIn):
 def test_drawn_competition_is_not_sent(upload: dict[str, Any], kaggle: KaggleStandIn):
     with pytest.raises(InputError, match="drawn"):
         _run(upload, **{"params:download": DownloadParameters(source="drawn")})
+    assert kaggle.asked == []
+
+
+@pytest.mark.fault("Disk", "full disk while sending", "told before anything is sent")
+def test_full_disk_is_told_before_anything_is_sent(kaggle: KaggleStandIn):
+    with largest_file(len(CSV) - 1), pytest.raises(InputError, match=r"cannot be written.*TMPDIR"):
+        _run()
     assert kaggle.asked == []

@@ -1,6 +1,7 @@
 """Nodes of the upload stage."""
 
 import logging
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -84,9 +85,15 @@ def send_submission(
     """
     parcel = _pack(submission, champion, download)
     known_by = None if upload.force else parcel.fingerprint
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / _FILE
-        path.write_bytes(parcel.csv)
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(TemporaryDirectory())) / _FILE
+            path.write_bytes(parcel.csv)
+        except OSError as error:
+            raise InputError(
+                f"The file to send cannot be written ({error}); free some space, or name another "
+                "folder for temporary files in TMPDIR"
+            ) from error
         sent = submit_file(path, parcel.description, download.competition, known_by)
     return {
         "competition": download.competition,
