@@ -113,7 +113,11 @@ def test_failed_download_leaves_the_earlier_archive(project, raw, kaggle, name, 
     assert statuses(project)[-1] == "FAILED"
 
 
-@pytest.mark.fault("Kaggle", "no credentials", "told, with every way to give them, and without")
+@pytest.mark.fault(
+    "Kaggle",
+    "no credentials",
+    "told, with every way to give them and the ways without; Kaggle is asked nothing",
+)
 def test_no_credentials(project, raw, kaggle, monkeypatch):
     monkeypatch.delenv("KAGGLE_API_TOKEN")
     message = failure(project, "download")
@@ -162,7 +166,9 @@ def test_archive_of_another_length_than_told_is_refused(project, raw, kaggle, mo
 
 
 @pytest.mark.fault(
-    "Kaggle", "a byte now and then (slow trickle)", "a time-out: repeated, then told"
+    "Kaggle",
+    "a byte now and then (slow trickle)",
+    "a time-out: repeated at growing, random pauses, five times at most, then told",
 )
 def test_trickle_is_told(project, raw, kaggle, monkeypatch):
     monkeypatch.setattr(kaggle_transfer, "_PACE_SECONDS", 0.1)
@@ -257,7 +263,11 @@ def test_used_up_limit(project, kaggle):
     assert not (project / "data/test/08_reporting/kaggle_receipt.json").exists()
 
 
-@pytest.mark.fault("Upload", "5xx or a reset at any step of sending", "repeated, then told")
+@pytest.mark.fault(
+    "Upload",
+    "5xx or a reset at any step of sending",
+    "repeated; one submission, the whole file; told if it lasts",
+)
 @pytest.mark.parametrize("status", [None, 500])
 @pytest.mark.parametrize("name", ["ListSubmissions", "StartSubmissionUpload", "File"])
 def test_upload_that_fails_for_good_is_told(project, kaggle, name, status):

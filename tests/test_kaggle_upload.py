@@ -92,7 +92,9 @@ def test_file_that_cannot_be_scored(kaggle: KaggleStandIn, csv: Path):
 
 
 @pytest.mark.fault(
-    "Upload", "5xx or a reset at any step of sending", "repeated; one submission, the whole file"
+    "Upload",
+    "5xx or a reset at any step of sending",
+    "repeated; one submission, the whole file; told if it lasts",
 )
 @pytest.mark.parametrize("name", ["StartSubmissionUpload", "File", "CreateSubmission"])
 @pytest.mark.parametrize("status", [None, 503])
