@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from kaggle_stand_in import kaggle_stand_in
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import (
@@ -110,3 +111,10 @@ def make_archive():
 def archive_path(tmp_path):
     """A sound archive with one row in every table."""
     return _archive(tmp_path / "competition.zip")
+
+
+@pytest.fixture
+def kaggle(monkeypatch, tmp_path):
+    """A stand-in of Kaggle's API, and the right credentials in the environment."""
+    with kaggle_stand_in(monkeypatch, tmp_path) as stand_in:
+        yield stand_in

@@ -5,7 +5,7 @@
         kaggle.fail("DownloadDataFiles", 503, times=2)
         ...  # whatever speaks to Kaggle: a function, a whole `kedro run` in this process
 
-It knows the five questions that this project's use of kaggle 2.2.4 puts, checks credentials as
+It knows the six questions that this project's use of kaggle 2.2.4 puts, checks credentials as
 Kaggle does, and keeps what it was asked. Pauses between attempts are noted, not slept.
 """
 
@@ -17,6 +17,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -27,9 +28,13 @@ from typing import Any
 
 import pytest
 
-TOKEN = "KGAT_right-token"  # noqa: S105
-USERNAME = "someone"
-KEY = "right-key"
+TOKEN = "KGAT_planted-token-5c2e"  # noqa: S105
+USERNAME = "planted-user-7d1f"
+KEY = "planted-key-93ab"
+BASIC = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
+SECRETS = (TOKEN, USERNAME, KEY, BASIC)
+WAYS = ("token", "token file", "name and key", "kaggle.json")
+"""To give credentials."""
 SLUG = "facial-keypoints-detection"
 
 _API = "/v1/competitions.CompetitionApiService/"
@@ -64,28 +69,43 @@ class KaggleStandIn:
     Attributes:
         archive: The zip that it serves.
         cuts: For each of the first downloads, after how many bytes it is cut.
+        trickles: For each of the first downloads, after how many bytes it goes on with a byte
+            every hundredth of a second, for two seconds, and is cut.
+        length: Size of the archive as it is told, if not the true one.
         ranges: Whether a cut download can be resumed.
+        wrong_ranges: For how many resumed downloads it says to send the rest, and sends all.
         extension: How the address ends that the archive is served from.
         polls_until_scored: How many lists show a new submission as pending.
         score: Public and private score that submissions get.
         cannot_score: Error that submissions get in place of a score.
         gives_reference: Whether a taken submission is answered with its number.
         refuses: Message of a submission that is answered kindly, but not taken.
+        per_day: How many submissions are allowed on a day.
+        today: How many of these are used up.
+        lifetime: Whether it is the competition's total that leaves no more.
         submissions: As Kaggle lists them, the newest first.
         files: What was sent to the storage.
+        served: How many bytes of the archive each download was told to get.
     """
 
     archive: bytes = b"PK\x05\x06" + bytes(18)
     cuts: list[int] = field(default_factory=list)
+    trickles: list[int] = field(default_factory=list)
+    length: int | None = None
     ranges: bool = True
+    wrong_ranges: int = 0
     extension: str = "zip"
     polls_until_scored: int = 1
     score: tuple[str, str] = ("1.48413", "1.40046")
     cannot_score: str | None = None
     gives_reference: bool = True
     refuses: str | None = None
+    per_day: int = 5
+    today: int = 0
+    lifetime: bool = False
     submissions: list[dict[str, Any]] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
+    served: list[int] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     url: str = ""
@@ -116,7 +136,8 @@ class KaggleStandIn:
 
     def submit_earlier(self, message: str, reference: int) -> None:
         """Have a submission from before, already scored."""
-        self.submissions.insert(0, _submission(reference, message) | {"publicScore": "9.9"})
+        earlier = {"publicScore": "9.9", "status": "COMPLETE"}
+        self.submissions.insert(0, _submission(reference, message) | earlier)
 
     # -- what Kaggle does -----------------------------------------------------------------
 
@@ -129,11 +150,16 @@ class KaggleStandIn:
             return {"token": f"blob-{len(self.files)}", "createUrl": f"{self.url}/storage/file"}
         if asked.name == "CreateSubmission":
             return self._take(asked.body)
+        if asked.name == "GetSubmissionLimits":
+            total, left = len(self.submissions), max(0, self.per_day - self.today)
+            counts = {"numToday": self.today, "numTotal": total, "numAllowedNow": left}
+            return counts | {"limitedByTotal": self.lifetime}
         return {"submissions": [self._scored(one) for one in self.submissions]}
 
     def _take(self, body: dict[str, Any]) -> dict[str, Any]:
         if self.refuses is not None:
             return {"message": self.refuses}
+        self.today += 1
         reference = 101 + len(self.submissions)
         self.submissions.insert(0, _submission(reference, body.get("submissionDescription", "")))
         self._polls[reference] = 0
@@ -143,7 +169,7 @@ class KaggleStandIn:
     def _scored(self, submission: dict[str, Any]) -> dict[str, Any]:
         reference = submission["ref"]
         if reference not in self._polls:
-            return submission | {"status": "COMPLETE"}
+            return submission
         self._polls[reference] += 1
         if self._polls[reference] <= self.polls_until_scored:
             return submission
@@ -223,13 +249,22 @@ def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
             if asked_range and kaggle.ranges and self.headers.get("If-Range") == tag:
                 start = int(asked_range.removeprefix("bytes=").removesuffix("-"))
             rest = kaggle.archive[start:]
+            if start and kaggle.wrong_ranges:
+                kaggle.wrong_ranges -= 1
+                rest = kaggle.archive
             headers = {"Content-Type": "application/zip", "ETag": tag}
             if kaggle.ranges:
                 headers["Accept-Ranges"] = "bytes"
-            self._head(206 if start else 200, len(rest), **headers)
+            length = len(rest) if kaggle.length is None else kaggle.length - start
+            kaggle.served.append(length)
+            self._head(206 if start else 200, length, **headers)
             cut = kaggle.cuts.pop(0) if kaggle.cuts else len(rest)
-            self.wfile.write(rest[:cut])
-            if cut < len(rest):
+            trickle = kaggle.trickles.pop(0) if kaggle.trickles else cut
+            self.wfile.write(rest[:trickle])
+            for place in range(trickle, min(cut, trickle + 200)):
+                time.sleep(0.01)
+                self.wfile.write(rest[place : place + 1])
+            if min(cut, trickle) != length:
                 self.close_connection = True
 
         def _fail(self, fault: Fault) -> None:
@@ -250,8 +285,7 @@ def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(body.encode())
 
         def _is_known(self) -> bool:
-            basic = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
-            return self.headers.get("Authorization") in (f"Bearer {TOKEN}", f"Basic {basic}")
+            return self.headers.get("Authorization") in (f"Bearer {TOKEN}", f"Basic {BASIC}")
 
         def _body(self) -> bytes:
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -311,6 +345,21 @@ def kaggle_stand_in(
         thread.join()
 
 
+def give_credentials(monkeypatch: pytest.MonkeyPatch, home: Path, way: str) -> None:
+    """Give the right credentials in one of the ``WAYS`` alone."""
+    monkeypatch.delenv("KAGGLE_API_TOKEN", raising=False)
+    if way == "token":
+        monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    if way == "token file":
+        (home / ".kaggle" / "access_token").write_text(f"{TOKEN}\n")
+    if way == "name and key":
+        monkeypatch.setenv("KAGGLE_USERNAME", USERNAME)
+        monkeypatch.setenv("KAGGLE_KEY", KEY)
+    if way == "kaggle.json":
+        user = json.dumps({"username": USERNAME, "key": KEY})
+        (home / ".kaggle" / "kaggle.json").write_text(user)
+
+
 def empty_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """A home folder and an environment without Kaggle credentials."""
     (home / ".kaggle").mkdir(parents=True, exist_ok=True)
@@ -339,3 +388,12 @@ def redirect(
     monkeypatch.setattr(KaggleApi, "config", str(home / ".kaggle" / "kaggle.json"))
     for module in ("kaggle_client", "kaggle_session"):
         monkeypatch.setattr(f"facial_keypoints.{module}.sleep", note)
+
+
+def leaks(folder: Path, printed: str, secret: str) -> Iterator[str]:
+    """Where a secret is: in what was printed, or in a file of the folder."""
+    if secret in printed:
+        yield "printed"
+    for path in folder.rglob("*"):
+        if path.is_file() and secret.encode() in path.read_bytes():
+            yield str(path)

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -85,7 +86,8 @@ def test_a_full_run_leaves_its_reports(finished):
     assert len(pd.read_csv(reports / "study_table_3.csv")) == 16
     account = read(reports / "split_account.json")
     assert account["holdout_samples_with_a_sibling_in_training"] == 0
-    assert [path.name for path in finished.data.rglob(".*")] == [".run.lock"]  # nothing half-made
+    hidden = {path.name for path in finished.data.rglob(".*")}
+    assert hidden == {".run.lock", ".fetching.lock"}  # nothing half-written
 
 
 def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
@@ -341,5 +343,9 @@ def test_from_kaggle_and_back_over_http(fresh, finished, monkeypatch, tmp_path):
     child = client.get_run(read(data / "07_model_output" / "champion.json")["mlflow_run_id"])
     assert child.data.metrics["kaggle_public_score"] == score["public_score"]
     assert child.data.metrics["kaggle_private_score"] == score["private_score"]
+    assert child.data.tags["kaggle_reference"] == str(score["reference"])
+    assert child.data.tags["kaggle_status"] == "complete"
+    assert child.data.tags["kaggle_fingerprint"] == sha256(kaggle.files[-1]).hexdigest()[:12]
     assert child.info.run_id in kaggle.submissions[0]["description"]
+    assert child.data.tags["kaggle_fingerprint"] in kaggle.submissions[0]["description"]
     assert set(statuses(fresh)) == {"FINISHED"}

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import fsspec
@@ -39,21 +39,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_RUN_FULL: Final = (
+    "run the stage that makes it first, with the same --env (kedro run --pipeline=full runs all "
+    "of them)"
+)
+
 
 class AtomicSave:
     """Mixin for datasets with ``_fs`` and ``_filepath``: makes ``save`` atomic, and tells of a
     missing file what to do.
 
     With ``keep_earlier``, a file of other content is copied aside beforehand, its date in the
-    copy's name.
+    copy's name. ``if_missing`` says what to do where the stages of ``full`` do not make the file.
     """
 
     _fs: fsspec.AbstractFileSystem
     _filepath: PurePosixPath
 
-    def __init__(self, *, keep_earlier: bool = False, **options: Any) -> None:
+    def __init__(
+        self, *, keep_earlier: bool = False, if_missing: str = _RUN_FULL, **options: Any
+    ) -> None:
         super().__init__(**options)
         self._keep_earlier = keep_earlier
+        self._if_missing = if_missing
 
     def load(self) -> Any:
         """Load the file.
@@ -62,10 +70,7 @@ class AtomicSave:
             InputError: if it has not been made yet.
         """
         if not self._fs.exists(str(self._filepath)):
-            raise InputError(
-                f"{self._filepath}: there is no such file yet; run the stage that makes it first, "
-                "with the same --env (kedro run --pipeline=full runs all of them)"
-            )
+            raise InputError(f"{self._filepath}: there is no such file yet; {self._if_missing}")
         return super().load()  # type: ignore[misc]
 
     def save(self, data: Any) -> None:

@@ -4,6 +4,7 @@ import logging
 import math
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle_session import KaggleSession
+from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def download_competition(slug: str, target: Path) -> None:
             kaggle.ask(
                 f"Downloading {slug}",
                 lambda api: api.competition_download_files(
-                    slug, path=folder, force=False, quiet=not sys.stderr.isatty()
+                    slug, path=folder, force=True, quiet=not sys.stderr.isatty()
                 ),
             )
             served = [path for path in Path(folder).iterdir() if path.name == f"{slug}.zip"]
@@ -75,7 +77,7 @@ def download_competition(slug: str, target: Path) -> None:
         ) from error
 
 
-def submit_file(path: Path, message: str, slug: str) -> Submission:
+def submit_file(path: Path, message: str, slug: str, known_by: str | None = None) -> Submission:
     """Send a CSV file as a submission; Kaggle has it, and has yet to score it, on return.
 
     When the connection breaks, Kaggle's list is read before the file is sent again, so that it
@@ -85,18 +87,34 @@ def submit_file(path: Path, message: str, slug: str) -> Submission:
         path: The CSV file.
         message: Description shown beside the score on Kaggle.
         slug: The competition's name in Kaggle's addresses.
+        known_by: What descriptions of the same file have in them. A submission that Kaggle
+            lists with it, and did not fail to score, is returned in place of sending.
 
     Raises:
-        InputError: if Kaggle refuses the file or cannot be reached.
+        InputError: if today's submissions are used up, or Kaggle refuses the file or cannot be
+            reached.
     """
     kaggle = KaggleSession(slug, _OTHER_UPLOADS)
     doing = f"Sending {path.name} to {slug}"
-    earlier = {one.reference for one in kaggle.ask(doing, partial(_submissions, slug))}
+    listed = kaggle.ask(doing, partial(_submissions, slug))
+    scorable = [one for one in listed if one.status != "error"]
+    sent = [one for one in scorable if known_by and known_by in one.message]
+    if sent:
+        logger.info(
+            "Kaggle has this file already, as submission %d (%s; public score: %s): not sent again "
+            "(upload.force=true sends it all the same)",
+            sent[0].reference,
+            sent[0].message,
+            "none yet" if sent[0].public_score is None else sent[0].public_score,
+        )
+        return sent[0]
+    _see_that_one_is_left(kaggle, slug)
+    earlier = {one.reference for one in listed}
     attempts = count()
 
     def find(api: Any) -> Submission | None:
-        new = [one for one in _submissions(slug, api) if one.reference not in earlier]
-        return next((one for one in new if one.message.strip() == message.strip()), None)
+        since = [one for one in _submissions(slug, api) if one.reference not in earlier]
+        return next((one for one in since if one.message.strip() == message.strip()), None)
 
     def send(api: Any) -> Submission:
         arrived = find(api) if next(attempts) else None
@@ -110,7 +128,44 @@ def submit_file(path: Path, message: str, slug: str) -> Submission:
                 raise InputError(f"{doing}: Kaggle did not take the file: {reason}")
         return arrived
 
-    return kaggle.ask(doing, send)
+    new = kaggle.ask(doing, send)
+    logger.info("Kaggle has the submission, as number %d (%s)", new.reference, message)
+    return new
+
+
+def _see_that_one_is_left(kaggle: KaggleSession, slug: str) -> None:
+    """Refuse to send where Kaggle would count one submission too many.
+
+    Kaggle counts the team's valid submissions since midnight UTC; by that word, those that it
+    could not score are not among them. Where none is left although none is counted, as before a
+    team's first submission, Kaggle itself may refuse.
+    """
+    try:
+        limits: Any = kaggle.ask(
+            "Asking how many submissions are left today",
+            lambda api: api.competition_get_submission_limits(slug),
+        )
+    except InputError:
+        logger.warning("Kaggle does not tell how many submissions are left today; sending one")
+        return
+    if limits.num_allowed_now > 0:
+        return
+    if limits.limited_by_total and limits.num_total:
+        raise InputError(
+            f"Kaggle takes no more submissions to {slug} from your team: all "
+            f"{limits.num_total} that the competition allows are used up; see "
+            f"https://www.kaggle.com/competitions/{slug}/submissions"
+        )
+    if not limits.num_today:
+        return
+    now = datetime.now(UTC)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    wait = duration((midnight - now).total_seconds())
+    raise InputError(
+        f"Kaggle allows {limits.num_today} submissions to {slug} a day, and your team has used "
+        f"them up. The count starts again at midnight UTC, in {wait}: "
+        "then run kedro run --pipeline=upload, with the same --env; the submission is kept"
+    )
 
 
 def wait_for_score(
@@ -141,7 +196,8 @@ def wait_for_score(
             return latest
         if pause <= 0:
             logger.warning(
-                "Kaggle has not scored submission %d yet; its score will be on "
+                "Kaggle has not scored submission %d yet. Wait on with the same --env: kedro run "
+                "--pipeline=upload --params upload.wait_only=true; or look at "
                 "https://www.kaggle.com/competitions/%s/submissions",
                 sent.reference,
                 slug,
@@ -158,7 +214,7 @@ def wait_for_score(
 
 
 def _submissions(slug: str, api: Any) -> list[Submission]:
-    """The newest submissions of the user's team."""
+    """The newest submissions of the user's team, as many as Kaggle tells at once."""
     return [
         Submission(
             reference=one.ref,
@@ -168,7 +224,7 @@ def _submissions(slug: str, api: Any) -> list[Submission]:
             message=one.description or "",
             error=one.error_description or "",
         )
-        for one in api.competition_submissions(slug) or []
+        for one in api.competition_submissions(slug, page_size=200) or []
     ]
 
 

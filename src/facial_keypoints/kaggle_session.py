@@ -13,12 +13,10 @@ from contextlib import contextmanager, redirect_stdout
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from pathlib import Path
 from time import sleep
 from typing import Any, Final, TypeVar
 
 import requests
-from requests.adapters import HTTPAdapter
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -28,13 +26,12 @@ from tenacity import (
 )
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.kaggle_transfer import fetch_file, limit_waits, send_file
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 5
-_TIME_LIMITS: Final = (10.0, 60.0)
-"""Seconds to connect, and between two packets."""
 _LONGEST_PAUSE: Final = 300.0
 """Seconds; where Kaggle asks for a longer pause, the user is told to come back."""
 _GROWING_PAUSE: Final = wait_random_exponential(multiplier=1, max=30)
@@ -88,7 +85,8 @@ class KaggleSession:
             raise InputError(f"{doing}: {self._explain(error)}") from None
         except requests.Timeout:
             raise InputError(
-                f"{doing}: Kaggle did not answer in time, {_ATTEMPTS} times; try again later"
+                f"{doing}: Kaggle did not answer in time, or too slowly, {_ATTEMPTS} times; try "
+                "again later"
             ) from None
         except requests.JSONDecodeError as error:
             raise InputError(f"{doing}: {_unreadable(error)}") from None
@@ -97,12 +95,20 @@ class KaggleSession:
                 f"{doing}: the connection to Kaggle failed ({type(error).__name__}); see that "
                 "this computer is online (behind a proxy: HTTPS_PROXY), then run again"
             ) from None
+        except UnicodeEncodeError:
+            raise InputError(self._unsendable_credentials()) from None
         except (KeyError, ValueError) as error:
             raise InputError(f"{doing}: {_unreadable(error)}") from None
         raise AssertionError("the retries end with an answer or an error")
 
     def _sign_in(self) -> Any:
-        _limit_waits()
+        limit_waits()
+        try:
+            token = _access_token() or ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(self._unreadable_credentials(error)) from None
+        if not (token.isascii() and token.isprintable()):
+            raise InputError(self._unsendable_credentials())
         try:
             from kaggle.api.kaggle_api_extended import KaggleApi
         except OSError as error:
@@ -114,11 +120,13 @@ class KaggleSession:
         try:
             api.authenticate()
         except (SystemExit, NameError):  # it calls exit(), which IPython hides
-            if _access_token():
+            if token:
                 raise InputError(self._wrong_credentials()) from None
             raise InputError(f"No Kaggle credentials were found. Ways on:{self._ways}") from None
-        api.download_file = partial(api.download_file, max_retries=0)  # here, once, is enough
-        api.upload_complete = _put
+        except (AttributeError, TypeError) as error:  # kaggle.json is JSON, but of no names
+            raise InputError(self._unreadable_credentials(error)) from None
+        api.download_file = fetch_file
+        api.upload_complete = send_file
         return api
 
     def _explain(self, error: requests.HTTPError) -> str:
@@ -137,11 +145,13 @@ class KaggleSession:
                 f"Kaggle knows no competition {self._slug!r} (404); download.competition must "
                 "be the last part of its address, such as facial-keypoints-detection"
             )
+        asked = _asked_pause(error)
+        when = f"in {max(1, round(asked / 60))} min" if asked else "later"
         if status == 429:
-            minutes = max(1, round(_asked_pause(error) / 60))
-            return f"Kaggle asks for fewer requests (429); run again in {minutes} min"
+            return f"Kaggle asks for fewer requests (429); run again {when}"
         if status >= 500:
-            return f"Kaggle is out of order ({status}), {_ATTEMPTS} times; try again later"
+            often = f", {_ATTEMPTS} times" if _may_pass(error) else ""
+            return f"Kaggle is out of order ({status}){often}; run again {when}"
         return f"Kaggle refuses this ({status}){self._words(error)}; see {page}"
 
     def _wrong_credentials(self) -> str:
@@ -149,6 +159,18 @@ class KaggleSession:
         if _access_token():
             found = "KAGGLE_API_TOKEN or from ~/.kaggle/access_token"
         return f"Kaggle does not accept the credentials from {found} (401). Ways on:{self._ways}"
+
+    def _unreadable_credentials(self, error: Exception) -> str:
+        return (
+            f"The Kaggle credentials in ~/.kaggle cannot be read ({type(error).__name__}); put the "
+            f"file there anew. Ways on:{self._ways}"
+        )
+
+    def _unsendable_credentials(self) -> str:
+        return (
+            "The Kaggle credentials hold a character that cannot be sent, such as a line's end; "
+            f"copy them again. Ways on:{self._ways}"
+        )
 
     def _words(self, error: requests.HTTPError) -> str:
         """Kaggle's own reason, without anything secret."""
@@ -183,52 +205,6 @@ def _quietly() -> Iterator[None]:
         sys.stdin = stdin
 
 
-class _LimitedAdapter(HTTPAdapter):
-    """Sends requests with time limits."""
-
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """As HTTPAdapter.send."""
-        return super().send(*args, **{**kwargs, "timeout": _TIME_LIMITS})
-
-
-def _limit_waits() -> None:
-    """Set time limits in every session that kagglesdk starts, even while importing kaggle."""
-    from kagglesdk.kaggle_http_client import KaggleHttpClient
-
-    start: Any = KaggleHttpClient._init_session
-    if getattr(start, "is_limited", False):
-        return
-
-    def start_limited(client: Any) -> None:
-        is_new = client._session is None
-        start(client)
-        if is_new:
-            for scheme in ("https://", "http://"):
-                client._session.mount(scheme, _LimitedAdapter())
-
-    start_limited.is_limited = True  # type: ignore[attr-defined]
-    KaggleHttpClient._init_session = start_limited
-
-
-def _put(path: str, url: str, _quiet: bool) -> Any:
-    """Send a file to Kaggle's storage, in place of ``KaggleApi.upload_complete``.
-
-    That one has no time limit, repeats silently for minutes, and forgets why it failed.
-    """
-    from kaggle.models.kaggle_models_extended import ResumableUploadResult
-
-    with Path(path).open("rb") as stream:
-        answer = requests.put(url, data=stream, timeout=_TIME_LIMITS)
-    if answer.status_code in (200, 201):
-        return ResumableUploadResult.COMPLETE
-    if answer.status_code == 429 or answer.status_code >= 500:
-        raise requests.HTTPError(response=answer)
-    raise InputError(
-        f"Kaggle's storage refused {Path(path).name} ({answer.status_code}); see that it is a "
-        "CSV file that is not empty, then run again"
-    )
-
-
 def _status(error: requests.HTTPError) -> int:
     """The HTTP status, or that in the answer's body, where kagglesdk looks too."""
     status = error.response.status_code
@@ -239,24 +215,24 @@ def _may_pass(error: BaseException) -> bool:
     """Whether asking again can help."""
     if isinstance(error, requests.HTTPError):
         status = _status(error)
-        return status >= 500 or (status == 429 and _asked_pause(error) <= _LONGEST_PAUSE)
+        return (status >= 500 or status == 429) and _asked_pause(error) <= _LONGEST_PAUSE
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
     return isinstance(error, passing)
 
 
 def _asked_pause(error: BaseException | None) -> float:
-    """Seconds that Kaggle asks to wait for (Retry-After, in seconds or as a date)."""
+    """Seconds that Kaggle asks to wait for (Retry-After: seconds or a date), a day at most."""
     if not isinstance(error, requests.HTTPError):
         return 0.0
     asked = error.response.headers.get("Retry-After", "0")
     try:
-        return max(0.0, float(asked))
+        seconds = float(asked)
     except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
+        try:
+            seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):
+            return 0.0
+    return min(max(0.0, seconds), 86_400.0)
 
 
 def _pause(state: RetryCallState) -> float:

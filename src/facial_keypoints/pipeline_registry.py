@@ -18,7 +18,8 @@ from facial_keypoints.pipelines import (
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Each stage, and ``full``: all of them but ``upload``."""
-    variants = current_parameters().chosen
+    parameters = current_parameters()
+    variants = parameters.chosen
     stages = {
         "download": download.create_pipeline(),
         "clean": clean.create_pipeline(),
@@ -30,4 +31,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "submit": submit.create_pipeline(variants),
     }
     full = sum(stages.values(), start=Pipeline([]))
-    return {**stages, "upload": upload.create_pipeline(), "full": full, "__default__": full}
+    upload_stage = upload.create_pipeline(parameters.upload)
+    return {**stages, "upload": upload_stage, "full": full, "__default__": full}

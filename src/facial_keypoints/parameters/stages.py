@@ -154,3 +154,17 @@ class UploadParameters(Section):
     wait_minutes: Annotated[float, Field(ge=0)] = 10.0
     """Longest wait for the score; 0 does not wait."""
     poll_seconds: Positive = 10.0
+    force: bool = False
+    """Send a file that Kaggle has already."""
+    wait_only: bool = False
+    """Send nothing: wait for the score of what was sent last."""
+    dry_run: bool = False
+    """Send nothing and ask nothing: show what would be sent."""
+
+    @model_validator(mode="after")
+    def _asks_for_one_thing(self) -> "UploadParameters":
+        if self.wait_only and self.dry_run:
+            raise ValueError(
+                "wait_only waits for what was sent, dry_run shows what would be; set one of them"
+            )
+        return self

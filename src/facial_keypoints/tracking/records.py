@@ -230,7 +230,7 @@ def _log_kaggle_score(score: dict[str, Any]) -> None:
     known = ("public_score", "private_score")
     numbers = {f"kaggle_{k}": score[k] for k in known if score.get(k) is not None}
     log_numbers(run_id, numbers)
-    for key in ("reference", "status"):
+    for key in ("reference", "status", "fingerprint"):
         MlflowClient().set_tag(run_id, f"kaggle_{key}", score.get(key))
 
 

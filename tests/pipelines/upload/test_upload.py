@@ -1,40 +1,38 @@
-from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from kaggle_stand_in import SLUG, KaggleStandIn, kaggle_stand_in
+from kaggle_stand_in import SLUG, KaggleStandIn
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
+from limits import largest_file
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.pipelines.upload import create_pipeline
-from facial_keypoints.pipelines.upload.nodes import send_submission, wait_for_kaggle_score
+from facial_keypoints.pipelines.upload.nodes import send_submission
 
 CHAMPION = {"variant": "paper_8", "validation_rmse": 1.5, "mlflow_run_id": "abc123"}
+CSV = b"RowId,Location\n1,66.25\n2,37.5\n"
+FINGERPRINT = sha256(CSV).hexdigest()[:12]
 SUBMISSION = pd.DataFrame({"RowId": [1, 2], "Location": [66.25, 37.5]})
 
 
-@pytest.fixture
-def kaggle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KaggleStandIn]:
-    with kaggle_stand_in(monkeypatch, tmp_path) as stand_in:
-        yield stand_in
-
-
-def _run(**changes: Any) -> dict[str, Any]:
+def _run(upload: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any] | None:
+    """The stage as the parameters ask for it; the score, where it brings one."""
+    parameters = UploadParameters(**(upload or {}))
     inputs = {
         "submission": SUBMISSION,
         "champion": CHAMPION,
         "params:download": DownloadParameters(),
-        "params:upload": UploadParameters(),
+        "params:upload": parameters,
         **changes,
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
-    outputs = SequentialRunner().run(create_pipeline(), catalog)
-    score: dict[str, Any] = outputs["kaggle_score"].load()
-    return score
+    outputs = SequentialRunner().run(create_pipeline(parameters), catalog)
+    return outputs["kaggle_score"].load() if "kaggle_score" in outputs else None
 
 
 def test_stage_brings_the_score_of_what_it_sent(kaggle: KaggleStandIn):
@@ -46,9 +44,10 @@ def test_stage_brings_the_score_of_what_it_sent(kaggle: KaggleStandIn):
         "public_score": 1.48413,
         "private_score": 1.40046,
         "message": kaggle.submissions[0]["description"],
+        "fingerprint": FINGERPRINT,
         "mlflow_run_id": "abc123",
     }
-    assert kaggle.files == [b"RowId,Location\n1,66.25\n2,37.5\n"]
+    assert kaggle.files == [CSV]
 
 
 def test_message_names_variant_run_and_commit(
@@ -56,7 +55,7 @@ def test_message_names_variant_run_and_commit(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert _run()["message"] == "paper_8, MLflow run abc123, commit unknown"
+    assert _run()["message"] == f"paper_8, MLflow run abc123, commit unknown, file {FINGERPRINT}"
 
 
 def test_message_without_an_mlflow_run(kaggle: KaggleStandIn):
@@ -69,31 +68,80 @@ def test_commit_is_unknown_without_git(
     kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert _run()["message"].endswith("commit unknown")
+    assert _run()["message"].endswith(f"commit unknown, file {FINGERPRINT}")
 
 
 def test_score_may_still_be_pending(kaggle: KaggleStandIn):
-    score = _run(**{"params:upload": UploadParameters(wait_minutes=0)})
+    score = _run({"wait_minutes": 0})
     assert score["status"] == "pending"
     assert score["public_score"] is None
     assert score["private_score"] is None
 
 
 def test_wait_can_be_taken_up_again_without_sending(kaggle: KaggleStandIn):
-    receipt = send_submission(SUBMISSION, CHAMPION, DownloadParameters())
+    receipt = send_submission(SUBMISSION, CHAMPION, DownloadParameters(), UploadParameters())
+    sent = len(kaggle.asked)
     for status in ("pending", "complete"):
-        score = wait_for_kaggle_score(receipt, UploadParameters(wait_minutes=0))
+        score = _run({"wait_only": True, "wait_minutes": 0}, kaggle_receipt=receipt)
         assert score["status"] == status
-    assert len(kaggle.submissions) == 1
+        assert score["fingerprint"] == FINGERPRINT
+    assert {one.name for one in kaggle.asked[sent:]} == {"IntrospectToken", "ListSubmissions"}
 
 
+@pytest.mark.parametrize(("force", "times"), [(False, 1), (True, 2)])
+def test_the_same_submission_is_sent_twice_by_force_alone(
+    force: bool, times: int, kaggle: KaggleStandIn
+):
+    first = _run()
+    other_model = CHAMPION | {"mlflow_run_id": "def456"}
+    again = _run({"force": force}, champion=other_model)
+    assert len(kaggle.files) == times
+    assert (again["reference"] == first["reference"]) is not force
+    assert again["public_score"] == first["public_score"]
+    assert again["mlflow_run_id"] == "def456"
+
+
+def test_dry_run_shows_what_would_be_sent_and_asks_nothing(
+    kaggle: KaggleStandIn, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", "facial_keypoints")
+    assert _run({"dry_run": True}) is None
+    shown = caplog.messages[-1]
+    for words in (
+        SLUG,
+        "submission.csv, 2 rows, 30 bytes",
+        FINGERPRINT,
+        "paper_8, MLflow run abc123, commit",
+        "RowId,Location",
+        "1,66.25",
+        "kedro run --pipeline=upload",
+    ):
+        assert words in shown
+    assert kaggle.asked == []
+
+
+def test_waiting_and_showing_are_not_asked_for_together():
+    with pytest.raises(ValueError, match="set one of them"):
+        UploadParameters(wait_only=True, dry_run=True)
+
+
+@pytest.mark.fault("Upload", "Kaggle cannot score the file", "told, with Kaggle's reason")
 def test_file_that_kaggle_cannot_score_is_an_error(kaggle: KaggleStandIn):
     kaggle.cannot_score = "Row 3: no such RowId"
     with pytest.raises(InputError, match="could not score submission 101: Row 3"):
         _run()
 
 
-def test_drawn_competition_is_not_sent(kaggle: KaggleStandIn):
+@pytest.mark.fault("Upload", "submission of the drawn competition", "refused; Kaggle is not asked")
+@pytest.mark.parametrize("upload", [{}, {"dry_run": True}])
+def test_drawn_competition_is_not_sent(upload: dict[str, Any], kaggle: KaggleStandIn):
     with pytest.raises(InputError, match="drawn"):
-        _run(**{"params:download": DownloadParameters(source="drawn")})
+        _run(upload, **{"params:download": DownloadParameters(source="drawn")})
+    assert kaggle.asked == []
+
+
+@pytest.mark.fault("Disk", "full disk while sending", "told before anything is sent")
+def test_full_disk_is_told_before_anything_is_sent(kaggle: KaggleStandIn):
+    with largest_file(len(CSV) - 1), pytest.raises(InputError, match=r"cannot be written.*TMPDIR"):
+        _run()
     assert kaggle.asked == []

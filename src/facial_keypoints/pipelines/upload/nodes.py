@@ -1,9 +1,12 @@
 """Nodes of the upload stage."""
 
 import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -14,40 +17,89 @@ from facial_keypoints.tracking import git_commit
 
 logger = logging.getLogger(__name__)
 
+_FILE: Final = "submission.csv"
+_ROWS_SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """What is sent: the CSV, and a description that holds its fingerprint."""
+
+    csv: bytes
+    fingerprint: str
+    description: str
+
+
+def show_submission(
+    submission: pd.DataFrame, champion: dict[str, Any], download: DownloadParameters
+) -> None:
+    """Say what ``send_submission`` would send, and ask Kaggle nothing.
+
+    Args:
+        submission: Columns RowId and Location (pixels).
+        champion: The model's ``variant`` and ``mlflow_run_id``.
+        download: Names the competition.
+
+    Raises:
+        InputError: if the competition is a drawn one.
+    """
+    parcel = _pack(submission, champion, download)
+    rows = parcel.csv.decode().splitlines()
+    logger.info(
+        "This would be sent to Kaggle; nothing has been (upload.dry_run)\n"
+        "  competition  %s\n"
+        "  file         %s, %s rows, %s bytes\n"
+        "  fingerprint  %s\n"
+        "  description  %s\n"
+        "  begins with  %s\n"
+        "To send it, with the same --env: kedro run --pipeline=upload",
+        download.competition,
+        _FILE,
+        f"{len(submission):,}",
+        f"{len(parcel.csv):,}",
+        parcel.fingerprint,
+        parcel.description,
+        ("\n" + " " * 15).join(rows[: 1 + _ROWS_SHOWN]),
+    )
+
 
 def send_submission(
-    submission: pd.DataFrame, champion: dict[str, Any], download: DownloadParameters
+    submission: pd.DataFrame,
+    champion: dict[str, Any],
+    download: DownloadParameters,
+    upload: UploadParameters,
 ) -> dict[str, Any]:
-    """Send the submission to Kaggle and keep the receipt.
+    """Send the submission to Kaggle, unless Kaggle has this very file, and keep the receipt.
 
     Args:
         submission: Columns RowId and Location (pixels).
         champion: The model's ``variant`` and ``mlflow_run_id``, which go into the description.
         download: Names the competition.
+        upload: Says whether to send again what Kaggle has (``force``).
 
     Returns:
-        competition, reference, message and mlflow_run_id.
+        competition, reference, message, fingerprint and mlflow_run_id.
 
     Raises:
         InputError: if the competition is a drawn one, or Kaggle does not take the file.
     """
-    if download.source == "drawn":
-        raise InputError(
-            "This submission is for the drawn competition (download.source: drawn), which "
-            "Kaggle does not know; its score is in the report of the full run. To hand in at "
-            "Kaggle, make a submission from Kaggle's own data: kedro run --pipeline=full, "
-            "then kedro run --pipeline=upload"
-        )
-    message = _description(champion)
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "submission.csv"
-        submission.to_csv(path, index=False)
-        sent = submit_file(path, message, download.competition)
-    logger.info("Kaggle has the submission, as number %d (%s)", sent.reference, message)
+    parcel = _pack(submission, champion, download)
+    known_by = None if upload.force else parcel.fingerprint
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(TemporaryDirectory())) / _FILE
+            path.write_bytes(parcel.csv)
+        except OSError as error:
+            raise InputError(
+                f"The file to send cannot be written ({error}); free some space, or name another "
+                "folder for temporary files in TMPDIR"
+            ) from error
+        sent = submit_file(path, parcel.description, download.competition, known_by)
     return {
         "competition": download.competition,
         "reference": sent.reference,
-        "message": message,
+        "message": sent.message,
+        "fingerprint": parcel.fingerprint,
         "mlflow_run_id": champion.get("mlflow_run_id"),
     }
 
@@ -62,8 +114,8 @@ def wait_for_kaggle_score(receipt: dict[str, Any], upload: UploadParameters) -> 
     Raises:
         InputError: if Kaggle cannot score the file, or cannot be reached.
     """
-    competition, message = receipt["competition"], receipt["message"]
-    sent = Submission(receipt["reference"], message=message)
+    competition = receipt["competition"]
+    sent = Submission(receipt["reference"], message=receipt["message"])
     scored = wait_for_score(competition, sent, upload.wait_minutes, upload.poll_seconds)
     if scored.status == "error":
         raise InputError(
@@ -76,17 +128,28 @@ def wait_for_kaggle_score(receipt: dict[str, Any], upload: UploadParameters) -> 
             "Kaggle's score: public %s, private %s", scored.public_score, scored.private_score
         )
     return {
-        "competition": competition,
-        "reference": scored.reference,
+        **receipt,
         "status": scored.status,
         "public_score": scored.public_score,
         "private_score": scored.private_score,
-        "message": message,
-        "mlflow_run_id": receipt["mlflow_run_id"],
     }
 
 
-def _description(champion: dict[str, Any]) -> str:
-    """What is shown beside the score on Kaggle: variant, MLflow run and commit."""
+def _pack(
+    submission: pd.DataFrame, champion: dict[str, Any], download: DownloadParameters
+) -> _Parcel:
+    if download.source == "drawn":
+        raise InputError(
+            "This submission is for the drawn competition (download.source: drawn), which "
+            "Kaggle does not know; its score is in the report of the full run. To hand in at "
+            "Kaggle, make a submission from Kaggle's own data: kedro run --pipeline=full, "
+            "then kedro run --pipeline=upload"
+        )
+    csv = submission.to_csv(index=False, lineterminator="\n").encode()
+    fingerprint = sha256(csv).hexdigest()[:12]
     run = champion.get("mlflow_run_id") or "none"
-    return f"{champion['variant']}, MLflow run {run}, commit {git_commit(Path.cwd())}"
+    description = (
+        f"{champion['variant']}, MLflow run {run}, commit {git_commit(Path.cwd())}, "
+        f"file {fingerprint}"
+    )
+    return _Parcel(csv, fingerprint, description)
