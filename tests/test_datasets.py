@@ -359,6 +359,7 @@ def truncate(raw):
     path.write_bytes(path.read_bytes()[:-50])
 
 
+@pytest.mark.fault("Archives", "Damaged or gone in the data folder", "fetched again")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -390,6 +391,11 @@ def test_a_fetch_that_fails_leaves_what_was_there(dataset, source, raw, there_be
     assert [path.name for path in raw.iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.fault(
+    "Archives",
+    "A download that is not the archive, or holds a malformed table",
+    "refused; the earlier archive stays",
+)
 def test_an_unsound_fetch_is_refused_and_leaves_what_was_there(dataset, source, raw, tmp_path):
     dataset.save(source)
     before = contents(raw)
@@ -401,6 +407,25 @@ def test_an_unsound_fetch_is_refused_and_leaves_what_was_there(dataset, source, 
     assert contents(raw) == before
     dataset.save(source)
     assert len(source.fetched) == 1
+
+
+@pytest.mark.fault(
+    "Archives",
+    "A download that is not the archive, or holds a malformed table",
+    "refused; the earlier archive stays",
+)
+@pytest.mark.parametrize("table", ["training", "test", "lookup"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"ImageId,Image\n1\n"])
+def test_a_malformed_table_does_not_replace_what_was_there(
+    dataset, source, raw, tmp_path, make_archive, table, content
+):
+    dataset.save(source)
+    before = contents(raw)
+    other = make_archive(tmp_path / "other.zip", **{table: content})
+    with pytest.raises(DatasetError) as error:
+        dataset.save(Source(other, "there"))
+    assert f": {'IdLookupTable' if table == 'lookup' else table}.csv" in user_message(error.value)
+    assert contents(raw) == before
 
 
 def test_an_interrupted_stamp_does_not_vouch_for_another_archive(
