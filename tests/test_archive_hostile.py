@@ -1,6 +1,7 @@
 """Archives made to do harm, and archives spoilt at random."""
 
 import io
+import random
 import struct
 import tracemalloc
 import warnings
@@ -198,6 +199,20 @@ def test_what_may_be_unpacked_grows_with_the_file_up_to_a_bound(tmp_path, make_a
         file.truncate(0)
         file.write(content)
     assert "would unpack to 3.0 GiB, more than 1 GiB" in refusal(path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_archive_of_kaggles_size_is_none_of_these(tmp_path, make_archive, method):
+    """The zip module skips in pieces of 16 MiB, which small archives do not have."""
+    noise = random.Random(0).randbytes(40 * 2**20)  # noqa: S311
+    inner = zip_of(
+        [
+            ("noise", noise),
+            ("training.csv", tables(make_archive(tmp_path / "a.zip"))["training.csv"]),
+        ]
+    )
+    path = repacked(make_archive(tmp_path / "a.zip", **{"training.zip": inner}), method)
+    CompetitionArchive(path).check()
 
 
 # Odd members

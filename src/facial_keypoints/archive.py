@@ -157,18 +157,23 @@ class CompetitionArchive:
 
 
 class _ShortReads(io.BufferedReader):
-    """A stream that gives a few MiB at most at once, so that a list of members that claims to be
-    gigabytes long does not fill memory.
+    """A stream that at first gives a few MiB at most at once, so that a list of members that
+    claims to be gigabytes long does not fill memory.
     """
 
+    most = _MAX_READ
+
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _MAX_READ:
+        if size is not None and size > self.most:
             raise zipfile.BadZipFile("its list of members is too long")
         return super().read(size)
 
 
 def _opened(stack: ExitStack, stream: IO[bytes]) -> zipfile.ZipFile:
-    return stack.enter_context(zipfile.ZipFile(_ShortReads(stream)))  # type: ignore[arg-type]
+    short = _ShortReads(stream)  # type: ignore[arg-type]
+    archive = stack.enter_context(zipfile.ZipFile(short))
+    short.most = _MAX_BYTES
+    return archive
 
 
 def _check_harmless(where: str, archive: zipfile.ZipFile, most_bytes: int) -> None:
