@@ -58,20 +58,19 @@ def _full_labels(x="40.5", y="50.25"):
 
 def _archive(path, training=None, test=None, lookup=None, **members):
     """A zip in Kaggle's layout at ``path``; further ``members`` by name replace or add to it."""
-    tables = {
-        "training.csv": training
-        or _table([*COORDINATE_COLUMNS, "Image"], [_training_row(_full_labels())]),
-        "test.csv": test or _table(["ImageId", "Image"], [[1, " ".join(["9"] * PIXELS)]]),
-    }
+    if training is None:
+        training = _table([*COORDINATE_COLUMNS, "Image"], [_training_row(_full_labels())])
+    if test is None:
+        test = _table(["ImageId", "Image"], [[1, " ".join(["9"] * PIXELS)]])
+    if lookup is None:
+        lookup = _table(["RowId", "ImageId", "FeatureName", "Location"], [[1, 1, "nose_tip_x", ""]])
     files = {}
-    for name, data in tables.items():
+    for name, data in {"training.csv": training, "test.csv": test}.items():
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as inner:
             inner.writestr(name, data)
         files[name.replace("csv", "zip")] = buffer.getvalue()
-    files["IdLookupTable.csv"] = lookup or _table(
-        ["RowId", "ImageId", "FeatureName", "Location"], [[1, 1, "nose_tip_x", ""]]
-    )
+    files["IdLookupTable.csv"] = lookup
     files["SampleSubmission.csv"] = _table(["RowId", "Location"], [[1, 0]])
     files.update(members)
     with zipfile.ZipFile(path, "w") as outer:

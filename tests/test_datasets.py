@@ -155,6 +155,11 @@ def test_arrays_json_and_tables_survive_being_saved_and_loaded(tmp_path):
     assert sorted(contents(tmp_path)) == ["a.csv", "a.json", "a.npy"]
 
 
+@pytest.mark.fault(
+    "Models",
+    "Code in a model or an array: pickles, Lambda layers, imports, file names that lead outside",
+    "refused with the file's name; the code does not run",
+)
 def test_pickled_objects_are_neither_saved_nor_loaded(tmp_path):
     trap = np.array([{"code": 1}], dtype=object)
     np.save(tmp_path / "trap.npy", trap, allow_pickle=True)
@@ -196,9 +201,9 @@ def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
     assert earlier.load() == {}
     dataset.save(training("bbbb"))
     first = contents(tmp_path / "net" / "bbbb")
-    dataset.save(training("aaaa", epochs=9))
+    dataset.save(training("aaaa", minutes=9))
     assert contents(tmp_path / "net" / "bbbb") == first
-    assert dataset.load().record["epochs"] == 9
+    assert dataset.load().record["minutes"] == 9
     assert list(earlier.load()) == ["bbbb", "aaaa"]  # the current one last
     dataset.save(earlier.load()["bbbb"])  # taken again, not trained again
     assert dataset.load().fingerprint == "bbbb"
@@ -359,6 +364,7 @@ def truncate(raw):
     path.write_bytes(path.read_bytes()[:-50])
 
 
+@pytest.mark.fault("Archives", "Damaged or gone in the data folder", "fetched again")
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -390,6 +396,11 @@ def test_a_fetch_that_fails_leaves_what_was_there(dataset, source, raw, there_be
     assert [path.name for path in raw.iterdir() if path.is_dir()] == []
 
 
+@pytest.mark.fault(
+    "Archives",
+    "A download that is not the archive, or holds a malformed table",
+    "refused; the earlier archive stays",
+)
 def test_an_unsound_fetch_is_refused_and_leaves_what_was_there(dataset, source, raw, tmp_path):
     dataset.save(source)
     before = contents(raw)
@@ -401,6 +412,25 @@ def test_an_unsound_fetch_is_refused_and_leaves_what_was_there(dataset, source, 
     assert contents(raw) == before
     dataset.save(source)
     assert len(source.fetched) == 1
+
+
+@pytest.mark.fault(
+    "Archives",
+    "A download that is not the archive, or holds a malformed table",
+    "refused; the earlier archive stays",
+)
+@pytest.mark.parametrize("table", ["training", "test", "lookup"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"ImageId,Image\n1\n"])
+def test_a_malformed_table_does_not_replace_what_was_there(
+    dataset, source, raw, tmp_path, make_archive, table, content
+):
+    dataset.save(source)
+    before = contents(raw)
+    other = make_archive(tmp_path / "other.zip", **{table: content})
+    with pytest.raises(DatasetError) as error:
+        dataset.save(Source(other, "there"))
+    assert f": {'IdLookupTable' if table == 'lookup' else table}.csv" in user_message(error.value)
+    assert contents(raw) == before
 
 
 def test_an_interrupted_stamp_does_not_vouch_for_another_archive(

@@ -1,5 +1,6 @@
 """The competition's archive: what must be in it, and how its tables are opened."""
 
+import io
 import lzma
 import stat
 import zipfile
@@ -11,13 +12,34 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final, Protocol
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.table_rows import (
+    LOOKUP_COLUMNS,
+    TEST_COLUMNS,
+    TRAINING_COLUMNS,
+    table_rows,
+)
+from facial_keypoints.words import listed, shown
 
 MEMBERS: Final = ("training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmission.csv")
 """The four files of Kaggle's facial-keypoints-detection.zip."""
 
 _CSV_IN: Final = {"training.csv": "training.zip", "test.csv": "test.zip"}
+_COLUMNS: Final = {
+    "training.csv": TRAINING_COLUMNS,
+    "test.csv": TEST_COLUMNS,
+    "IdLookupTable.csv": LOOKUP_COLUMNS,
+}
+_FREE_BYTES: Final = 2**30
+"""What every archive may unpack to: more than three times Kaggle's, whatever its own size."""
+_MAX_RATIO: Final = 30
 _MAX_BYTES: Final = 8 * 2**30
-"""Upper bound of all unpacked bytes: thirty times Kaggle's, so that a bomb is refused."""
+"""Upper bounds beyond that: tables of pictures shrink to a third or less, bombs to a thousandth;
+the largest drawn competition takes 7 GiB.
+"""
+_MAX_MEMBERS: Final = 32
+_MAX_READ: Final = 4 * 2**20
+_METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of the others, a few bytes can unpack to gigabytes at once."""
 _UNSOUND: Final = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
     *(RuntimeError, ValueError, KeyError),  # encrypted, an unknown method, a nonsensical header
@@ -50,44 +72,30 @@ class CompetitionArchive:
     path: Path
 
     def check(self) -> None:
-        """See that the archive is whole and harmless, without unpacking it to the disk.
+        """See that the archive is whole and harmless, without unpacking it to the disk, and that
+        its tables have the right columns.
 
         Raises:
-            InputError: if it is no zip, lacks one of ``MEMBERS``, names a path outside, is
-                damaged or encrypted, or unpacks to more than 8 GiB.
+            InputError: if it is no zip, lacks one of ``MEMBERS`` or a column, names a path
+                outside, is damaged or encrypted, or unpacks to more than is plausible.
         """
         if self.path.is_dir():
             raise InputError(f"{self.path}: is a folder; give the path of Kaggle's zip")
         if not self.path.is_file():
             raise InputError(f"{self.path}: there is no such file; give the path of Kaggle's zip")
-        try:
-            with zipfile.ZipFile(self.path) as outer:
-                self._check_members(outer)
-                for csv, inner_name in _CSV_IN.items():
-                    with outer.open(inner_name) as stream, zipfile.ZipFile(stream) as inner:
-                        self._check_inner(inner, inner_name, csv)
-        except _UNSOUND as error:
-            raise self._unsound(error) from error
-
-    def _check_members(self, outer: zipfile.ZipFile) -> None:
-        names = outer.namelist()
-        missing = [name for name in MEMBERS if name not in names]
-        if missing:
-            raise InputError(
-                f"{self.path}: not the competition's archive: it lacks {', '.join(missing)} "
-                f"(it holds {', '.join(names[:8]) or 'nothing'}); right is the file that "
-                "Kaggle serves as facial-keypoints-detection.zip; if it is that one, it was cut "
-                "off: download it again"
-            )
-        _check_harmless(self.path.name, outer)
-
-    def _check_inner(self, inner: zipfile.ZipFile, inner_name: str, csv: str) -> None:
-        if csv not in inner.namelist():
-            raise InputError(
-                f"{self.path}: {inner_name} holds {', '.join(inner.namelist()[:8]) or 'nothing'}, "
-                f"not {csv}"
-            )
-        _check_harmless(f"{self.path.name}/{inner_name}", inner)
+        with self._told(), ExitStack() as stack:
+            outer = self._outer(stack)
+            _check_sums(self.path.name, outer)
+            for csv, inner_name in _CSV_IN.items():
+                _check_sums(f"{self.path.name}/{inner_name}", self._inner(stack, outer, csv))
+        for csv, columns in _COLUMNS.items():
+            with self.open(csv) as stream:
+                others_allowed = columns == LOOKUP_COLUMNS
+                next(
+                    table_rows(
+                        stream, f"{self.path}: {csv}", columns, others_allowed=others_allowed
+                    )
+                )
 
     @contextmanager
     def open(self, csv: str) -> Iterator[IO[bytes]]:
@@ -98,18 +106,48 @@ class CompetitionArchive:
             InputError: if the archive has been damaged since it was checked.
         """
         with ExitStack() as stack:
-            try:
-                archive = stack.enter_context(zipfile.ZipFile(self.path))
+            with self._told():
+                archive = self._outer(stack)
                 if csv in _CSV_IN:
-                    stream = stack.enter_context(archive.open(_CSV_IN[csv]))
-                    archive = stack.enter_context(zipfile.ZipFile(stream))
+                    archive = self._inner(stack, archive, csv)
                 table = stack.enter_context(archive.open(csv))
-            except _UNSOUND as error:
-                raise self._unsound(error) from error
             try:
                 yield table
             except (zipfile.BadZipFile, zlib.error, EOFError) as error:
                 raise self._unsound(error) from error
+
+    def _outer(self, stack: ExitStack) -> zipfile.ZipFile:
+        outer = _opened(stack, stack.enter_context(self.path.open("rb")))
+        names = outer.namelist()
+        if missing := [name for name in MEMBERS if name not in names]:
+            raise InputError(
+                f"{self.path}: not the competition's archive: it lacks {', '.join(missing)} "
+                f"(it holds {listed(names) or 'nothing'}); right is the file that "
+                "Kaggle serves as facial-keypoints-detection.zip; if it is that one, it was cut "
+                "off: download it again"
+            )
+        _check_harmless(self.path.name, outer, self._most_bytes())
+        return outer
+
+    def _inner(self, stack: ExitStack, outer: zipfile.ZipFile, csv: str) -> zipfile.ZipFile:
+        name = _CSV_IN[csv]
+        inner = _opened(stack, stack.enter_context(outer.open(name)))
+        if csv not in inner.namelist():
+            raise InputError(
+                f"{self.path}: {name} holds {listed(inner.namelist()) or 'nothing'}, not {csv}"
+            )
+        _check_harmless(f"{self.path.name}/{name}", inner, self._most_bytes())
+        return inner
+
+    def _most_bytes(self) -> int:
+        return min(_MAX_BYTES, max(_FREE_BYTES, _MAX_RATIO * self.path.stat().st_size))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except _UNSOUND as error:
+            raise self._unsound(error) from error
 
     def _unsound(self, error: Exception) -> InputError:
         return InputError(
@@ -118,23 +156,60 @@ class CompetitionArchive:
         )
 
 
-def _check_harmless(where: str, archive: zipfile.ZipFile) -> None:
-    total = 0
+class _ShortReads(io.BufferedReader):
+    """A stream that at first gives a few MiB at most at once, so that a list of members that
+    claims to be gigabytes long does not fill memory.
+    """
+
+    most = _MAX_READ
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > self.most:
+            raise zipfile.BadZipFile("its list of members is too long")
+        return super().read(size)
+
+
+def _opened(stack: ExitStack, stream: IO[bytes]) -> zipfile.ZipFile:
+    short = _ShortReads(stream)  # type: ignore[arg-type]
+    archive = stack.enter_context(zipfile.ZipFile(short))
+    short.most = _MAX_BYTES
+    return archive
+
+
+def _check_harmless(where: str, archive: zipfile.ZipFile, most_bytes: int) -> None:
+    members = archive.infolist()
+    if len(members) > _MAX_MEMBERS:
+        raise InputError(
+            f"{where}: refuses to open, it holds {len(members):,} files; Kaggle's holds "
+            f"{len(MEMBERS)}"
+        )
     seen: set[str] = set()
-    for member in archive.infolist():
+    for member in members:
+        name = shown(member.filename)
         path = PurePosixPath(member.filename.replace("\\", "/"))
         link = stat.S_ISLNK(member.external_attr >> 16)
         if path.is_absolute() or ".." in path.parts or ":" in member.filename or link:
-            raise InputError(f"{where}: refuses to open, {member.filename!r} leads outside")
-        if member.filename in seen:
-            raise InputError(f"{where}: refuses to open, {member.filename!r} is in it twice")
-        seen.add(member.filename)
-        total += member.file_size
-    if total > _MAX_BYTES:
+            raise InputError(f"{where}: refuses to open, {name} leads outside")
+        key = str(path).casefold()  # what some file systems take for one name
+        if key in seen:
+            raise InputError(f"{where}: refuses to open, {name} is in it twice")
+        seen.add(key)
+        if member.compress_type not in _METHODS:
+            raise InputError(
+                f"{where}: refuses to open, {name} is compressed by another method than deflate; "
+                "pack it anew with zip"
+            )
+    total = sum(member.file_size for member in members)
+    if total > most_bytes:
         raise InputError(
             f"{where}: would unpack to {total / 2**30:.1f} GiB, more than "
-            f"{_MAX_BYTES / 2**30:.0f} GiB"
+            f"{most_bytes / 2**30:.3g} GiB"
         )
+
+
+def _check_sums(where: str, archive: zipfile.ZipFile) -> None:
+    # forwards through the file: to go back in a compressed one means to unpack it anew
+    archive.filelist.sort(key=lambda member: member.header_offset)
     damaged = archive.testzip()
     if damaged is not None:
-        raise InputError(f"{where}: {damaged} is damaged (checksum); download it again")
+        raise InputError(f"{where}: {shown(damaged)} is damaged (checksum); download it again")

@@ -7,9 +7,9 @@ into its place, so that an interrupted or failing save leaves the earlier file a
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -29,6 +29,7 @@ from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
 
 from facial_keypoints.archive import ArchiveSource, CompetitionArchive
+from facial_keypoints.damage import damage_told
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import row_of
@@ -42,6 +43,10 @@ logger = logging.getLogger(__name__)
 _RUN_FULL: Final = (
     "run the stage that makes it first, with the same --env (kedro run --pipeline=full runs all "
     "of them)"
+)
+_TRAIN_AGAIN = (
+    "Delete the training's folder and train again: kedro run --pipeline=train, with the same "
+    "--env and --params"
 )
 
 
@@ -67,11 +72,12 @@ class AtomicSave:
         """Load the file.
 
         Raises:
-            InputError: if it has not been made yet.
+            InputError: if it has not been made yet, or cannot be read.
         """
         if not self._fs.exists(str(self._filepath)):
             raise InputError(f"{self._filepath}: there is no such file yet; {self._if_missing}")
-        return super().load()  # type: ignore[misc]
+        with damage_told(self._filepath):
+            return super().load()  # type: ignore[misc]
 
     def save(self, data: Any) -> None:
         """Save beside the target, then move into its place.
@@ -137,8 +143,16 @@ def _move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePos
         fs.mv(str(partial), str(target))
 
 
-class AtomicJSONDataset(AtomicSave, JSONDataset):
-    """Kedro's ``json.JSONDataset``, saved atomically."""
+class _JSONFile(JSONDataset):
+    def load(self) -> dict[str, Any]:
+        data = super().load()
+        if not isinstance(data, dict):
+            raise ValueError(f"holds {type(data).__name__}, not names with values")
+        return data
+
+
+class AtomicJSONDataset(AtomicSave, _JSONFile):
+    """Kedro's ``json.JSONDataset`` for an object with names, saved atomically."""
 
 
 class AtomicCSVDataset(AtomicSave, CSVDataset):
@@ -192,7 +206,7 @@ class FaceSetDataset(AtomicSave, _FaceSetFile):
 class _ArrayFile(_FileDataset):
     def load(self) -> np.ndarray:
         with self._fs.open(str(self._filepath), "rb") as file:
-            return np.asarray(np.load(file, allow_pickle=False))
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
 
     def save(self, data: np.ndarray) -> None:
         with self._fs.open(str(self._filepath), "wb") as file:
@@ -205,11 +219,8 @@ class ArrayDataset(AtomicSave, _ArrayFile):
 
 class _ArraysFile(_FileDataset):
     def load(self) -> dict[str, npt.NDArray[Any]]:
-        try:
-            with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise InputError(f"{self._filepath}: cannot be read ({error})") from error
+        with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as arrays:
+            return dict(arrays)
 
     def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
         with self._fs.open(str(self._filepath), "wb") as file:
@@ -268,8 +279,8 @@ class TrainingsDataset(_FileDataset):
                 }
             )
             raise InputError(
-                f"{self._filepath.name} has not been trained yet (there is no training in "
-                f"{self._filepath}); run: kedro run --pipeline=train, with the same --env and "
+                f"{self._filepath.name} has not been trained yet (there is no training that "
+                f"{self._current} names); run: kedro run --pipeline=train, with the same --env and "
                 "--params"
                 + (f"; or go on with those that are: study.only={'+'.join(done)}" if done else "")
             )
@@ -311,7 +322,22 @@ class TrainingsDataset(_FileDataset):
             self._fs.rm(path, recursive=True)
 
     def read(self, fingerprint: str) -> Training:
-        """The training of that fingerprint, its model to be loaded when asked for."""
+        """The training of that fingerprint, its model to be loaded when asked for.
+
+        Raises:
+            InputError: if its record or its history cannot be read.
+        """
+        with damage_told(self._filepath / fingerprint, _TRAIN_AGAIN):
+            training = self._read(fingerprint)
+            known, epochs = len(training.history), training.record.get("epochs", 0)
+            if training.fingerprint != fingerprint or known < epochs:
+                raise ValueError(
+                    f"training_record.json tells of {training.fingerprint} and {epochs} epochs, "
+                    f"history.csv of {known}"
+                )
+            return training
+
+    def _read(self, fingerprint: str) -> Training:
         folder = self._filepath / fingerprint
         with self._fs.open(str(folder / "history.csv")) as file:
             history = pd.read_csv(file)
@@ -338,7 +364,8 @@ class TrainingsDataset(_FileDataset):
     def _current_fingerprint(self) -> str | None:
         if not self._fs.exists(str(self._current)):
             return None
-        return str(self._fs.cat_file(str(self._current)).decode().strip())
+        name = self._fs.cat_file(str(self._current)).decode(errors="replace").strip()
+        return name if re.fullmatch("[0-9a-f]+", name) else None  # never a path
 
     def _exists(self) -> bool:
         current = self._current_fingerprint()
@@ -361,8 +388,9 @@ class TrainingsDataset(_FileDataset):
 
         with tempfile.TemporaryDirectory() as temporary:
             local = Path(temporary) / "model.keras"
-            self._fs.get(str(folder / local.name), str(local))
-            return keras.saving.load_model(local, compile=False, safe_mode=True)
+            with damage_told(folder / local.name, _TRAIN_AGAIN):
+                self._fs.get(str(folder / local.name), str(local))
+                return keras.saving.load_model(local, compile=False, safe_mode=True)
 
 
 class EarlierTrainingsDataset(AbstractDataset[None, dict[str, Training]]):

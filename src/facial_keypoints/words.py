@@ -1,6 +1,6 @@
 """Words for messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -22,3 +22,14 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     """A guess at what was meant by an unknown name, in brackets; empty where there is none."""
     close = get_close_matches(str(name), list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def shown(text: str) -> str:
+    """``text`` from outside in quotes, on one line and no longer than 40 characters."""
+    return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first five of names from outside, on one line."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(repr(name[:40])[1:-1] for name in names[:5]) + more

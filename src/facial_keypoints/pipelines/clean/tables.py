@@ -3,11 +3,10 @@
 Rows are numbered as a person counts them: row 1 is the first under the header.
 """
 
-import csv
-import io
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import islice
 from typing import IO
 
 import numpy as np
@@ -18,6 +17,13 @@ from pandera.errors import SchemaErrors
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
+from facial_keypoints.table_rows import (
+    LOOKUP_COLUMNS,
+    TEST_COLUMNS,
+    TRAINING_COLUMNS,
+    table_rows,
+)
+from facial_keypoints.words import shown
 
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
@@ -47,6 +53,7 @@ LOOKUP_SCHEMA = pa.DataFrameSchema(
     report_duplicates="exclude_first",
     strict=True,
 )
+_LONE_SIGN = re.compile("[+-](?![0-9])")
 _RULES = {
     "field_uniqueness": "it stands in an earlier row already",
     "multiple_fields_uniqueness": "an earlier row asks for the same ImageId and FeatureName",
@@ -71,7 +78,7 @@ def read_training_table(stream: IO[bytes], name: str) -> tuple[pd.DataFrame, npt
     """
     labels: list[list[float]] = []
     images: list[npt.NDArray[np.uint8]] = []
-    for row, cells in _rows(stream, name, [*COORDINATE_COLUMNS, "Image"]):
+    for row, cells in table_rows(stream, name, TRAINING_COLUMNS):
         labels.append(
             [
                 _label(text, name, row, column)
@@ -93,7 +100,7 @@ def read_test_table(
     """
     ids: dict[int, int] = {}
     images: list[npt.NDArray[np.uint8]] = []
-    for row, (id_text, image_text) in _rows(stream, name, ["ImageId", "Image"]):
+    for row, (id_text, image_text) in table_rows(stream, name, TEST_COLUMNS):
         image_id = _whole_number(id_text, name, row, "ImageId")
         if image_id in ids:
             raise InputError(
@@ -110,16 +117,18 @@ def read_lookup_table(stream: IO[bytes], name: str, image_ids: Sequence[int]) ->
     Raises:
         InputError: if a column is missing, an id or feature is unknown, or a row stands twice.
     """
-    wanted = ["RowId", "ImageId", "FeatureName"]
+    cells = table_rows(stream, name, LOOKUP_COLUMNS, others_allowed=True)
+    # each picture has 30 coordinates: among more rows than that, one is wrong
+    most = len(COORDINATE_COLUMNS) * len(image_ids) + 1
     rows = [
         (
             _whole_number(row_id, name, row, "RowId"),
             _whole_number(image_id, name, row, "ImageId"),
             feature,
         )
-        for row, (row_id, image_id, feature) in _rows(stream, name, wanted, others_allowed=True)
+        for row, (row_id, image_id, feature) in islice(cells, most)
     ]
-    table = _checked(pd.DataFrame(rows, columns=wanted), LOOKUP_SCHEMA, name)
+    table = _checked(pd.DataFrame(rows, columns=list(LOOKUP_COLUMNS)), LOOKUP_SCHEMA, name)
     unknown = ~table["ImageId"].isin(list(image_ids))
     if unknown.any():
         position = int(unknown.to_numpy().argmax())
@@ -131,65 +140,6 @@ def read_lookup_table(stream: IO[bytes], name: str, image_ids: Sequence[int]) ->
     return table
 
 
-def _rows(
-    stream: IO[bytes], name: str, wanted: list[str], others_allowed: bool = False
-) -> Iterator[tuple[int, list[str]]]:
-    """Row number and the cells of ``wanted``, in that order, of every row that is not blank."""
-    # A byte-order mark and Windows line ends are fine. A byte that is no UTF-8 becomes a
-    # character that no number holds, so that it is reported with its row.
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-    reader = csv.reader(text, strict=True)
-    filled = (cells for cells in reader if cells)
-    row = 0
-    where = "header"
-    try:
-        header = [column.strip() for column in next(filled, [])]
-        order = _column_order(header, name, wanted, others_allowed)
-        where = "row 1"
-        for row, cells in enumerate(filled, start=1):
-            where = f"row {row + 1}"
-            if len(cells) != len(header):
-                raise InputError(
-                    f"{name}, row {row}: {len(cells)} columns, but the header has {len(header)}"
-                )
-            yield row, [cells[position].strip() for position in order]
-    except csv.Error as error:
-        raise InputError(f"{name}, {where}: not readable as CSV ({error})") from error
-    if row == 0:
-        raise InputError(f"{name}: holds a header but no rows")
-
-
-def _column_order(
-    header: list[str], name: str, wanted: list[str], others_allowed: bool
-) -> list[int]:
-    if not any(header):
-        raise InputError(f"{name}: is empty; expected a header with {len(wanted)} columns")
-    if any("\0" in column or "\ufffd" in column for column in header):
-        raise InputError(f"{name}: is no text in UTF-8; save it as a CSV file in UTF-8")
-    problems = []
-    if missing := [column for column in wanted if column not in header]:
-        problems.append(f"lacks {_listed(missing)}")
-    unknown = [column for column in header if column not in wanted]
-    if unknown and not others_allowed:
-        problems.append(f"has unknown {_listed(unknown)}")
-    if twice := sorted({column for column in header if header.count(column) > 1}):
-        problems.append(f"has twice {_listed(twice)}")
-    if problems:
-        raise InputError(
-            f"{name}: the header {' and '.join(problems)}; right columns: {', '.join(wanted)}"
-        )
-    return [header.index(column) for column in wanted]
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(repr(name[:40])[1:-1] for name in names[:5]) + more
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
 def _label(text: str, name: str, row: int, column: str) -> float:
     if not text or text.lower() == "nan":
         return float("nan")
@@ -198,13 +148,13 @@ def _label(text: str, name: str, row: int, column: str) -> float:
             raise ValueError
         return float(text)
     except ValueError:
-        raise InputError(f"{name}, row {row}: {column} is {_shown(text)}, not a number") from None
+        raise InputError(f"{name}, row {row}: {column} is {shown(text)}, not a number") from None
 
 
 def _whole_number(text: str, name: str, row: int, column: str) -> int:
     if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) < 2**31:
         raise InputError(
-            f"{name}, row {row}: {column} is {_shown(text)}; right are whole numbers from 1"
+            f"{name}, row {row}: {column} is {shown(text)}; right are whole numbers from 1"
         )
     return int(text)
 
@@ -214,10 +164,12 @@ def _picture(text: str, name: str, row: int) -> npt.NDArray[np.uint8]:
         # older NumPy warns where newer ones raise ValueError: text that is no number
         warnings.simplefilter("error", DeprecationWarning)
         try:
+            if ("+" in text or "-" in text) and _LONE_SIGN.search(text):  # NumPy takes it for 0
+                raise ValueError
             pixels = np.fromstring(text, dtype=np.int64, sep=" ")
         except (DeprecationWarning, ValueError):
             raise InputError(
-                f"{name}, row {row}: Image holds {_shown(_first_bad_pixel(text))} "
+                f"{name}, row {row}: Image holds {shown(_first_bad_pixel(text))} "
                 "among its pixels; right are whole numbers from 0 to 255"
             ) from None
     if pixels.size != PIXELS:
@@ -251,5 +203,5 @@ def _checked(table: pd.DataFrame, schema: pa.DataFrameSchema, name: str) -> pd.D
     more = f" ({rows - 1:,} more rows have such a fault)" if rows > 1 else ""
     raise InputError(
         f"{name}, row {int(case['index']) + 1}: {case['column']} is "
-        f"{_shown(str(case['failure_case']))}; {_RULES.get(case['check'], case['check'])}{more}"
+        f"{shown(str(case['failure_case']))}; {_RULES.get(case['check'], case['check'])}{more}"
     )
