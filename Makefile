@@ -7,7 +7,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 ENV ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo test lint types contracts unit viz ui lock clean
+.PHONY: help setup setup-gpu demo test lint types contracts unit faults viz ui lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,10 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not long"
+
+faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md, the long ones too, and print the table
+	$(BIN)/python -m pytest -m fault --fault-table=docs/reliability.md
 
 viz: setup ## the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)

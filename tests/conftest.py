@@ -17,6 +17,8 @@ from facial_keypoints.keypoints import (
     POPULATION_B_INDEX,
 )
 
+pytest_plugins = ["fault_table"]
+
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
 

@@ -40,9 +40,9 @@ def arm(point: str) -> None:
 
 
 def arm_moving(kind: str, name: str) -> None:
-    from facial_keypoints import datasets
+    from facial_keypoints.datasets import files, trainings
 
-    move = datasets._move
+    move = files.move
 
     def moving(fs, partial, target):
         if not Path(target).match(name):
@@ -53,7 +53,7 @@ def arm_moving(kind: str, name: str) -> None:
             move(fs, partial, target)
         return die()
 
-    datasets._move = moving
+    files.move = trainings.move = moving
 
 
 def arm_training(kind: str, number: int) -> None:

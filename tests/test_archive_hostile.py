@@ -380,6 +380,7 @@ def test_a_spoilt_archive_gives_the_same_tables_or_is_refused(
         outcomes[outcome] += 1
 
     run()
+    record_property("faults", outcomes.total())
     for outcome, count in outcomes.items():
         record_property(outcome, count)
     print(f"{outcomes.total():,} examples: {dict(outcomes)}")

@@ -154,7 +154,9 @@ def test_the_stage_that_makes_a_damaged_file_is_named(tmp_path, monkeypatch, nam
 def test_files_are_called_as_the_catalog_calls_their_dataset():
     """By which the stage that makes a damaged file is found."""
     for name, entry in CATALOG.items():
-        if not entry["type"].endswith(("TrainingsDataset", "ArchiveDataset")) and (
+        if not entry["type"].endswith(
+            ("TrainingsDataset", "BackupsDataset", "ArchiveDataset")
+        ) and (
             name != "study_page"  # study.html: of the same stage as study.json
         ):
             assert Path(entry["filepath"]).stem == name.rpartition(".")[2]

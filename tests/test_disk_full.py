@@ -1,16 +1,15 @@
 """A disk that is full, or may not be written: a real one, of memory, where the system lets us."""
 
-import resource
 import shlex
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from limits import largest_file
 from matplotlib.figure import Figure
 from sessions import make_project
 from spots import bright_spots, variant
@@ -21,17 +20,6 @@ from facial_keypoints.pipelines.train.trainer import fit_variant
 
 COMMAND = ["run", "--pipelines=full", "--env=test", "--params"]
 COMMAND.append("study.only=tiny-2cl,train.deterministic=true")
-
-
-@contextmanager
-def no_file_larger_than(size: int):
-    """Writing beyond so many bytes fails, as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def figure(number: int) -> Figure:
@@ -64,7 +52,7 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path, name):
     dataset = kind(filepath=str(tmp_path / name))
     dataset.save(make(10))
     before = (tmp_path / name).read_bytes()
-    with no_file_larger_than(2000), pytest.raises(Exception, match="cannot be written") as caught:
+    with largest_file(2000), pytest.raises(Exception, match="cannot be written") as caught:
         dataset.save(make(11))
     told = user_message(caught.value)
     assert told.startswith(f"{tmp_path / name}: cannot be written (File too large). ")
@@ -93,7 +81,7 @@ def test_a_model_that_cannot_be_saved_is_not_lost(tmp_path):
     spots = bright_spots(32), bright_spots(16)
     training = fit_variant(variant(epochs=2), *spots, [], state)
     training.record.update(fingerprint="abc")
-    with no_file_larger_than(2000), pytest.raises(Exception, match="cannot be written"):
+    with largest_file(2000), pytest.raises(Exception, match="cannot be written"):
         trainings.save(training)
     assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["abc.unfinished.npz"]
     again = fit_variant(variant(epochs=2), *spots, [], state)

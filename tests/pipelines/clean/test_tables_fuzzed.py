@@ -419,6 +419,7 @@ def count_outcomes(check, strategy, examples, record_property):
         outcomes[outcome] += 1
 
     run()
+    record_property("faults", outcomes.total())
     for outcome, count in outcomes.items():
         record_property(outcome, count)
     print(f"{outcomes.total():,} examples: {dict(outcomes)}")

@@ -1,0 +1,86 @@
+"""A training that is killed twice beside one that is not.
+
+    python benchmarks/resuming.py [--epochs 8] [--kill-after 3 5]
+
+Runs the tiny drawn competition of `--env=test` in two copies of the project, deterministically. In
+one of them the run is killed (SIGKILL) in the middle of the epoch after each of those named, and
+typed again. Prints both curves side by side, and exits with 1 if they differ in any digit.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).parents[1]
+VARIANT = "tiny-2cl"
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    for name in ("conf", "src"):
+        ignored = shutil.ignore_patterns("__pycache__", "local")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    (folder / "conf" / "local").mkdir()
+    (folder / "logs").mkdir()
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def run(project: Path, epochs: int, kill_after: int | None) -> int:
+    """`kedro run`, killed as soon as it begins the epoch after ``kill_after``."""
+    parameters = f"study.only={VARIANT},train.epochs={epochs},train.deterministic=true"
+    process = subprocess.Popen(  # noqa: S603
+        [
+            *(sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"),
+            *("--params", parameters),
+        ],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None  # noqa: S101
+    for line in process.stdout:
+        if "epoch" in line or "interrupted" in line:
+            print(line, end="")
+        if kill_after is not None and f"epoch {kill_after}/" in line:
+            process.kill()
+            print("  ... kill -9")
+    return process.wait()
+
+
+def curve(project: Path) -> pd.DataFrame:
+    folder = project / "data" / "test" / "06_models" / VARIANT
+    return pd.read_csv(folder / (folder / "current").read_text() / "history.csv", dtype=str)
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("--epochs", type=int, default=8)
+    arguments.add_argument("--kill-after", type=int, nargs="*", default=[3, 5], metavar="EPOCH")
+    asked = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        whole, killed = (copy_of_the_project(Path(folder) / name) for name in ("whole", "killed"))
+        print("Uninterrupted:")
+        run(whole, asked.epochs, None)
+        for epoch in (*asked.kill_after, None):
+            print(f"\nTo be killed after epoch {epoch}:" if epoch else "\nTo the end:")
+            run(killed, asked.epochs, epoch)
+        shown = ["loss", "val_loss", "val_rmse", "learning_rate"]
+        both = curve(whole)[["epoch", *shown]].merge(
+            curve(killed)[["epoch", *shown]], on="epoch", suffixes=("", " (killed)")
+        )
+        order = [column for name in shown for column in (name, f"{name} (killed)")]
+        print(f"\n{both[['epoch', *order]].to_string(index=False)}\n")
+        same = curve(whole).equals(curve(killed))
+    print("Equal to the last digit." if same else "They differ.")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
