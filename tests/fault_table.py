@@ -22,6 +22,7 @@ AREAS = (
 
 FAULTS: pytest.StashKey[dict[tuple[str, str, str], list[dict[str, Any]]]] = pytest.StashKey()
 KNOWN: pytest.StashKey[set[tuple[str, str, str]]] = pytest.StashKey()
+FILES: pytest.StashKey[set[Path]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,6 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAULTS] = defaultdict(list)
     config.stash[KNOWN] = set()
+    config.stash[FILES] = set()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m takes some away
@@ -40,6 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if marker.args[0] not in AREAS or len(marker.args) != 3:
                 raise pytest.UsageError(f"{item.nodeid}: no fault: {marker.args}")
             config.stash[KNOWN].add(marker.args)
+            config.stash[FILES].add(Path(item.path))
 
 
 @pytest.hookimpl(wrapper=True)
