@@ -66,7 +66,8 @@ def failure(project: Path, pipeline: str, **parameters) -> str:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    files = (path for path in folder.iterdir() if path.suffix != ".lock")
+    return {path.name: path.read_bytes() for path in files}
 
 
 def upload(project: Path, **parameters):

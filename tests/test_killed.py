@@ -15,7 +15,7 @@ from sessions import ROOT, make_project, read, statuses, trained
 pytestmark = [pytest.mark.session, pytest.mark.long]
 
 EPOCHS = 4
-STEPS = 12  # of an epoch
+STEPS = 3  # of an epoch
 COMMAND = [
     *("run", "--pipelines=full", "--env=test", "--params"),
     f"study.only=tiny-2cl,train.deterministic=true,train.epochs={EPOCHS}",

@@ -212,6 +212,10 @@ def test_what_is_wrong_for_all_variants_of_an_architecture_is_told_once():
             "variants.a-seed3: study.seeds gives names that end so",
         ),
         (
+            {"variants": {"champion": variant()}, "paper": {}},
+            "variants.champion: the pipelines call something else so",
+        ),
+        (
             {"paper": {"table_3": [{"row": "A", "variant": "smal"}]}},
             "paper.table_3: unknown variant 'smal' (did you mean 'small'?)",
         ),

@@ -64,7 +64,11 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
         with tempfile.TemporaryDirectory(dir=self._path.parent, prefix=".fetching-") as folder:
             partial = Path(folder) / self._path.name
             data.fetch(partial)
-            CompetitionArchive(partial).check()
+            try:
+                CompetitionArchive(partial).check()
+            except InputError as error:
+                told = str(error).replace(str(partial), f"{self._path.name} as it was fetched")
+                raise InputError(told) from error
             stamp.unlink(missing_ok=True)  # never the old source's stamp beside the new archive
             partial.replace(self._path)
         stamp.write_text(data.fingerprint, encoding="utf-8")

@@ -1,6 +1,6 @@
 """All parameters together: what one section takes from another, and the study's plan."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
@@ -23,6 +23,9 @@ from facial_keypoints.parameters.study import (
     row_of,
 )
 from facial_keypoints.words import did_you_mean
+
+_TAKEN: Final = {"champion", "evaluate", "holdout", "lookup", "mean_face_metrics", "test"}
+"""Names that nodes give to inputs which stand beside one input per variant."""
 
 
 class Parameters(Section):
@@ -85,6 +88,10 @@ class Parameters(Section):
             if name in self._groups:
                 raise ValueError(
                     f"variants.{name}: study.only means the whole table by that; rename the variant"
+                )
+            if name in _TAKEN:
+                raise ValueError(
+                    f"variants.{name}: the pipelines call something else so; rename the variant"
                 )
             if row_of(name) != name:
                 raise ValueError(
