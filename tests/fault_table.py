@@ -16,7 +16,7 @@ from rich.table import Table
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 COLUMNS = ("Fault", "What happens", "Provoked", "Survived", "Lost", "By")
 AREAS = (
-    *("Killed", "Two runs", "Training", "MLflow", "Disk"),
+    *("Killed", "Two runs", "Stale results", "Training", "MLflow", "Disk"),
     *("Kaggle", "Upload", "Secrets", "Archives", "Tables", "Models"),
 )
 

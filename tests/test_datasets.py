@@ -348,6 +348,7 @@ def test_what_is_there_and_sound_is_not_fetched_again(dataset, source, raw):
     assert (raw / "competition.zip").stat().st_mtime_ns == before
 
 
+@pytest.mark.fault("Stale results", "the archive came from another source", "fetched again")
 def test_another_source_is_fetched(dataset, source, raw, tmp_path, make_archive, make_table):
     dataset.save(source)
     lookup = make_table(["RowId", "ImageId", "FeatureName"], [[77, 1, "nose_tip_y"]])

@@ -143,7 +143,7 @@ def damaged(archive: bytes) -> bytes:
     ("spoil", "told"),
     [
         (lambda archive: archive[:-40], "cut off"),
-        (damaged, "IdLookupTable.csv is damaged (checksum)"),
+        (damaged, "'IdLookupTable.csv' is damaged (checksum)"),
         (lambda archive: b"PK\x05\x06" + bytes(18), "lacks training.zip"),
     ],
     ids=["cut", "checksum", "empty"],

@@ -144,6 +144,11 @@ def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
     assert set(statuses(finished.path)) == {"FINISHED"}
 
 
+@pytest.mark.fault(
+    "Stale results",
+    "evaluated with other parameters than trained with",
+    "refused, with what differs",
+)
 def test_what_was_trained_otherwise_is_not_evaluated(finished):
     submission = finished.data / "07_model_output" / "submission.csv"
     before = submission.read_bytes()
@@ -183,6 +188,11 @@ def test_a_study_by_sample_with_seeds_measures_the_leak_and_the_spread(finished)
     assert len(list(reports.glob("study-*.html"))) >= 1  # so are the earlier pages
 
 
+@pytest.mark.fault(
+    "Killed",
+    "kill -9, a study in its second variant",
+    "goes on; the first one is not trained again",
+)
 def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
     arguments = ["run", "--pipelines=full", "--env=test", "--params"]
     arguments.append("train.deterministic=true,train.epochs=1")
@@ -279,7 +289,13 @@ def test_a_bug_keeps_its_traceback():
     assert user_message(ZeroDivisionError("division by zero")) is None
 
 
-def test_an_interrupted_run_is_closed_as_killed(fresh):
+@pytest.mark.fault(
+    "Killed", "Ctrl-C, or a polite kill (SIGTERM)", "ends cleanly; MLflow's runs are KILLED"
+)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+)
+def test_an_interrupted_run_is_closed_as_killed(fresh, number):
     command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"]
     command += ["--params", "train.epochs=100000,train.early_stopping_patience=100000"]
     process = subprocess.Popen(
@@ -289,7 +305,7 @@ def test_an_interrupted_run_is_closed_as_killed(fresh):
     for line in process.stdout:
         lines.append(line)
         if "epoch 2/" in line:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             break
     try:
         rest, _ = process.communicate(timeout=120)
@@ -298,6 +314,7 @@ def test_an_interrupted_run_is_closed_as_killed(fresh):
     output = "".join(lines) + rest
     assert process.returncode == 130, output
     assert "Interrupted" in output
+    assert len(list((fresh / "data/test/06_models").glob("*/*.unfinished.npz"))) == 1
     assert "Traceback" not in output
     assert sorted(statuses(fresh)) == ["KILLED", "KILLED"]
 

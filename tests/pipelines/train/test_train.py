@@ -196,6 +196,7 @@ def test_of_many_variants_three_are_measured_and_the_others_lie_between(spots, m
     assert minutes["c1"] < minutes["c2"] < minutes["c3"] < minutes["c4"] < minutes["c5"]
 
 
+@pytest.mark.fault("Stale results", "nothing has changed", "reused, and said so")
 def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, monkeypatch):
     from facial_keypoints.pipelines.train import nodes
 
@@ -213,6 +214,9 @@ def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, mon
     assert "reused" in caplog.text
 
 
+@pytest.mark.fault(
+    "Stale results", "settings, seed, data or switch have changed", "trained again, and said why"
+)
 @pytest.mark.parametrize(
     ("change", "told"),
     [
