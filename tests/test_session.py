@@ -146,7 +146,7 @@ def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
 
 @pytest.mark.fault(
     "Stale results",
-    "evaluated with other parameters than trained with",
+    "evaluated otherwise than trained",
     "refused, with what differs",
 )
 def test_what_was_trained_otherwise_is_not_evaluated(finished):
@@ -190,8 +190,8 @@ def test_a_study_by_sample_with_seeds_measures_the_leak_and_the_spread(finished)
 
 @pytest.mark.fault(
     "Killed",
-    "kill -9, a study in its second variant",
-    "goes on; the first one is not trained again",
+    "kill -9, in the second variant of a study",
+    "goes on; the first is reused",
 )
 def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
     arguments = ["run", "--pipelines=full", "--env=test", "--params"]
