@@ -193,6 +193,7 @@ def test_a_study_by_sample_with_seeds_measures_the_leak_and_the_spread(finished)
     "kill -9, in the second variant of a study",
     "goes on; the first is reused",
 )
+@pytest.mark.long
 def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
     arguments = ["run", "--pipelines=full", "--env=test", "--params"]
     arguments.append("train.deterministic=true,train.epochs=1")
@@ -282,7 +283,8 @@ def test_a_stage_out_of_turn_is_told_what_is_missing(fresh, pipeline, told):
     with pytest.raises(Exception) as caught:  # noqa: PT011 (Kedro's, of several kinds)
         run(fresh, pipeline)
     assert re.search(told, user_message(caught.value), re.DOTALL)
-    assert [path.name for path in fresh.glob("data/**/*") if path.is_file()] == [".run.lock"]
+    files = {path.name for path in fresh.glob("data/**/*") if path.is_file()}
+    assert files <= {".run.lock"}
 
 
 def test_a_bug_keeps_its_traceback():

@@ -56,7 +56,15 @@ def dropping(**train):
 @pytest.mark.fault(
     "Killed", "in mid-epoch, with the state of each epoch kept", "goes on; same curve and weights"
 )
-@pytest.mark.parametrize("cuts", [[1], [4], [6], [2, 3, 5]])
+@pytest.mark.parametrize(
+    "cuts",
+    [
+        pytest.param([1], marks=pytest.mark.long),
+        pytest.param([4], marks=pytest.mark.long),
+        pytest.param([6], marks=pytest.mark.long),
+        [2, 3, 5],
+    ],
+)
 def test_an_interrupted_training_ends_as_if_it_had_not_been(spots, file, whole, cuts, capsys):
     for epoch in cuts:
         with pytest.raises(PowerCutError):
@@ -99,7 +107,16 @@ def test_a_time_budget_counts_what_was_trained_before(spots, file):
 @pytest.mark.fault(
     "Killed", "the kept state is damaged, or of another network", "told; training begins anew"
 )
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "other network", "other file"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "flipped",
+        *(
+            pytest.param(damage, marks=pytest.mark.long)
+            for damage in ("cut", "empty", "other network", "other file")
+        ),
+    ],
+)
 def test_a_state_that_cannot_be_used_is_left_aside(spots, file, whole, damage, caplog, tmp_path):
     with pytest.raises(PowerCutError):
         fit_variant(dropping(**FRAGILE), *spots, [cut_after(2)], file)

@@ -227,8 +227,16 @@ def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, mon
         ({"study": {"reuse": False}}, "study.reuse is false"),
     ],
 )
-def test_what_is_made_from_something_else_is_trained_again(spots, caplog, change, told):
+def test_what_is_made_from_something_else_is_trained_again(
+    spots, caplog, monkeypatch, change, told
+):
+    from facial_keypoints.pipelines.train import nodes
+
     caplog.set_level(logging.INFO)
+    record = {"minutes": 0.0, "epochs": 1, "ended_by": "all epochs", "best_epoch": 1}
+    monkeypatch.setattr(
+        nodes, "fit_variant", lambda *_: Training(dict(record), pd.DataFrame(), lambda: None)
+    )
     how = variant(epochs=1)
     train, validation = spots
     first = train_variant(train, validation, {}, how, StudyParameters(), {})

@@ -195,9 +195,10 @@ def compare_variants(
         told = "".join(
             f"\n  - {row['variant']}: {row['failure']}" for row in rows if row["failure"]
         )
+        unlabelled = "it holds no label, or the networks answer no numbers"
         raise InputError(
             "no variant has an error on the validation set"
-            + (f"; their trainings failed:{told}" if told else ": it holds no label")
+            + (f"; their trainings failed:{told}" if told else f": {unlabelled}")
         )
     record = results[f"{name}.training"].record
     champion = {

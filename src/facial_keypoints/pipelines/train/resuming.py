@@ -124,7 +124,7 @@ class EpochBackup(keras.callbacks.Callback):
         """Write the state."""
         self.epochs.append({name: float(value) for name, value in (logs or {}).items()})
         if self.model.stop_training:
-            out_of_time = getattr(self._watched.get("TimeBudget"), "ran_out", False)
+            out_of_time = any(getattr(one, "ran_out", False) for one in self._watched.values())
             self.ended_by = "time budget" if out_of_time else "early stopping"
         if self._file is None:
             return
