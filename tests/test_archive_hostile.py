@@ -7,11 +7,10 @@ import tracemalloc
 import warnings
 import zipfile
 import zlib
-from collections import Counter
 from contextlib import contextmanager
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from fuzzing import count_outcomes
 from hypothesis import strategies as st
 from kedro.io import DatasetError
 
@@ -358,7 +357,6 @@ def test_a_spoilt_archive_gives_the_same_tables_or_is_refused(
     with zipfile.ZipFile(path) as archive:
         training = archive.read("training.zip")
     whole = path.read_bytes()
-    outcomes = Counter()
 
     def outcome_of(damage):
         if inner:  # spoilt before it was packed, so that no outer checksum tells
@@ -373,16 +371,4 @@ def test_a_spoilt_archive_gives_the_same_tables_or_is_refused(
         assert found == right
         return "the same tables"
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(harm)
-    def run(damage):
-        outcome = outcome_of(damage)
-        event(outcome)
-        outcomes[outcome] += 1
-
-    run()
-    record_property("faults", outcomes.total())
-    for outcome, count in outcomes.items():
-        record_property(outcome, count)
-    print(f"{outcomes.total():,} examples: {dict(outcomes)}")
-    assert set(outcomes) == {"refused", "the same tables"}
+    count_outcomes(outcome_of, harm, examples, record_property, {"refused", "the same tables"})

@@ -98,6 +98,28 @@ def test_a_second_run_is_refused_and_a_killed_one_cleaned_up_after(project, star
     assert names == {LOCK, ".fetching.lock"}
 
 
+@pytest.mark.long
+@pytest.mark.fault("Two runs", "two data folders, begun at once in a new project", "both run")
+def test_two_runs_may_begin_together_in_a_new_project(project):
+    environments = ("test", "demo")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "kedro", "run", "--pipelines=download", f"--env={env}"],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for env in environments
+    ]
+    for process in processes:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    for env in environments:
+        experiment = f"facial-keypoints-{env}"
+        assert [run.info.status for run in runs_of(project, experiment)[1]] == ["FINISHED"]
+
+
 @pytest.mark.fault("MLflow", "server away at the start", "refused at once, with what to start")
 def test_a_server_that_is_away_is_told_at_once(project):
     (project / "conf/local/mlflow.yml").write_text(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import mlflow
+from filelock import FileLock
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
@@ -209,12 +210,14 @@ class TrackingHooks(MlflowHook):
         limit_waits()
         config = context.config_loader["mlflow"]
         uri = str(config["server"]["mlflow_tracking_uri"])
-        path = Path(uri.removeprefix(_SQLITE))
-        if uri.startswith(_SQLITE) and not path.is_absolute():
-            config["server"]["mlflow_tracking_uri"] = f"{_SQLITE}{context.project_path / path}"
+        set_up: Callable[..., None] = super().after_context_created
+        if uri.startswith(_SQLITE):
+            file = context.project_path / uri.removeprefix(_SQLITE)
+            config["server"]["mlflow_tracking_uri"] = f"{_SQLITE}{file}"
+            set_up = _in_turn(file, set_up)
         context.config_loader["mlflow"] = config
         see_that_it_answers(uri)
-        self._or_tell(super().after_context_created, context)
+        self._or_tell(set_up, context)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -294,6 +297,16 @@ class TrackingHooks(MlflowHook):
         """Close the session's runs as FAILED."""
         if _session.parent is not None:
             end_all_runs("FAILED")
+
+
+def _in_turn(file: Path, set_up: Callable[..., None]) -> Callable[..., None]:
+    """MLflow makes the tables of a new database step by step: two runs at once would collide."""
+
+    def wait_and_set_up(*arguments: Any) -> None:
+        with FileLock(file.with_name(f".{file.name}.lock")):
+            set_up(*arguments)
+
+    return wait_and_set_up
 
 
 def _set_running(run_id: str) -> None:
