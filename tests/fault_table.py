@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
-COLUMNS = ("Fault", "What happens", "Provoked", "Survived", "Lost", "By")
+COLUMNS = ("Fault", "What happens", "Provoked", "Survived", "Lost at most", "By")
 AREAS = (
     *("Killed", "Two runs", "Stale results", "Training", "MLflow", "Disk"),
     *("Kaggle", "Upload", "Secrets", "Archives", "Tables", "Models"),
@@ -55,7 +55,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
                 {
                     "outcome": report.outcome,
                     "faults": int(properties.get("faults", 1)),
-                    "lost": properties.get("epochs_lost", 0),
+                    "lost": properties.get("epochs_lost"),
                     "file": Path(item.path).name,
                 }
             )
@@ -68,13 +68,13 @@ def rows(config: pytest.Config) -> list[tuple[str, ...]]:
     for (area, what, outcome), cases in config.stash[FAULTS].items():
         provoked = sum(case["faults"] for case in cases if case["outcome"] != "skipped")
         survived = sum(case["faults"] for case in cases if case["outcome"] == "passed")
-        lost = max(case["lost"] for case in cases)
+        lost = [case["lost"] for case in cases if case["lost"] is not None]
         files = sorted({case["file"] for case in cases})
         found.append(
             (
                 *(area, what, outcome),
                 *(f"{provoked:,}", f"{survived:,}"),
-                f"at most {lost} epoch" if lost else "nothing",
+                f"{max(lost)} epochs" if lost else "",
                 ", ".join(files),
             )
         )

@@ -236,7 +236,12 @@ def test_what_a_server_missed_is_recorded_by_the_next_run(project, server, monke
     monkeypatch.chdir(project)
     server.start()
     run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
-    client, (_, child) = children(server.uri)
+    client, (first, child) = children(server.uri)
+    assert [r.info.status for r in (first, child)] == ["FINISHED", "FINISHED"]
+    assert client.get_run(first.data.tags["mlflow.parentRunId"]).info.status == "FINISHED"
+    run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
+    last = children(server.uri)[1][-1]
+    assert not last.outputs.model_outputs  # it is there already
     check_curve(client, child, curve(project))
     assert child.outputs.model_outputs  # the first run could not hand the model over
     assert "champion" in client.get_registered_model("facial-keypoints-test").aliases

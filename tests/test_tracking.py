@@ -75,27 +75,41 @@ def eager(monkeypatch):
 @pytest.mark.parametrize("calls", [1, 2, 5])
 def test_what_mlflow_missed_is_delivered_in_order(eager, error, calls):
     server = Away(calls, error)
-    post = delivery.Delivery()
+    post = delivery.Delivery(partial(server.take, "probe"))
     for number in range(8):
         post.tell(str(number), partial(server.take, number))
     assert post.give_up() == []
-    assert server.taken == list(range(8))
+    assert [taken for taken in server.taken if taken != "probe"] == list(range(8))
 
 
 def test_while_mlflow_is_away_it_is_not_asked_at_each_step():
     server = Away(10**6)
-    post = delivery.Delivery()
+    post = delivery.Delivery(partial(server.take, "probe"))
     for number in range(50):
         post.tell(str(number), partial(server.take, number))
-    assert 10**6 - server.calls == 1
+    assert 10**6 - server.calls == 2  # the first record, and whether MLflow answers at all
     assert post.give_up() == [str(number) for number in range(50)]
     assert post.deliver()  # what was given up is not tried again
 
 
 def test_what_mlflow_refuses_holds_nothing_up(caplog):
     server = Away(1, MlflowException("no such thing", error_code=INVALID_PARAMETER_VALUE))
-    post = delivery.Delivery()
+    post = delivery.Delivery(lambda: None)
     post.tell("first", partial(server.take, 1))
     post.tell("second", partial(server.take, 2))
     assert server.taken == [2]
     assert "MLflow does not take first: " in caplog.text
+
+
+@pytest.mark.fault("MLflow", "answers, but cannot keep one record", "told; the others are recorded")
+@pytest.mark.parametrize("error", [NotADirectoryError(20, "x"), MlflowException("broken record")])
+def test_a_record_that_always_fails_holds_nothing_up(eager, caplog, error):
+    broken, server = Away(10**6, error), Away()
+    post = delivery.Delivery(lambda: None)
+    post.tell("broken", partial(broken.take, 0))
+    for number in range(5):
+        post.tell(str(number), partial(server.take, number))
+    assert post.give_up() == []
+    assert server.taken == list(range(5))
+    assert caplog.text.count("MLflow does not take broken") == 1
+    assert 10**6 - broken.calls <= delivery._TRIES

@@ -75,8 +75,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _close_runs(status: str) -> None:
     from facial_keypoints import tracking
+    from facial_keypoints.run_lock import RUN_LOCK
 
     tracking.end_all_runs(status)
+    RUN_LOCK.free(status)
 
 
 cli.add_command(

@@ -2,7 +2,8 @@
 
 The operating system frees the lock of a process that dies, however it dies. A note beside the lock
 tells who holds it; a run that ends takes its note with it, so that a note without a lock is that of
-a run that was killed: its MLflow runs are closed, and the files that it was writing are removed.
+a run that was killed, or that MLflow could not be told the end of: its MLflow runs are closed, and
+the files that it was writing are removed.
 """
 
 import json
@@ -11,6 +12,7 @@ import os
 import re
 import shutil
 import socket
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 LOCK: Final = ".run.lock"
 NOTE: Final = ".run.json"
-_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{32}(\..*)?")
+_HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{32}(?!\.replaced$)(\..*)?")
 """Names of files and folders on their way to their place."""
 
 
@@ -50,7 +52,7 @@ class RunLockHooks:
         Raises:
             InputError: if another run has it, or the folder cannot be written.
         """
-        self._free()
+        self.free("KILLED")  # of a session that was interrupted, in a notebook
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._folder / LOCK)
@@ -81,23 +83,32 @@ class RunLockHooks:
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
             "mlflow_run_id": tracking.session_run_id(),
         }
-        note.write_text(json.dumps(facts), encoding="utf-8")
+        with suppress(OSError):  # a help for the next run, no more
+            note.write_text(json.dumps(facts), encoding="utf-8")
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """Free the lock."""
-        self._free()
+        self.free("FINISHED")
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
         """Free the lock."""
-        self._free()
+        self.free("FAILED")
 
-    def _free(self) -> None:
-        if self._lock is not None:
-            (self._folder / NOTE).unlink(missing_ok=True)
-            self._lock.release()
-            self._lock = None
+    def free(self, status: str) -> None:
+        """Free the lock of a run that has ended so, if one is held."""
+        if self._lock is None:
+            return
+        note = Path(self._lock.lock_file).with_name(NOTE)
+        with suppress(OSError, ValueError):
+            if tracking.lacks_the_end() and note.exists():
+                facts = json.loads(note.read_text(encoding="utf-8"))
+                note.write_text(json.dumps({**facts, "ended": status}), encoding="utf-8")
+            else:
+                note.unlink(missing_ok=True)
+        self._lock.release()
+        self._lock = None
 
     def _holder(self) -> str:
         try:
@@ -110,15 +121,24 @@ class RunLockHooks:
         """Close and remove what a run that was killed has left."""
         note = self._folder / NOTE
         if note.exists():
-            logger.info(
-                "The run before this one was killed (%s): going on where it stopped", self._holder()
-            )
-            try:
-                run_id = json.loads(note.read_text(encoding="utf-8"))["mlflow_run_id"]
-                tracking.close_as_killed(run_id)
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                logger.debug("%s: %s", note, error)
-            note.unlink()
-        for path in self._folder.rglob(".*"):
-            if _HALF_WRITTEN.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            with suppress(OSError, ValueError, AttributeError):
+                facts = json.loads(note.read_text(encoding="utf-8"))
+                if "ended" not in facts:
+                    logger.info(
+                        "The run before this one was killed (%s): going on where it stopped",
+                        self._holder(),
+                    )
+                if facts.get("mlflow_run_id"):
+                    tracking.close_run(facts["mlflow_run_id"], facts.get("ended", "KILLED"))
+            note.unlink(missing_ok=True)
+        for folder, inner, files in os.walk(self._folder):
+            # a data folder within this one (data/demo in data) is another run's
+            inner[:] = [name for name in inner if not (Path(folder) / name / LOCK).exists()]
+            for name in filter(_HALF_WRITTEN.fullmatch, files):
+                (Path(folder) / name).unlink(missing_ok=True)
+            for name in filter(_HALF_WRITTEN.fullmatch, inner):
+                shutil.rmtree(Path(folder) / name)
+
+
+RUN_LOCK: Final = RunLockHooks()
+"""The one that settings give to Kedro; the command line frees it after Ctrl-C."""

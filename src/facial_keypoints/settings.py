@@ -12,12 +12,12 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain")
 
 from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
 from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402
-from facial_keypoints.run_lock import RunLockHooks  # noqa: E402
+from facial_keypoints.run_lock import RUN_LOCK  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
 # TrackingHooks are kedro-mlflow's, made to outlast an absence of MLflow.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)
-HOOKS = (ProgressHooks(), TrackingHooks(), SummaryHooks(), RunLockHooks())
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
+HOOKS = (ProgressHooks(), TrackingHooks(), SummaryHooks(), RUN_LOCK)
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -3,10 +3,12 @@
 import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from kedro.io import AbstractDataset
 
 from facial_keypoints.archive import ArchiveSource, CompetitionArchive
@@ -50,10 +52,23 @@ class ArchiveDataset(AbstractDataset[ArchiveSource, CompetitionArchive]):
         """
         with telling_of_failed_writes(PurePosixPath(self._path)):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(self._path.with_name(".fetching.lock")):
+            with self._alone():
                 for left in self._path.parent.glob(".fetching-*"):  # by a run that was killed
                     shutil.rmtree(left)
                 self._fetch_unless_there(data)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        lock = FileLock(self._path.with_name(".fetching.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            logger.info("Another run is fetching %s: waiting for it ...", self._path.name)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _fetch_unless_there(self, data: ArchiveSource) -> None:
         stamp = self._path.with_name(self._path.name + ".source")

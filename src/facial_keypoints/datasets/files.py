@@ -133,7 +133,7 @@ def move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePosi
     if isinstance(fs, fsspec.implementations.local.LocalFileSystem):
         os.replace(partial, target)  # noqa: PTH105 (one call for every path type)
     else:
-        fs.mv(str(partial), str(target))
+        fs.mv(str(partial), str(target), recursive=True)
 
 
 class _JSONFile(JSONDataset):

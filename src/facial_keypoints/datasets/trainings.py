@@ -42,7 +42,7 @@ class BackupsDataset(FileDataset):
     def load(self) -> Callable[[str], ArraysDataset]:
         """The file for the unfinished training of a fingerprint."""
         return lambda fingerprint: ArraysDataset(
-            filepath=str(_backup_path(self._filepath, fingerprint))
+            filepath=self._fs.unstrip_protocol(str(_backup_path(self._filepath, fingerprint)))
         )
 
     def save(self, data: Any) -> None:
@@ -99,8 +99,9 @@ class TrainingsDataset(FileDataset):
                 self._keep(data, folder)
             elif data.record != self._record(folder):  # MLflow's run was not known before
                 self._replace(folder / "training_record.json", _as_json(data.record))
+            if data.is_final:  # else what it got to is gone on with, when there is more memory
+                remove(self._fs, _backup_path(self._filepath, data.fingerprint))
             self._replace(self._current, data.fingerprint.encode())
-        remove(self._fs, _backup_path(self._filepath, data.fingerprint))
 
     def _replace(self, path: PurePosixPath, content: bytes) -> None:
         partial = path.with_name(f".{uuid4().hex}")

@@ -8,9 +8,10 @@ session that has begun never ends because of MLflow (see ``delivery``).
 from facial_keypoints.tracking.hooks import (
     TrackingHooks,
     active_run_id,
-    close_as_killed,
+    close_run,
     end_all_runs,
     epoch_callbacks,
+    lacks_the_end,
     session_run_id,
 )
 from facial_keypoints.tracking.records import git_commit
@@ -18,9 +19,10 @@ from facial_keypoints.tracking.records import git_commit
 __all__ = [
     "TrackingHooks",
     "active_run_id",
-    "close_as_killed",
+    "close_run",
     "end_all_runs",
     "epoch_callbacks",
     "git_commit",
+    "lacks_the_end",
     "session_run_id",
 ]

@@ -5,6 +5,7 @@ be told waits in order until it has been taken; while a server is away or a data
 work goes on, and MLflow is tried again after growing pauses.
 """
 
+import errno
 import logging
 import os
 import threading
@@ -36,12 +37,16 @@ _PASSING: Final = {
 _FIRST_PAUSE: Final = 10.0
 _LONGEST_PAUSE: Final = 300.0
 _SECONDS_TO_ANSWER: Final = 5.0
+_TRIES: Final = 3
 
 
 class Delivery:
     """Records on their way to MLflow, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, probe: Callable[[], object]) -> None:
+        self._probe = probe
+        self._missed: list[str] = []
+        self._failures = 0  # of the oldest record, in a row, while MLflow answered
         self._waiting: deque[tuple[str, Callable[[], object]]] = deque()
         self._away_since: float | None = None
         self._pause = _FIRST_PAUSE
@@ -68,10 +73,11 @@ class Delivery:
                 try:
                     record()
                 except Exception as error:  # whatever it is, training is worth more
-                    if is_away(error):
+                    if is_away(error) and not self._is_the_records_fault(error):
                         self._note_absence(error)
                         return False
-                    logger.warning("MLflow does not take %s: %s", what, error)
+                    logger.warning("MLflow does not take %s: %s", what, brief(error))
+                self._failures = 0
                 self._waiting.popleft()
             if self._away_since is not None:
                 away = time.monotonic() - self._away_since
@@ -79,15 +85,36 @@ class Delivery:
             self._away_since, self._pause = None, _FIRST_PAUSE
             return True
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
+    def leave_out(self, what: str) -> None:
+        """Note something that is not to wait."""
+        self._missed.append(what)
+
     def give_up(self) -> list[str]:
         """Try once more; what is left then is dropped, and named."""
         with self._lock:
-            if self.deliver():
-                return []
-            left = list(dict.fromkeys(what for what, _ in self._waiting))
+            self.deliver()
+            left = list(dict.fromkeys([*self._missed, *(what for what, _ in self._waiting)]))
             self._waiting.clear()
+            self._missed.clear()
             self._away_since = None
             return left
+
+    def _is_the_records_fault(self, error: Exception) -> bool:
+        """Whether MLflow answers, and only this record fails, time after time."""
+        if getattr(error, "error_code", None) == ErrorCode.Name(TEMPORARILY_UNAVAILABLE):
+            return False  # a database that is locked may be read
+        try:
+            self._probe()
+        except Exception:
+            self._failures = 0
+        else:
+            self._failures += 1
+        return self._failures >= _TRIES
 
     def _note_absence(self, error: Exception) -> None:
         now = time.monotonic()
@@ -106,7 +133,9 @@ def is_away(error: BaseException) -> bool:
     """Whether MLflow could not be reached, or not just now."""
     if isinstance(error, MlflowException):
         return error.error_code in _PASSING
-    return isinstance(error, requests.RequestException | OSError)
+    if isinstance(error, requests.RequestException | ConnectionError | TimeoutError):
+        return True
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def brief(error: BaseException) -> str:

@@ -41,9 +41,10 @@ _SQLITE: Final = "sqlite:///"
 class _Session:
     """The runs of one ``kedro run``."""
 
-    def __init__(self, parent: str | None) -> None:
+    def __init__(self, parent: str | None, is_adopted: bool = False) -> None:
         self.parent = parent
-        self.delivery = Delivery()
+        self.is_adopted = is_adopted  # opened by who started kedro, who closes it
+        self.delivery = Delivery(lambda: MlflowClient().get_run(str(parent)))
         self.children: dict[str, str] = {}
         self.models: dict[str, str] = {}
         self.failed: set[str] = set()
@@ -87,9 +88,8 @@ class _Session:
 
     def log_training(self, variant: str, run_id: str, training: Training) -> None:
         """Record a training and its model; the model stays where an earlier session logged it."""
+        uri = records.model_of(run_id, training.record) if training.reused else None
         records.log_training(run_id, training)
-        earlier = training.record["mlflow_run_id"] if training.reused else None
-        uri = records.model_of_run(earlier)
         if uri is None and training.failure is None:
             uri = records.log_model(run_id, training.load_model())
         if uri is not None:
@@ -98,7 +98,7 @@ class _Session:
     def register(self, run_id: str, champion: Mapping[str, Any]) -> None:
         """Make the champion's model a version of the registered model."""
         variant = champion["variant"]
-        uri = self.models.get(variant) or records.model_of_run(champion["mlflow_run_id"])
+        uri = self.models.get(variant) or records.model_of(run_id, champion)
         if uri is None:
             logger.warning("MLflow holds no model of %s to register", variant)
         else:
@@ -106,6 +106,7 @@ class _Session:
 
 
 _session = _Session(None)
+_lacks_the_end = False
 
 
 def active_run_id() -> str | None:
@@ -149,29 +150,40 @@ def epoch_callbacks() -> list["keras.callbacks.Callback"]:
 
 def end_all_runs(status: str) -> None:
     """Close every run that this process holds open, as FINISHED, FAILED or KILLED."""
+    global _lacks_the_end  # noqa: PLW0603
+    if _session.parent is None:
+        return
     _session.variant = None
-    for run_id in (*_session.children.values(), _session.parent):
-        if run_id is not None:
-            _session.delivery.tell("end", partial(_end_if_running, run_id, status))
+    parent = [] if _session.is_adopted else [_session.parent]
+    for run_id in (*_session.children.values(), *parent):
+        _session.delivery.tell("end", partial(_end_if_running, run_id, status))
     left = _session.delivery.give_up()
+    _lacks_the_end = bool(left)
     if left:
         logger.warning(
-            "MLflow does not answer, and lacks: %s. All of it is in the data folder; the same "
+            "MLflow was away, and lacks: %s. All of it is in the data folder; the same "
             "command, typed again when MLflow answers, records it, and trains nothing again",
             ", ".join(left),
         )
     _forget(status)
 
 
-def close_as_killed(run_id: str) -> None:
-    """Close a run and its children that a process has left RUNNING by dying."""
+def lacks_the_end() -> bool:
+    """Whether MLflow could not be told that the last session's runs have ended."""
+    return _lacks_the_end
+
+
+def close_run(run_id: str, status: str) -> None:
+    """Close a run and its children that a session has left RUNNING, by dying or while MLflow was
+    away.
+    """
     client = MlflowClient()
     try:
         experiment = client.get_run(run_id).info.experiment_id
         of_parent = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
         children = [run.info.run_id for run in client.search_runs([experiment], of_parent)]
         for each in (*children, run_id):
-            _end_if_running(each, "KILLED")
+            _end_if_running(each, status)
     except MlflowException as error:  # another store than that of the run, or away just now
         logger.warning("MLflow's run %s is not closed: %s", run_id, brief(error))
 
@@ -185,7 +197,7 @@ def _end_if_running(run_id: str, status: str) -> None:
 def _forget(status: str) -> None:
     """Leave kedro-mlflow's run, which MLflow keeps in a stack of its own, and this session."""
     global _session  # noqa: PLW0603 (Keras' callback and the command line need it, too)
-    while mlflow.active_run() is not None:
+    while mlflow.active_run() is not None and not _session.is_adopted:
         try:
             mlflow.end_run(status)
         except Exception as error:  # it is off the stack all the same
@@ -226,7 +238,7 @@ class TrackingHooks(MlflowHook):
         """Open the parent run, which every child belongs to."""
         global _session  # noqa: PLW0603
         self._or_tell(super().before_pipeline_run, run_params, pipeline, catalog)
-        _session = _Session(self.run_id)
+        _session = _Session(self.run_id, self._already_active_mlflow)
         if self.run_id is not None:
             commit = records.git_commit(Path(run_params["project_path"]))
             _session.tell("commit", MlflowClient().set_tag, "git_commit", commit)
@@ -257,8 +269,8 @@ class TrackingHooks(MlflowHook):
             own = {k[7:]: v for k, v in inputs.items() if k.startswith("params:")}
             _session.tell("parameters", records.log_parameters, own)
         if "train_variant" in node.tags:
-            faces = inputs["train_faces"]
-            _session.tell("samples", records.log_faces_as_input, faces, "training")
+            faces = records.as_input(inputs["train_faces"], "training")
+            _session.tell("samples", records.log_input, faces)
 
     @hook_impl
     def after_node_run(self, node: Node, outputs: dict[str, Any]) -> None:
@@ -267,7 +279,8 @@ class TrackingHooks(MlflowHook):
             return
         for dataset, value in outputs.items():
             name = dataset.rpartition(".")[2]
-            _session.tell(name, records.log_output, name, value)
+            if records.is_recorded(name, value):  # arrays must not wait in memory
+                _session.tell(name, records.log_output, name, value)
             if name == "champion":
                 _session.tell("registration", _session.register, value)
             if isinstance(value, Training) and value.failure is not None and node.namespace:
@@ -283,7 +296,10 @@ class TrackingHooks(MlflowHook):
         if _session.parent is None or not isinstance(data, Training) or not node.namespace:
             return
         _session.variant = node.namespace
-        _session.tell("training", partial(_session.log_training, node.namespace), data)
+        if _session.delivery.is_behind:  # models must not wait in memory, either
+            _session.delivery.leave_out(f"training of {node.namespace}")
+        else:
+            _session.tell("training", partial(_session.log_training, node.namespace), data)
         _session.variant = None
 
     @hook_impl

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import keras
 
 CHAMPION_ALIAS: Final = "champion"
+_TABLES: Final = {
+    *("leaderboard", "study_table_3", "study_table_4", "study_table_5"),
+    *("study_text", "study_others"),
+}
 _METRICS_PER_CALL: Final = 1000  # more are refused
 _LONGEST_PARAMETER: Final = 6000  # characters; longer ones are refused
 
@@ -71,16 +75,21 @@ def variant_parameters(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return {str(k): v for k, v in pd.json_normalize(dump, sep=".").iloc[0].to_dict().items()}
 
 
-def log_faces_as_input(run_id: str, faces: FaceSet, context: str) -> None:
-    """Record a set of faces as a run's input: size, shape and a digest of its content."""
+def as_input(faces: FaceSet, context: str) -> DatasetInput:
+    """A set of faces as MLflow describes an input: size, shape and a digest of its content."""
     dataset = mlflow.data.from_numpy(  # type: ignore[attr-defined]
-        faces.images[:1],
-        targets=faces.keypoints[:1],
+        faces.images[:1].copy(),
+        targets=faces.keypoints[:1].copy(),
         name=f"{context}_faces ({len(faces):,})",
         digest=faces.digest(),
     )
     tags = [InputTag("mlflow.data.context", context), InputTag("samples", str(len(faces)))]
-    MlflowClient().log_inputs(run_id, [DatasetInput(dataset._to_mlflow_entity(), tags)])
+    return DatasetInput(dataset._to_mlflow_entity(), tags)
+
+
+def log_input(run_id: str, described: DatasetInput) -> None:
+    """Record an input of a run."""
+    MlflowClient().log_inputs(run_id, [described])
 
 
 def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
@@ -94,6 +103,11 @@ def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
     ]
     for start in range(0, len(points), _METRICS_PER_CALL):
         MlflowClient().log_batch(run_id, metrics=points[start : start + _METRICS_PER_CALL])
+
+
+def is_recorded(name: str, value: Any) -> bool:
+    """Whether ``log_output`` records what a node has returned under this name."""
+    return isinstance(value, Figure | dict | str) or name == "submission" or name in _TABLES
 
 
 def log_output(run_id: str, name: str, value: Any) -> None:
@@ -110,7 +124,7 @@ def log_output(run_id: str, name: str, value: Any) -> None:
         client.set_tag(run_id, "champion", value["variant"])
         names = ("validation_rmse", "holdout_rmse")
         log_numbers(run_id, {f"champion_{name}": value[name] for name in names})
-    elif name == "submission" or (name.startswith("study_") and not isinstance(value, str)):
+    elif name == "submission" or (name.startswith("study_") and name in _TABLES):
         _log_csv(run_id, value, f"{name}.csv")
     elif name == "study":
         client.log_dict(run_id, value, "study.json")
@@ -201,18 +215,21 @@ def register(model_uri: str, run_id: str, variant: str) -> None:
     client.set_registered_model_alias(experiment.name, CHAMPION_ALIAS, version.version)
 
 
-def model_of_run(run_id: str | None) -> str | None:
-    """URI of the model that a run has made; None where there is none in this store."""
-    if run_id is None:
-        return None
-    try:
-        models = MlflowClient().get_run(run_id).outputs
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None  # another store than the one it was trained with
-    found = models.model_outputs if models else []
-    return f"models:/{found[0].model_id}" if found else None
+def model_of(run_id: str, training: Mapping[str, Any]) -> str | None:
+    """URI of the model of a training: logged by the run that its record names, or, where MLflow
+    was away then, by a later one in the experiment of ``run_id``. None where there is none.
+
+    Args:
+        run_id: a run of this session.
+        training: ``mlflow_run_id`` and ``fingerprint``.
+    """
+    client = MlflowClient()
+    experiment = client.get_run(run_id).info.experiment_id
+    runs = client.search_runs([experiment], f"tags.fingerprint = '{training['fingerprint']}'")
+    with contextlib.suppress(MlflowException):  # another store than the one it was trained with
+        runs.insert(0, client.get_run(training["mlflow_run_id"]))
+    found = [run.outputs.model_outputs for run in runs if run.outputs and run.outputs.model_outputs]
+    return f"models:/{found[0][0].model_id}" if found else None
 
 
 def _log_csv(run_id: str, table: pd.DataFrame, name: str) -> None:

@@ -152,6 +152,7 @@ def test_the_champion_is_chosen_by_validation_not_by_the_holdout():
         "validation_rmse": 1.5,
         "holdout_rmse": 3.0,
         "mlflow_run_id": "run-b",
+        "fingerprint": None,
     }
     assert list(table["variant"]) == ["b", "a", MEAN_FACE]
     assert list(table["holdout_rmse"]) == [3.0, 1.0, 9.0]

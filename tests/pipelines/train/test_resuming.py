@@ -1,11 +1,13 @@
+import json
 import logging
 
 import numpy as np
 import pandas as pd
 import pytest
+from kedro.io import DatasetError
 from spots import bright_spots, variant
 
-from facial_keypoints.datasets import ArraysDataset
+from facial_keypoints.datasets import ArraysDataset, BackupsDataset, TrainingsDataset
 from facial_keypoints.pipelines.train.trainer import batches, fit_variant
 
 FRAGILE = {
@@ -150,8 +152,50 @@ def test_training_goes_on_where_its_state_cannot_be_kept(spots, whole, caplog, t
     (tmp_path / "no-folder").write_text("a file where the folder should be")
     file = ArraysDataset(filepath=str(tmp_path / "no-folder" / "unfinished.npz"))
     training = fit_variant(dropping(**FRAGILE), *spots, [], file)
-    assert caplog.text.count("an interruption would cost all of it") == 1
+    assert caplog.text.count("could not keep its state after epoch 1") == 1
     pd.testing.assert_frame_equal(training.history, whole.history, check_exact=True)
+
+
+@pytest.mark.fault("Disk", "full while one epoch's state is written", "the next epoch's is kept")
+def test_a_state_that_could_not_be_kept_is_kept_after_the_next_epoch(spots, file, monkeypatch):
+    save, saved = ArraysDataset.save, []
+
+    def fail_once(self, state):
+        saved.append(state)
+        if len(saved) == 2:
+            raise DatasetError("no space")
+        save(self, state)
+
+    monkeypatch.setattr(ArraysDataset, "save", fail_once)
+    with pytest.raises(PowerCutError):
+        fit_variant(dropping(**FRAGILE), *spots, [cut_after(4)], file)
+    assert len(json.loads(str(file.load()["facts"]))["epochs"]) == 4
+
+
+@pytest.mark.fault(
+    "Training", "memory does not suffice after some epochs", "next time goes on after them"
+)
+def test_a_lack_of_memory_costs_no_epochs(spots, tmp_path):
+    import keras
+    import tensorflow as tf
+
+    class OutOfMemory(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 2:
+                tf.zeros([10**6, 10**6, 100])
+
+    trainings = TrainingsDataset(filepath=str(tmp_path / "tiny"))
+    state = BackupsDataset(filepath=str(tmp_path / "tiny")).load()("abc")
+    failed = fit_variant(variant(epochs=3), *spots, [OutOfMemory()], state)
+    assert failed.failure
+    failed.record.update(fingerprint="abc")
+    trainings.save(failed)
+    again = fit_variant(variant(epochs=3), *spots, [], state)
+    assert again.record["interrupted_after_epochs"] == [2]
+    again.record.update(fingerprint="abc")
+    trainings.save(again)
+    assert trainings.load().failure is None
+    assert not state.exists()
 
 
 def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own(spots):

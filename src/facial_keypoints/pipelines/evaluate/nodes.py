@@ -206,6 +206,7 @@ def compare_variants(
         "validation_rmse": float(best["validation_rmse"]),
         "holdout_rmse": float(best["holdout_rmse"]),
         "mlflow_run_id": record["mlflow_run_id"],
+        "fingerprint": record.get("fingerprint"),
     }
     table = pd.concat(
         [table, pd.DataFrame([_leaderboard_row(MEAN_FACE, mean_face_metrics, {})])],

@@ -166,13 +166,13 @@ def train_variant(
     if study.reuse and name in earlier and earlier[name].is_final:
         _tell_of_reuse(earlier[name], variant, study)
         return _with_a_run(earlier[name])
-    if earlier:
+    unfinished = None if backup is None else backup(name)
+    if earlier and not (unfinished is not None and unfinished.exists()):
         last = list(earlier.values())[-1].record["origin"]
         why = differences(last, origin)
         if not why:
             why = "memory did not suffice last time" if study.reuse else "study.reuse is false"
         logger.info("%s  trained again: %s", variant.name, why)
-    unfinished = None if backup is None else backup(name)
     training = fit_variant(variant, train, validation, tracking.epoch_callbacks(), unfinished)
     record = {
         **training.record,

@@ -44,25 +44,30 @@ class EpochBackup(keras.callbacks.Callback):
 
     Args:
         variant: Name for the log.
+        precision: What it trains in.
         file: Where the state lies; None keeps none.
 
     Attributes:
         epochs: Keras' logs of every epoch, those of interrupted sessions first.
+        steps: How many steps have been done.
         started: When the training began (``time.monotonic``), had it not been interrupted.
         interruptions: After how many epochs it was interrupted, each time.
         ended_by: What made the last epoch the last, if anything: "early stopping", "time budget".
     """
 
-    def __init__(self, variant: str, file: ArraysDataset | None) -> None:
+    def __init__(self, variant: str, precision: str, file: ArraysDataset | None) -> None:
         super().__init__()
         self.epochs: list[dict[str, float]] = []
         self.started = time.monotonic()
         self.interruptions: list[int] = []
         self.ended_by: str | None = None
         self._variant = variant
+        self._precision = precision
         self._file = file
+        self.steps = 0
         self._watched: dict[str, keras.callbacks.Callback] = {}
         self._remembered: dict[str, dict[str, Any]] = {}
+        self._has_warned = False
 
     @property
     def seconds(self) -> float:
@@ -99,6 +104,14 @@ class EpochBackup(keras.callbacks.Callback):
         self.started -= facts["seconds"]
         self.interruptions = [*facts["interruptions"], len(self.epochs)]
         self.ended_by = facts["ended_by"]
+        self.steps = facts["steps"]
+        if facts["precision"] != self._precision:
+            logger.warning(
+                "%s  began in %s and goes on in %s: set train.precision to choose",
+                self._variant,
+                facts["precision"],
+                self._precision,
+            )
         logger.info(
             "%s  was interrupted: goes on after epoch %d%s",
             self._variant,
@@ -117,7 +130,8 @@ class EpochBackup(keras.callbacks.Callback):
                 setattr(self._watched[name], attribute, value)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Stop if Ctrl-C was pressed and went astray."""
+        """Count the step; stop if Ctrl-C was pressed and went astray."""
+        self.steps += 1
         interruption.stop_if_asked()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -133,6 +147,8 @@ class EpochBackup(keras.callbacks.Callback):
             "seconds": self.seconds,
             "interruptions": self.interruptions,
             "ended_by": self.ended_by,
+            "steps": self.steps,
+            "precision": self._precision,
             "callbacks": {
                 name: {key: getattr(self._watched[name], key) for key in keys}
                 for name, keys in _REMEMBERED.items()
@@ -149,12 +165,15 @@ class EpochBackup(keras.callbacks.Callback):
                 }
             )
         except DatasetError as error:
-            logger.warning(
-                "%s  trains on, but an interruption would cost all of it: %s",
-                self._variant,
-                error.__cause__ or error,
-            )
-            self._file = None
+            if not self._has_warned:
+                logger.warning(
+                    "%s  trains on, but could not keep its state after epoch %d (%s); it is tried "
+                    "again after each epoch",
+                    self._variant,
+                    len(self.epochs),
+                    error.__cause__ or error,
+                )
+            self._has_warned = True
 
 
 def _variables(model: keras.Model) -> dict[str, Any]:

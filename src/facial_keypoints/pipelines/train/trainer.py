@@ -59,9 +59,9 @@ def fit_variant(
     from facial_keypoints.pipelines.train.resuming import EpochBackup
 
     how = variant.train
-    course = EpochBackup(variant.name, backup)
     batch = min(how.batch_size, len(train))
     precision, why = choose_precision(how.precision)
+    course = EpochBackup(variant.name, precision, backup)
     logger.info("%s  trains in %s: %s", variant.name, precision, why)
     record: dict[str, Any] = {
         "variant": variant.name,
@@ -71,13 +71,12 @@ def fit_variant(
         "precision": precision,
         "samples": len(train),
     }
-    trained, steps = None, None
+    trained = None
     try:
         with _keras_set_up(variant, precision), out_of_memory_told():
             model = compiled_model(variant, train)
             course.go_on(model)
             _fit(model, variant, train, validation, course, callbacks)
-            steps = int(model.optimizer.iterations.numpy())
             trained = _without_training_state(model, variant)
             record |= complexity(trained)
     except TrainingFailedError as failure:
@@ -88,12 +87,12 @@ def fit_variant(
     all_steps = how.epochs * -(-len(train) // batch)
     record |= {
         "epochs": len(curve),
-        "steps": steps,
+        "steps": course.steps,
         "best_epoch": None if validated.empty else int(validated["epoch"].iloc[0]),
-        "ended_by": "all epochs" if steps == all_steps else course.ended_by,
+        "ended_by": "all epochs" if course.steps == all_steps else course.ended_by,
         "interrupted_after_epochs": course.interruptions,
         "minutes": course.seconds / 60,
-        "images_per_second": None if steps is None else steps * batch / course.seconds,
+        "images_per_second": course.steps * batch / course.seconds,
     }
     return Training(record, curve, lambda: trained)
 
