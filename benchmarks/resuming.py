@@ -71,7 +71,7 @@ def main() -> int:
         for epoch in (*asked.kill_after, None):
             print(f"\nTo be killed after epoch {epoch}:" if epoch else "\nTo the end:")
             run(killed, asked.epochs, epoch)
-        shown = ["loss", "val_loss", "val_rmse", "learning_rate"]
+        shown = ["loss", "val_loss", "val_rmse"]
         both = curve(whole)[["epoch", *shown]].merge(
             curve(killed)[["epoch", *shown]], on="epoch", suffixes=("", " (killed)")
         )
