@@ -3,17 +3,20 @@
     python benchmarks/resuming.py [--epochs 8] [--kill-after 3 5]
 
 Runs the tiny drawn competition of `--env=test` in two copies of the project, deterministically. In
-one of them the run is killed (SIGKILL) in the middle of the epoch after each of those named, and
-typed again. Prints both curves side by side, and exits with 1 if they differ in any digit.
+one of them the run is killed (SIGKILL) as soon as it says that an epoch of those named is done, and
+typed again. Prints both curves side by side, and exits with 1 if a run was not killed, or if curves
+or weights differ in any digit.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 ROOT = Path(__file__).parents[1]
@@ -54,9 +57,23 @@ def run(project: Path, epochs: int, kill_after: int | None) -> int:
     return process.wait()
 
 
-def curve(project: Path) -> pd.DataFrame:
+def training(project: Path) -> Path:
     folder = project / "data" / "test" / "06_models" / VARIANT
-    return pd.read_csv(folder / (folder / "current").read_text() / "history.csv", dtype=str)
+    return folder / (folder / "current").read_text()
+
+
+def curve(project: Path) -> pd.DataFrame:
+    return pd.read_csv(training(project) / "history.csv", dtype=str)
+
+
+def same_weights(*projects: Path) -> bool:
+    import keras
+
+    one, other = (
+        keras.saving.load_model(training(project) / "model.keras").get_weights()
+        for project in projects
+    )
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
 def main() -> int:
@@ -72,14 +89,17 @@ def main() -> int:
             print(f"\nTo be killed after epoch {epoch}:" if epoch else "\nTo the end:")
             run(killed, asked.epochs, epoch)
         shown = ["loss", "val_loss", "val_rmse"]
+        record = json.loads((training(killed) / "training_record.json").read_text())
+        kills = len(record["interrupted_after_epochs"])
         both = curve(whole)[["epoch", *shown]].merge(
             curve(killed)[["epoch", *shown]], on="epoch", suffixes=("", " (killed)")
         )
         order = [column for name in shown for column in (name, f"{name} (killed)")]
         print(f"\n{both[['epoch', *order]].to_string(index=False)}\n")
-        same = curve(whole).equals(curve(killed))
-    print("Equal to the last digit." if same else "They differ.")
-    return 0 if same else 1
+        same = curve(whole).equals(curve(killed)) and same_weights(whole, killed)
+    print(f"Killed {kills} times of {len(asked.kill_after)}.")
+    print("Curves and weights are equal to the last digit." if same else "They differ.")
+    return 0 if same and kills == len(asked.kill_after) else 1
 
 
 if __name__ == "__main__":

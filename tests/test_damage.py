@@ -329,18 +329,21 @@ def test_a_model_with_one_byte_changed_is_told_or_the_same(trained):
         ("history.csv", b"epoch,val_loss\n1,4.0\n"),
         ("history.csv", b'epoch,val_loss\n1,"4.0\n2,'),
         ("history.csv", None),
+        ("model.keras", None),
     ],
 )
-def test_a_damaged_record_or_curve_is_told(trained, name, content):
+def test_a_damaged_record_or_curve_is_told(trained, name, content, caplog):
     path = trained / "aaaa" / name
     if content is None:
         path.unlink()
     else:
         path.write_bytes(content)
-    for kind in (TrainingsDataset, EarlierTrainingsDataset):
-        message = refusal(kind(filepath=str(trained)).load)
-        assert message.startswith(f"{path.parent}: cannot be read (")
-        assert "Delete the training's folder and train again" in message
+    message = refusal(TrainingsDataset(filepath=str(trained)).load)
+    assert message.startswith(f"{path.parent}: cannot be read (")
+    assert "Delete the training's folder and train again" in message
+    # the training stage trains it again if it is needed, and does not mind if it is not
+    assert EarlierTrainingsDataset(filepath=str(trained)).load() == {}
+    assert f"Left aside, and trained again if it is needed: {message}" in caplog.text
 
 
 @pytest.mark.fault(

@@ -36,6 +36,9 @@ def project(clone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(clone)
     for folder in ("01_raw", "08_reporting"):
         shutil.rmtree(clone / "data" / "test" / folder, ignore_errors=True)
+    raw = clone / "data" / "test" / "01_raw"
+    raw.mkdir(parents=True)
+    (raw / "answer_key.csv").write_text("RowId,Location\n")
     return clone
 
 
@@ -44,7 +47,6 @@ def raw(project: Path, kaggle: KaggleStandIn, archive_path: Path) -> Path:
     """Where the archive of an earlier download lies, that is damaged so that it is fetched."""
     kaggle.archive = archive_path.read_bytes()
     folder = project / "data" / "test" / "01_raw"
-    folder.mkdir(parents=True)
     (folder / f"{SLUG}.zip").write_bytes(b"earlier")
     return folder
 
@@ -66,7 +68,7 @@ def failure(project: Path, pipeline: str, **parameters) -> str:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.iterdir() if path.suffix != ".lock")
+    files = (path for path in folder.iterdir() if path.suffix not in {".lock", ".csv"})
     return {path.name: path.read_bytes() for path in files}
 
 

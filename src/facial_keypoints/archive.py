@@ -87,7 +87,7 @@ class CompetitionArchive:
             outer = self._outer(stack)
             _check_sums(self.path.name, outer)
             for csv, inner_name in _CSV_IN.items():
-                _check_sums(f"{self.path.name}/{inner_name}", self._inner(stack, outer, csv))
+                _check_sums(f"{self.path}/{inner_name}", self._inner(stack, outer, csv))
         for csv, columns in _COLUMNS.items():
             with self.open(csv) as stream:
                 others_allowed = columns == LOOKUP_COLUMNS
@@ -126,7 +126,7 @@ class CompetitionArchive:
                 "Kaggle serves as facial-keypoints-detection.zip; if it is that one, it was cut "
                 "off: download it again"
             )
-        _check_harmless(self.path.name, outer, self._most_bytes())
+        _check_harmless(str(self.path), outer, self._most_bytes())
         return outer
 
     def _inner(self, stack: ExitStack, outer: zipfile.ZipFile, csv: str) -> zipfile.ZipFile:
@@ -136,7 +136,7 @@ class CompetitionArchive:
             raise InputError(
                 f"{self.path}: {name} holds {listed(inner.namelist()) or 'nothing'}, not {csv}"
             )
-        _check_harmless(f"{self.path.name}/{name}", inner, self._most_bytes())
+        _check_harmless(f"{self.path}/{name}", inner, self._most_bytes())
         return inner
 
     def _most_bytes(self) -> int:

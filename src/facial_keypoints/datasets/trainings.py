@@ -1,6 +1,7 @@
 """The trainings of a variant: finished ones, a folder each, and unfinished ones."""
 
 import json
+import logging
 import re
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
     import keras
+
+logger = logging.getLogger(__name__)
 
 _TRAIN_AGAIN: Final = (
     "Delete the training's folder and train again: kedro run --pipeline=train, with the same "
@@ -131,6 +134,9 @@ class TrainingsDataset(FileDataset):
         """
         with damage_told(self._filepath / fingerprint, _TRAIN_AGAIN):
             training = self._read(fingerprint)
+            model = self._filepath / fingerprint / "model.keras"
+            if training.failure is None and not self._fs.exists(str(model)):
+                raise FileNotFoundError("there is no model.keras")
             known, epochs = len(training.history), training.record.get("epochs", 0)
             if training.fingerprint != fingerprint or known < epochs:
                 raise ValueError(
@@ -205,8 +211,14 @@ class EarlierTrainingsDataset(AbstractDataset[None, dict[str, Training]]):
         self.metadata = metadata
 
     def load(self) -> dict[str, Training]:
-        """Every earlier training, its model to be loaded when asked for."""
-        return {name: self._trainings.read(name) for name in self._trainings.fingerprints()}
+        """Every earlier training that is whole, its model to be loaded when asked for."""
+        whole = {}
+        for name in self._trainings.fingerprints():
+            try:
+                whole[name] = self._trainings.read(name)
+            except InputError as error:
+                logger.warning("Left aside, and trained again if it is needed: %s", error)
+        return whole
 
     def save(self, data: None) -> None:
         """Refuse: trainings are saved by ``TrainingsDataset``."""

@@ -8,6 +8,7 @@ work goes on, and MLflow is tried again after growing pauses.
 import errno
 import logging
 import os
+import re
 import threading
 import time
 from collections import deque
@@ -141,6 +142,9 @@ def is_away(error: BaseException) -> bool:
 def brief(error: BaseException) -> str:
     """An error in one line, without the whole chain of causes that MLflow puts into it."""
     text = " ".join(str(error).split())
+    told_by_sqlite = re.search(r"\(sqlite3\.\w+\) ([^\[(]+)", text)
+    if told_by_sqlite:
+        return told_by_sqlite.group(1).strip()
     for words in ("Connection refused", "timed out", "database is locked", "No space left"):
         if words.lower() in text.lower():
             return words.lower()
@@ -169,7 +173,7 @@ def see_that_it_answers(uri: str) -> None:
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         raise InputError(
             f"MLflow's server at {shown} does not answer ({type(error).__name__}). Start it (on "
-            "this computer: mlflow server --host 127.0.0.1 --port 5000), correct "
+            f"this computer: mlflow server --host 127.0.0.1 --port {parts.port or 5000}), correct "
             "server.mlflow_tracking_uri in conf/<env>/mlflow.yml, or leave that line out to record "
             "into mlflow.db in this folder"
         ) from None

@@ -18,6 +18,7 @@ from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+from sqlalchemy.exc import SQLAlchemyError
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.tracking import records
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SQLITE: Final = "sqlite:///"
+_MOST_NAMED: Final = 8
 
 
 class _Session:
@@ -163,7 +165,8 @@ def end_all_runs(status: str) -> None:
         logger.warning(
             "MLflow was away, and lacks: %s. All of it is in the data folder; the same "
             "command, typed again when MLflow answers, records it, and trains nothing again",
-            ", ".join(left),
+            ", ".join(left[:_MOST_NAMED])
+            + (f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""),
         )
     _forget(status)
 
@@ -248,12 +251,13 @@ class TrackingHooks(MlflowHook):
         try:
             set_up(*arguments)
         except Exception as error:
-            if not is_away(error):
+            if not (is_away(error) or isinstance(error, SQLAlchemyError | OSError)):
                 raise
             raise InputError(
                 f"MLflow cannot be used ({brief(error)}): see that its store "
-                f"({mlflow.get_tracking_uri()}) can be written and is not in use by another "
-                "program, then run again"
+                f"({mlflow.get_tracking_uri()}) is whole, can be written and is not in use by "
+                "another program, then run again. A damaged one can be moved away: a new one is "
+                "made, and what is trained stays"
             ) from error
 
     @hook_impl(trylast=True)

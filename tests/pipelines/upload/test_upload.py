@@ -26,6 +26,7 @@ def _run(upload: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
     inputs = {
         "submission": SUBMISSION,
         "champion": CHAMPION,
+        "answer_key": SUBMISSION[:0],
         "params:download": DownloadParameters(),
         "params:upload": parameters,
         **changes,
@@ -79,7 +80,9 @@ def test_score_may_still_be_pending(kaggle: KaggleStandIn):
 
 
 def test_wait_can_be_taken_up_again_without_sending(kaggle: KaggleStandIn):
-    receipt = send_submission(SUBMISSION, CHAMPION, DownloadParameters(), UploadParameters())
+    receipt = send_submission(
+        SUBMISSION, CHAMPION, SUBMISSION[:0], DownloadParameters(), UploadParameters()
+    )
     sent = len(kaggle.asked)
     for status in ("pending", "complete"):
         score = _run({"wait_only": True, "wait_minutes": 0}, kaggle_receipt=receipt)
@@ -134,9 +137,16 @@ def test_file_that_kaggle_cannot_score_is_an_error(kaggle: KaggleStandIn):
 
 @pytest.mark.fault("Upload", "submission of the drawn competition", "refused; Kaggle is not asked")
 @pytest.mark.parametrize("upload", [{}, {"dry_run": True}])
-def test_drawn_competition_is_not_sent(upload: dict[str, Any], kaggle: KaggleStandIn):
+@pytest.mark.parametrize(
+    "drawn",
+    [{"params:download": DownloadParameters(source="drawn")}, {"answer_key": SUBMISSION}],
+    ids=["by the parameters", "by what was run last"],
+)
+def test_drawn_competition_is_not_sent(
+    upload: dict[str, Any], drawn: dict[str, Any], kaggle: KaggleStandIn
+):
     with pytest.raises(InputError, match="drawn"):
-        _run(upload, **{"params:download": DownloadParameters(source="drawn")})
+        _run(upload, **drawn)
     assert kaggle.asked == []
 
 

@@ -94,8 +94,8 @@ def tabulate_study(
         tables[table] = [_row_beside_the_papers(row, by_variant.get(row.variant)) for row in typed]
     in_paper = {row["variant"] for rows in tables.values() for row in rows}
     tables[OTHERS] = [
-        {"row": name, "variant": name, **row}
-        for name, row in by_variant.items()
+        {"row": name, "variant": name, **by_variant.get(name, {"trained": False})}
+        for name in dict.fromkeys(row_of(name) for name in names)
         if name not in in_paper
     ]
     least_ratio = {

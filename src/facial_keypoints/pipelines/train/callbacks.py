@@ -138,13 +138,15 @@ class Cooldown(keras.callbacks.Callback):
 class ProgressLog(keras.callbacks.Callback):
     """One line per epoch, and one every half minute within long ones, with the time left."""
 
-    def __init__(self, variant: str, epochs: int, steps: int, deadline: float | None) -> None:
+    def __init__(
+        self, variant: str, epochs: int, steps: int, deadline: float | None, best: float
+    ) -> None:
         super().__init__()
         self._variant = variant
         self._epochs = epochs
         self._steps = steps
         self._deadline = deadline
-        self.best = float("inf")
+        self._best = best
         self._began = self._epoch_began = self._last_line = 0.0
         self._epoch = 0
         self._first_epoch: int | None = None
@@ -180,8 +182,8 @@ class ProgressLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Sum the epoch up."""
         self._last_line = now = time.monotonic()
-        better = logs["val_loss"] < self.best
-        self.best = min(self.best, logs["val_loss"])
+        better = logs["val_loss"] < self._best
+        self._best = min(self._best, logs["val_loss"])
         logger.info(
             "%s  epoch %d/%d  loss %.2f  validation %.2f%s  RMSE %.3f px  %s  about %s left",
             self._variant,

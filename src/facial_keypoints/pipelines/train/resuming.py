@@ -28,7 +28,6 @@ _REMEMBERED: Final = {
     "ReduceLROnPlateau": ("best", "wait", "cooldown_counter"),
     "EarlyStopping": ("best", "wait", "best_epoch"),
     "Cooldown": ("full_rate",),
-    "ProgressLog": ("best",),
 }
 """What each callback knows of earlier epochs, besides the best weights."""
 _BEST: Final = "best"
@@ -88,28 +87,30 @@ class EpochBackup(keras.callbacks.Callback):
         try:
             state = self._file.load()
             facts = json.loads(str(state["facts"]))
+            best = [state[name] for name in _numbered(_BEST, state)]
+            remembered = facts["callbacks"]
+            remembered["EarlyStopping"]["best_weights"] = best or None
+            epochs, ended_by, steps = facts["epochs"], facts["ended_by"], facts["steps"]
+            seconds, before = float(facts["seconds"]), list(facts["interruptions"])
+            precision = facts["precision"]
             _assign(_variables(model), state)
-        except (DatasetError, KeyError, ValueError) as error:
+        except (DatasetError, KeyError, TypeError, ValueError) as error:
             logger.warning(
-                "%s  what was kept of an interrupted training cannot be used (%s); training "
-                "begins anew",
+                "%s  what was kept of an interrupted training cannot be used; training begins "
+                "anew (%s)",
                 self._variant,
                 error.__cause__ or error,
             )
             return
-        best = [state[name] for name in _numbered(_BEST, state)]
-        self._remembered = facts["callbacks"]
-        self._remembered["EarlyStopping"]["best_weights"] = best or None
-        self.epochs = facts["epochs"]
-        self.started -= facts["seconds"]
-        self.interruptions = [*facts["interruptions"], len(self.epochs)]
-        self.ended_by = facts["ended_by"]
-        self.steps = facts["steps"]
-        if facts["precision"] != self._precision:
+        self._remembered = remembered
+        self.epochs, self.ended_by, self.steps = epochs, ended_by, steps
+        self.started -= seconds
+        self.interruptions = [*before, len(self.epochs)]
+        if precision != self._precision:
             logger.warning(
                 "%s  began in %s and goes on in %s: set train.precision to choose",
                 self._variant,
-                facts["precision"],
+                precision,
                 self._precision,
             )
         logger.info(

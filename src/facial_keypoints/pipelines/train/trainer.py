@@ -132,10 +132,11 @@ def _fit(
         keras.callbacks.EarlyStopping(
             patience=how.early_stopping_patience, restore_best_weights=True
         ),
-        ProgressLog(variant.name, how.epochs, steps, deadline),
     ]
     course.watch(own)
     done = len(course.epochs)
+    best = min((epoch["val_loss"] for epoch in course.epochs), default=float("inf"))
+    progress = ProgressLog(variant.name, how.epochs, steps, deadline, best)
     model.fit(
         batches(train, batch, range(done, how.epochs), how),
         steps_per_epoch=steps,
@@ -145,7 +146,7 @@ def _fit(
         validation_batch_size=batch,
         shuffle=False,
         verbose=0,
-        callbacks=[*own, course, *callbacks],
+        callbacks=[*own, course, progress, *callbacks],  # an epoch is told of once it is kept
     )
 
 

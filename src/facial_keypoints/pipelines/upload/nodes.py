@@ -31,19 +31,23 @@ class _Parcel:
 
 
 def show_submission(
-    submission: pd.DataFrame, champion: dict[str, Any], download: DownloadParameters
+    submission: pd.DataFrame,
+    champion: dict[str, Any],
+    answer_key: pd.DataFrame,
+    download: DownloadParameters,
 ) -> None:
     """Say what ``send_submission`` would send, and ask Kaggle nothing.
 
     Args:
         submission: Columns RowId and Location (pixels).
         champion: The model's ``variant`` and ``mlflow_run_id``.
+        answer_key: Empty but for a drawn competition.
         download: Names the competition.
 
     Raises:
         InputError: if the competition is a drawn one.
     """
-    parcel = _pack(submission, champion, download)
+    parcel = _pack(submission, champion, answer_key, download)
     rows = parcel.csv.decode().splitlines()
     logger.info(
         "This would be sent to Kaggle; nothing has been (upload.dry_run)\n"
@@ -66,6 +70,7 @@ def show_submission(
 def send_submission(
     submission: pd.DataFrame,
     champion: dict[str, Any],
+    answer_key: pd.DataFrame,
     download: DownloadParameters,
     upload: UploadParameters,
 ) -> dict[str, Any]:
@@ -74,6 +79,7 @@ def send_submission(
     Args:
         submission: Columns RowId and Location (pixels).
         champion: The model's ``variant`` and ``mlflow_run_id``, which go into the description.
+        answer_key: Empty but for a drawn competition.
         download: Names the competition.
         upload: Says whether to send again what Kaggle has (``force``).
 
@@ -83,7 +89,7 @@ def send_submission(
     Raises:
         InputError: if the competition is a drawn one, or Kaggle does not take the file.
     """
-    parcel = _pack(submission, champion, download)
+    parcel = _pack(submission, champion, answer_key, download)
     known_by = None if upload.force else parcel.fingerprint
     with ExitStack() as stack:
         try:
@@ -136,9 +142,12 @@ def wait_for_kaggle_score(receipt: dict[str, Any], upload: UploadParameters) -> 
 
 
 def _pack(
-    submission: pd.DataFrame, champion: dict[str, Any], download: DownloadParameters
+    submission: pd.DataFrame,
+    champion: dict[str, Any],
+    answer_key: pd.DataFrame,
+    download: DownloadParameters,
 ) -> _Parcel:
-    if download.source == "drawn":
+    if download.source == "drawn" or not answer_key.empty:
         raise InputError(
             "This submission is for the drawn competition (download.source: drawn), which "
             "Kaggle does not know; its score is in the report of the full run. To hand in at "
