@@ -30,6 +30,7 @@ from facial_keypoints.tracking.delivery import (
     see_that_it_answers,
 )
 from facial_keypoints.trainings import Training
+from facial_keypoints.words import listed
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SQLITE: Final = "sqlite:///"
-_MOST_NAMED: Final = 8
 
 
 class _Session:
@@ -165,8 +165,7 @@ def end_all_runs(status: str) -> None:
         logger.warning(
             "MLflow was away, and lacks: %s. All of it is in the data folder; the same "
             "command, typed again when MLflow answers, records it, and trains nothing again",
-            ", ".join(left[:_MOST_NAMED])
-            + (f" and {len(left) - _MOST_NAMED} more" if len(left) > _MOST_NAMED else ""),
+            listed(left),
         )
     _forget(status)
 

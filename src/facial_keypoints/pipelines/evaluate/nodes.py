@@ -231,7 +231,7 @@ def _leaderboard_row(name: str, figures: dict[str, Any], record: dict[str, Any])
         "holdout_rmse_A": holdout["rmse_A"],
         "holdout_rmse_B": holdout["rmse_B"],
         "holdout_nme": holdout["nme"],
-        "holdout_failure_rate": holdout["failure_rate"],
+        "holdout_failure_rate": None if record.get("failure") else holdout["failure_rate"],
         "holdout_mse": holdout["mse"],
         "holdout_paper_accuracy": holdout["paper_accuracy"],
         "unseen_rmse": _score(figures["unseen"]) if figures["unseen"] else None,

@@ -24,6 +24,7 @@ from facial_keypoints.pipelines.study.statistics import (
     rank_correlation,
 )
 from facial_keypoints.trainings import Training, check_origin, differences, samples_origin
+from facial_keypoints.words import listed
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +137,8 @@ def tabulate_study(
         "Study: %d of the paper's %d networks trained%s",
         len(in_paper & set(by_variant)),
         len(in_paper),
-        (f"; missing: {', '.join(summary['missing'])}" if missing else "")
-        + (f"; failed: {', '.join(failures)}" if failures else ""),
+        (f"; missing: {listed(summary['missing'])}" if missing else "")
+        + (f"; failed: {listed([*failures])}" if failures else ""),
     )
     rounded: dict[str, Any] = _rounded(summary)
     return rounded
