@@ -74,7 +74,7 @@ def rows(config: pytest.Config) -> list[tuple[str, ...]]:
             (
                 *(area, what, outcome),
                 *(f"{provoked:,}", f"{survived:,}"),
-                f"{max(lost)} epochs" if lost else "",
+                ("1 epoch" if max(lost) else "nothing") if lost else "",
                 ", ".join(files),
             )
         )
