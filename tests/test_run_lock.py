@@ -24,9 +24,8 @@ def begin():
 
     def begin_in(folder):
         hooks = hooks_for(folder)
-        hooks.before_pipeline_run({})
+        list(hooks.before_pipeline_run())  # the others' hooks would run at its one yield
         begun.append(hooks)
-        hooks.before_node_run()
         return hooks
 
     yield begin_in

@@ -12,10 +12,11 @@ import os
 import re
 import shutil
 import socket
+from collections.abc import Generator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from filelock import FileLock, Timeout
 from kedro.framework.context import KedroContext
@@ -45,14 +46,32 @@ class RunLockHooks:
         root = Path(str(context.config_loader["globals"]["data_root"]))
         self._folder = root if root.is_absolute() else context.project_path / root
 
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Take the lock.
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self) -> Generator[None, None, None]:
+        """Take the lock before anybody else begins; note who is at work as soon as MLflow's run
+        is there.
 
         Raises:
             InputError: if another run has it, or the folder cannot be written.
         """
         self.free("KILLED")  # of a session that was interrupted, in a notebook
+        self._take()
+        self._tidy_up()
+        try:
+            yield
+        except BaseException:
+            self.free("FAILED")
+            raise
+        facts = {
+            "process": os.getpid(),
+            "host": socket.gethostname(),
+            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "mlflow_run_id": tracking.session_run_id(),
+        }
+        with suppress(OSError):  # a help for the next run, no more
+            (self._folder / NOTE).write_text(json.dumps(facts), encoding="utf-8")
+
+    def _take(self) -> None:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self._folder / LOCK)
@@ -65,26 +84,10 @@ class RunLockHooks:
             ) from None
         except OSError as error:
             raise InputError(
-                f"{self._folder}: cannot be written ({error.strerror}); see that you may write "
-                "there, and that the disk is not full"
+                f"{self._folder}: cannot be written ({error.strerror}); see that it is a folder "
+                "that you may write, and that the disk is not full"
             ) from error
         self._lock = lock
-        self._tidy_up()
-
-    @hook_impl(trylast=True)
-    def before_node_run(self) -> None:
-        """Note who is at work, once MLflow's run is known."""
-        note = self._folder / NOTE
-        if self._lock is None or note.exists():
-            return
-        facts = {
-            "process": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "mlflow_run_id": tracking.session_run_id(),
-        }
-        with suppress(OSError):  # a help for the next run, no more
-            note.write_text(json.dumps(facts), encoding="utf-8")
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
