@@ -134,6 +134,14 @@ def test_a_server_that_is_away_is_told_at_once(project):
     assert not (project / "data").exists()
 
 
+def test_a_damaged_database_is_told_at_once(project):
+    (project / "mlflow.db").write_text("rubbish")
+    with pytest.raises(InputError, match=r"cannot be used \(file is not a database\)"):
+        run(project)
+    assert (project / "mlflow.db").read_text() == "rubbish"
+    assert not (project / "data").exists()
+
+
 class Server:
     """MLflow's own server on this computer, that can be killed and started again."""
 

@@ -82,7 +82,7 @@ class Delivery:
                 self._waiting.popleft()
             if self._away_since is not None:
                 away = time.monotonic() - self._away_since
-                logger.info("MLflow answers again, after %s, and has everything", duration(away))
+                logger.info("MLflow answers again, after %s, and has what waited", duration(away))
             self._away_since, self._pause = None, _FIRST_PAUSE
             return True
 

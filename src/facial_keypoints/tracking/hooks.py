@@ -18,7 +18,6 @@ from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
-from sqlalchemy.exc import SQLAlchemyError
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.tracking import records
@@ -250,6 +249,8 @@ class TrackingHooks(MlflowHook):
         try:
             set_up(*arguments)
         except Exception as error:
+            from sqlalchemy.exc import SQLAlchemyError  # MLflow loads it for databases alone
+
             if not (is_away(error) or isinstance(error, SQLAlchemyError | OSError)):
                 raise
             raise InputError(
