@@ -14,15 +14,27 @@ from facial_keypoints.pipelines import (
     train,
     upload,
 )
+from facial_keypoints.pipelines.compete import pipeline as compete
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Each stage, and ``full``: all of them but ``upload``."""
+    """Each stage, and ``full``: all of them but ``upload``. With a ``competition`` section of the
+    parameters, the stages between ``clean`` and ``submit`` give way to ``compete``.
+    """
     parameters = current_parameters()
+    upload_stage = upload.create_pipeline(parameters.upload)
+    common = {"download": download.create_pipeline(), "clean": clean.create_pipeline()}
+    if parameters.competition is not None:
+        stages = {
+            **common,
+            "compete": compete.create_pipeline(),
+            "submit": submit.create_pipeline([compete.ENSEMBLE]),
+        }
+        full = sum(stages.values(), start=Pipeline([]))
+        return {**stages, "upload": upload_stage, "full": full, "__default__": full}
     variants = parameters.chosen
     stages = {
-        "download": download.create_pipeline(),
-        "clean": clean.create_pipeline(),
+        **common,
         "augment": augment.create_pipeline(),
         "split": split.create_pipeline(),
         "train": train.create_pipeline(variants),
@@ -31,5 +43,4 @@ def register_pipelines() -> dict[str, Pipeline]:
         "submit": submit.create_pipeline(variants),
     }
     full = sum(stages.values(), start=Pipeline([]))
-    upload_stage = upload.create_pipeline(parameters.upload)
     return {**stages, "upload": upload_stage, "full": full, "__default__": full}

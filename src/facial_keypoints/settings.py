@@ -10,6 +10,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
 
+from facial_keypoints.clock import ClockHooks  # noqa: E402
 from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
 from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.run_lock import RUN_LOCK  # noqa: E402
@@ -17,7 +18,7 @@ from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
 # TrackingHooks are kedro-mlflow's, made to outlast an absence of MLflow.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
-HOOKS = (ProgressHooks(), TrackingHooks(), SummaryHooks(), RUN_LOCK)
+HOOKS = (ClockHooks(), ProgressHooks(), TrackingHooks(), SummaryHooks(), RUN_LOCK)
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = {

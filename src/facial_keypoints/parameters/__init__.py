@@ -2,6 +2,11 @@
 ``parameter_checks``).
 """
 
+from facial_keypoints.parameters.competition import (
+    CompetitionParameters,
+    DistortionParameters,
+    RecipeParameters,
+)
 from facial_keypoints.parameters.stages import (
     AugmentParameters,
     CleanParameters,
@@ -24,12 +29,15 @@ from facial_keypoints.parameters.whole import Parameters
 __all__ = [
     "AugmentParameters",
     "CleanParameters",
+    "CompetitionParameters",
+    "DistortionParameters",
     "DownloadParameters",
     "DrawnParameters",
     "EvaluateParameters",
     "PaperRow",
     "PaperTable",
     "Parameters",
+    "RecipeParameters",
     "SplitParameters",
     "StudyParameters",
     "TrainParameters",

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, field_validator, model_validator
 
 from facial_keypoints.models.registry import architecture_named
+from facial_keypoints.parameters.competition import CompetitionParameters
 from facial_keypoints.parameters.stages import (
     AugmentParameters,
     CleanParameters,
@@ -43,6 +44,8 @@ class Parameters(Section):
     study: StudyParameters = StudyParameters()
     evaluate: EvaluateParameters = EvaluateParameters()
     upload: UploadParameters = UploadParameters()
+    competition: CompetitionParameters | None = None
+    """With it, ``full`` is the way to the best score in a given time, not the study."""
 
     @field_validator("architectures", mode="before")
     @classmethod

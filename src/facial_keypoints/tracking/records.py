@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHAMPION_ALIAS: Final = "champion"
 _TABLES: Final = {
     *("leaderboard", "study_table_3", "study_table_4", "study_table_5"),
-    *("study_text", "study_others"),
+    *("study_text", "study_others", "suspects"),
 }
 _METRICS_PER_CALL: Final = 1000  # more are refused
 _LONGEST_PARAMETER: Final = 6000  # characters; longer ones are refused
@@ -123,8 +123,9 @@ def log_output(run_id: str, name: str, value: Any) -> None:
         client.log_dict(run_id, value, "champion.json")
         client.set_tag(run_id, "champion", value["variant"])
         names = ("validation_rmse", "holdout_rmse")
-        log_numbers(run_id, {f"champion_{name}": value[name] for name in names})
-    elif name == "submission" or (name.startswith("study_") and name in _TABLES):
+        known = {f"champion_{name}": value[name] for name in names if name in value}
+        log_numbers(run_id, known)
+    elif name == "submission" or name in _TABLES:
         _log_csv(run_id, value, f"{name}.csv")
     elif name == "study":
         client.log_dict(run_id, value, "study.json")
@@ -132,6 +133,9 @@ def log_output(run_id: str, name: str, value: Any) -> None:
             log_numbers(run_id, {"study_median_leak": value["median_leak"]})
     elif name == "study_page":
         client.log_text(run_id, value, "study.html")
+    elif name == "score_estimate":
+        client.log_dict(run_id, value, "score_estimate.json")
+        log_numbers(run_id, {f"estimate_{k}": v for k, v in flat_numbers(value)})
     elif name == "submission_score" and value["values"]:
         log_numbers(run_id, {f"submission_{k}": v for k, v in flat_numbers(value)})
     elif name == "kaggle_score":

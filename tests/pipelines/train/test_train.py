@@ -14,8 +14,8 @@ from facial_keypoints.pipelines.train.nodes import (
     estimate_training_time,
     train_variant,
 )
-from facial_keypoints.pipelines.train.precision import choose_precision, processor_has_bfloat16
 from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
+from facial_keypoints.precision import choose_precision, processor_has_bfloat16
 from facial_keypoints.trainings import Training
 
 

@@ -18,7 +18,7 @@ from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import TrainParameters, VariantParameters
-from facial_keypoints.pipelines.train.precision import choose_precision
+from facial_keypoints.precision import choose_precision
 from facial_keypoints.trainings import Training
 
 if TYPE_CHECKING:
@@ -232,8 +232,7 @@ def compiled_model(variant: VariantParameters, train: FaceSet) -> "keras.Model":
 
     model = build_model(variant.architecture, variant.settings)
     if variant.train.start_at_mean:
-        kernel, _ = model.get_layer(OUTPUT_LAYER).get_weights()
-        model.get_layer(OUTPUT_LAYER).set_weights([kernel, mean_face(train.keypoints).ravel()])
+        _start_at_mean(model, train)
     model.compile(
         optimizer=keras.optimizers.Adam(variant.train.learning_rate),
         loss=MaskedMeanSquaredError(),
@@ -241,6 +240,14 @@ def compiled_model(variant: VariantParameters, train: FaceSet) -> "keras.Model":
         jit_compile=False,  # XLA on a CPU made Table 1's network four times slower
     )
     return model
+
+
+def _start_at_mean(model: "keras.Model", train: FaceSet) -> None:
+    """Let the output bias be the mean face; heat maps have none, and start at the centre."""
+    match model.get_layer(OUTPUT_LAYER).get_weights():
+        case [kernel, _]:
+            mean = mean_face(train.keypoints).ravel()
+            model.get_layer(OUTPUT_LAYER).set_weights([kernel, mean])
 
 
 def _targets(faces: FaceSet) -> npt.NDArray[np.float32]:

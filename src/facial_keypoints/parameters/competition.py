@@ -1,0 +1,70 @@
+"""The parameters of ``--env=competition``."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from facial_keypoints.parameters.stages import Fraction, Positive, Section, Seed
+
+_Extent = Annotated[float, Field(ge=0)]
+
+
+class DistortionParameters(Section):
+    """How strongly faces are distorted, anew each time one is seen; 0 leaves a distortion out."""
+
+    mirror: bool = True
+    """Mirror half of them, their left and right points exchanged."""
+    rotation: Annotated[float, Field(ge=0, le=180)] = 25.0
+    """Most degrees to either side."""
+    scale: _Extent = 0.15
+    """Largest logarithm of the factor on the size."""
+    aspect: _Extent = 0.06
+    """Largest logarithm of the factor on the width, and of that by which the height shrinks."""
+    shear: _Extent = 0.08
+    """Most pixels to the side per pixel down."""
+    shift: _Extent = 8.0
+    """Most pixels, sideways and down."""
+    perspective: Annotated[float, Field(ge=0, lt=0.4)] = 0.0
+    """Largest factor by which the picture grows from its centre to its border."""
+    blur: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of the pictures that are blurred, by a deviation of up to 1.4 px."""
+    gamma: _Extent = 0.3
+    """Largest logarithm of the power of the grey values."""
+    noise: Annotated[float, Field(ge=0, le=1)] = 0.03
+    """Largest standard deviation of normal noise, as a share of the grey range."""
+    erase: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the pictures in which a rectangle of 10 to 40 px is covered with grey."""
+
+
+class RecipeParameters(Section):
+    """How a net of the competition is trained."""
+
+    batch_size: int = Field(32, ge=1, le=4096)
+    learning_rate: Positive = 2e-3
+    """The highest: it rises linearly over ``warm_up_steps`` and falls as a cosine to nothing."""
+    warm_up_steps: int = Field(200, ge=1)
+    weight_decay: _Extent = 0.01
+    linear_beyond: Positive = 2.0
+    """Pixels up to which the smooth L1 loss is a parabola."""
+    largest_gradient: Positive = 5.0
+    """Norm to which longer gradients are cut."""
+    average_decay: Fraction = 0.998
+    """Of the moving average of the weights, which is what predicts."""
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    distortions: DistortionParameters = DistortionParameters()
+
+
+class CompetitionParameters(Section):
+    """What the hours at hand are made of (see docs/competition.md)."""
+
+    minutes: Positive = 60.0
+    """Wall-clock budget of the whole command, from start to submission."""
+    size: Literal["auto", "tiny", "small", "medium", "large", "huge"] = "auto"
+    """Of the nets; ``auto`` goes by the measured speed and the budget."""
+    members: int | None = Field(None, ge=2, le=40)
+    """Nets in the ensemble; null goes by the measured speed and the budget."""
+    suspects: Literal["leave_out", "down_weight", "keep"] = "leave_out"
+    """What becomes of labels on which the audit would act: they are not trained on, count a
+    tenth, or count like any other."""
+    recipe: RecipeParameters = RecipeParameters()
+    seed: Seed = 0

@@ -1,0 +1,161 @@
+"""Random distortions of faces and their points, made anew in every step and inside its graph.
+
+They run where training runs, so that on a GPU no picture leaves it. Batches are float32 pictures
+(b, 96, 96, 1) of grey values from 0 to 255 and points (b, p, 2) in pixels, NaN where unknown.
+
+This module imports TensorFlow and is itself imported only inside functions.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import tensorflow as tf
+
+from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.parameters import DistortionParameters
+
+_CENTRE: Final = IMAGE_SIZE / 2
+_GREY: Final = 255.0
+_BLUR: Final = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32)[..., None, None] / 256
+"""A binomial kernel, close to a normal one of deviation 1 px."""
+
+
+class Distorter:
+    """Distorts batches as its parameters say.
+
+    Args:
+        how: The strength of each distortion.
+        partners: The position of the point that each point becomes in a mirror, (p,).
+        random: Where its choices come from.
+    """
+
+    def __init__(
+        self, how: DistortionParameters, partners: tuple[int, ...], random: tf.random.Generator
+    ) -> None:
+        self._how = how
+        self._partners = partners
+        self._random = random
+
+    def __call__(
+        self, pictures: tf.Tensor, points: tf.Tensor, shares: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The batch distorted, the pictures as uint8 (b, 96, 96); ``shares`` (b, p) are how much
+        each point counts, and stay with it in a mirror.
+        """
+        count = tf.shape(pictures)[0]
+        mirrored = self._chance(count, 0.5 if self._how.mirror else 0.0)
+        pictures, points = warp(pictures, points, self._homographies(count, mirrored))
+        swapped = tf.gather(points, self._partners, axis=1)
+        points = tf.where(mirrored[:, None, None], swapped, points)
+        shares = tf.where(mirrored[:, None], tf.gather(shares, self._partners, axis=1), shares)
+        pictures = self._photometric(pictures, count)
+        pictures = tf.round(tf.clip_by_value(pictures, 0.0, _GREY))
+        return tf.cast(pictures[..., 0], tf.uint8), points, shares
+
+    def _homographies(self, count: Any, mirrored: tf.Tensor) -> tf.Tensor:
+        """Where each place goes, (b, 3, 3), about the centre of the picture in pixels."""
+        how = self._how
+        angle = np.pi / 180 * self._within(count, how.rotation)
+        scale = tf.exp(self._within(count, how.scale))
+        aspect = tf.exp(self._within(count, how.aspect))
+        cosine, sine, one = tf.cos(angle), tf.sin(angle), tf.ones_like(angle)
+        nothing = tf.zeros_like(angle)
+        turn = [cosine, -sine, nothing, sine, cosine, nothing, nothing, nothing, one]
+        flip = tf.where(mirrored, -1.0, 1.0)
+        skew = self._within(count, how.shear)
+        form = [
+            *(scale * aspect * flip, skew, nothing),
+            *(nothing, scale / aspect, nothing),
+            *(nothing, nothing, one),
+        ]
+        place = [
+            *(one, nothing, self._within(count, how.shift)),
+            *(nothing, one, self._within(count, how.shift)),
+            self._within(count, how.perspective / _CENTRE),
+            self._within(count, how.perspective / _CENTRE),
+            one,
+        ]
+        return _matrices(place) @ _matrices(turn) @ _matrices(form)
+
+    def _photometric(self, pictures: tf.Tensor, count: Any) -> tf.Tensor:
+        how = self._how
+        if how.blur:
+            blurred = tf.nn.conv2d(pictures, _BLUR, 1, "SAME")
+            twice = tf.nn.conv2d(blurred, _BLUR, 1, "SAME")
+            blurred = tf.where(_each(self._chance(count, 0.5)), twice, blurred)
+            share = tf.where(self._chance(count, how.blur), self._uniform(count, 0.3, 1.0), 0.0)
+            pictures += _each(share) * (blurred - pictures)
+        if how.gamma:
+            power = tf.exp(self._within(count, how.gamma))
+            pictures = _GREY * tf.maximum(pictures / _GREY, 1e-3) ** _each(power)
+        if how.noise:
+            deviation = _GREY * self._uniform(count, 0.0, how.noise)
+            pictures += _each(deviation) * self._random.normal(tf.shape(pictures))
+        if how.erase:
+            inside = self._rectangles(count) & _each(self._chance(count, how.erase))
+            pictures = tf.where(inside, _each(self._uniform(count, 0.0, _GREY)), pictures)
+        return pictures
+
+    def _rectangles(self, count: Any) -> tf.Tensor:
+        """True inside a random rectangle of each picture, (b, 96, 96, 1)."""
+        places = tf.range(float(IMAGE_SIZE))[None]
+        within = []
+        for _ in range(2):
+            centre = self._uniform(count, 0.0, IMAGE_SIZE)[:, None]
+            half = self._uniform(count, 5.0, 20.0)[:, None]
+            within.append(tf.abs(places - centre) < half)
+        return (within[0][:, :, None] & within[1][:, None, :])[..., None]
+
+    def _uniform(self, count: Any, low: float, high: float) -> tf.Tensor:
+        return self._random.uniform([count], low, high)
+
+    def _within(self, count: Any, extent: float) -> tf.Tensor:
+        return self._uniform(count, -extent, extent)
+
+    def _chance(self, count: Any, probability: float) -> tf.Tensor:
+        return self._uniform(count, 0.0, 1.0) < probability
+
+
+def warp(
+    pictures: tf.Tensor, points: tf.Tensor, homographies: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Move pictures and points alike.
+
+    Args:
+        pictures: float32 (b, 96, 96, 1).
+        points: float32 (b, p, 2) in pixels; NaN stays NaN.
+        homographies: float32 (b, 3, 3), from a place to where it goes, both in pixels from the
+            picture's centre.
+
+    Returns:
+        Pictures, bilinear, with their border repeated where nothing is known; and points.
+    """
+    # pixel i lies at i + 0.5 (see keypoints.py), so the centre is at pixel 47.5
+    to_centre = _translation(-(_CENTRE - 0.5))
+    from_centre = _translation(_CENTRE - 0.5)
+    back = from_centre @ tf.linalg.inv(homographies) @ to_centre
+    back = tf.reshape(back / back[:, 2:, 2:], (-1, 9))[:, :8]
+    moved = tf.raw_ops.ImageProjectiveTransformV3(
+        images=pictures,
+        transforms=back,
+        output_shape=[IMAGE_SIZE, IMAGE_SIZE],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="NEAREST",
+    )
+    places = tf.concat([points - _CENTRE, tf.ones_like(points[..., :1])], axis=-1)
+    places = tf.linalg.matmul(places, homographies, transpose_b=True)
+    return moved, places[..., :2] / places[..., 2:] + _CENTRE
+
+
+def _translation(by: float) -> tf.Tensor:
+    return tf.constant([[1.0, 0.0, by], [0.0, 1.0, by], [0.0, 0.0, 1.0]])
+
+
+def _matrices(entries: list[tf.Tensor]) -> tf.Tensor:
+    return tf.reshape(tf.stack(entries, axis=1), (-1, 3, 3))
+
+
+def _each(values: tf.Tensor) -> tf.Tensor:
+    """One value per picture, to meet (b, 96, 96, 1)."""
+    return values[:, None, None, None]

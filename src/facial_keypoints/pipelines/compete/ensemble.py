@@ -1,0 +1,51 @@
+"""The nets of an ensemble as one Keras model."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.models.layers import OUTPUT_LAYER
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS
+
+if TYPE_CHECKING:
+    import keras
+
+
+def ensemble_model(
+    settings: dict[str, Any], weights: list[list[npt.NDArray[np.float32]]]
+) -> "keras.Model":
+    """Pictures uint8 (n, 96, 96) to the mean answer of all nets to a picture and its mirror
+    image: float32 (n, 38), x and y in pixels of the 19 points of ``points``. In float32, of
+    Keras' own layers alone, so that it loads without this package.
+
+    Args:
+        settings: Of the architecture ``heatmap_unet``.
+        weights: Of each net, in the order of ``get_weights``.
+    """
+    import keras
+    from keras import layers, ops
+
+    picture = keras.Input((IMAGE_SIZE, IMAGE_SIZE), dtype="uint8", name="picture")
+    mirrored = picture[:, :, ::-1]
+    straight, turned = [], []
+    for number, values in enumerate(weights, start=1):
+        net = build_model("heatmap_unet", {**settings, "points": NUM_HEADS})
+        net.set_weights(values)
+        net.name = f"net_{number}"
+        straight.append(net(picture))
+        turned.append(net(mirrored))
+    shape = (NUM_HEADS, 2)
+    here = layers.Reshape(shape)(_mean(straight))
+    there = ops.take(layers.Reshape(shape)(_mean(turned)), PARTNERS, axis=1)
+    there = layers.Rescaling([-1.0, 1.0], [float(IMAGE_SIZE), 0.0])(there)
+    outputs = layers.Reshape((2 * NUM_HEADS,), name=OUTPUT_LAYER)((here + there) / 2)
+    return keras.Model(picture, outputs, name="ensemble")
+
+
+def _mean(outputs: list["keras.KerasTensor"]) -> "keras.KerasTensor":
+    from keras import layers
+
+    return outputs[0] if len(outputs) == 1 else layers.Average()(outputs)

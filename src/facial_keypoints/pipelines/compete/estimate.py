@@ -1,0 +1,121 @@
+"""What the submission will score, estimated from faces that the nets have not been trained on."""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facial_keypoints.keypoints import POPULATIONS
+from facial_keypoints.metrics import weighted_rmse
+from facial_keypoints.pipelines.compete.points import Points
+
+Rows = npt.NDArray[np.bool_]
+_DRAWS: Final = 2000
+_INTERVAL: Final = (0.025, 0.975)
+
+
+def squared_errors(labels: Points, found: Points) -> tuple[npt.NDArray[np.float64], ...]:
+    """Sum of the squared errors of each row's coordinates, and how many there are, both (n,).
+
+    Args:
+        labels: (n, 15, 2), NaN where there is none that counts.
+        found: (n, 15, 2), NaN where nothing was predicted.
+    """
+    squared = np.square(found.astype(np.float64) - labels).reshape(len(labels), -1)
+    known = np.isfinite(squared)
+    return np.where(known, squared, 0.0).sum(axis=1), known.sum(axis=1).astype(np.float64)
+
+
+def ambiguity(members: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Variance of the members' answers (m, n, p, 2) about their mean, (n, p, 2).
+
+    The squared error of an ensemble's mean is the mean squared error of its members less this
+    (Krogh and Vedelsby 1995): what averaging gains is known without a label.
+    """
+    return np.asarray(np.var(members.astype(np.float64), axis=0))
+
+
+def estimate_mse(
+    single: npt.NDArray[np.floating],
+    first: npt.NDArray[np.floating],
+    count: npt.NDArray[np.floating],
+    held_out: Rows,
+) -> float:
+    """Mean squared error of one net over all rows, where it is known for some of them only.
+
+    A ratio estimate (Cochran 1977, chapter 6): the error on the rows held out, times what the
+    scouts' error on all rows is to theirs on these. It takes out the luck of which faces were
+    held out.
+
+    Args:
+        single: Sums of squared errors (n,) of the nets that did not train on the row; any
+            number where there is none.
+        first: The same of the scouts, for every row.
+        count: How many coordinates these are of, (n,).
+        held_out: Rows of which ``single`` is known, (n,).
+    """
+    if not count[held_out].sum():
+        return float("nan")
+    known = float(single[held_out].sum() / count[held_out].sum())
+    of_these = first[held_out].sum() / count[held_out].sum()
+    of_all = first.sum() / count.sum()
+    return known * float(of_all / of_these) if of_these > 0 else known
+
+
+def interval(
+    single: npt.NDArray[np.floating],
+    first: npt.NDArray[np.floating],
+    count: npt.NDArray[np.floating],
+    held_out: Rows,
+    groups: npt.NDArray[np.integer],
+    test_pictures: int,
+    random: np.random.Generator,
+) -> npt.NDArray[np.float64]:
+    """Draws of the mean squared error on the test set, less that of ``estimate_mse``, (draws,).
+
+    They spread by the photographs that happen to be in training (drawn anew with replacement)
+    and those that happen to be in the test set.
+    """
+    names, photograph = np.unique(groups, return_inverse=True)
+    deviations = np.empty(_DRAWS)
+    estimate = estimate_mse(single, first, count, held_out)
+    rows = np.flatnonzero(held_out & (count > 0))
+    per_row = single[rows] / count[rows]
+    for draw in range(_DRAWS):
+        times = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
+        weight = times[photograph].astype(float)
+        again = estimate_mse(single * weight, first * weight, count * weight, held_out)
+        luck = per_row[random.integers(len(rows), size=test_pictures)].mean() - per_row.mean()
+        deviations[draw] = luck - (again - estimate)
+    return deviations[np.isfinite(deviations)]
+
+
+def summarise(
+    by_population: dict[str, tuple[float, npt.NDArray[np.float64]]], asked: dict[str, int]
+) -> dict[str, Any]:
+    """RMSE of each population and as the leaderboard weighs them, each with its interval.
+
+    Args:
+        by_population: Mean squared error, and draws of its deviation (see ``interval``).
+        asked: Values that the lookup table asks of each.
+    """
+    drawn = {name: np.maximum(mse + d, 0.0) for name, (mse, d) in by_population.items()}
+    result: dict[str, Any] = {}
+    for name in POPULATIONS:
+        if name in by_population and np.isfinite(by_population[name][0]):
+            result[name] = _figures(np.sqrt(by_population[name][0]), np.sqrt(drawn[name]))
+    rmse = {name: float(np.sqrt(mse)) for name, (mse, _) in by_population.items()}
+    share = {name: asked.get(name, 0) for name in by_population}
+    total = sum(share.values())
+    shortest = min((len(d) for d in drawn.values()), default=0)
+    together = np.zeros(shortest)
+    for name, draws in drawn.items():
+        together += share[name] * draws[:shortest] / max(total, 1)
+    result["leaderboard"] = _figures(weighted_rmse(rmse, asked), np.sqrt(together))
+    return result
+
+
+def _figures(rmse: float, draws: npt.NDArray[np.float64]) -> dict[str, Any]:
+    low, high = np.quantile(draws, _INTERVAL) if len(draws) else (np.nan, np.nan)
+    figures = {"rmse": rmse, "low": low, "high": high}
+    return {key: float(v) if np.isfinite(v) else None for key, v in figures.items()}

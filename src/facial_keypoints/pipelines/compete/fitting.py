@@ -1,0 +1,188 @@
+"""The training loop: many steps in one graph, by the clock.
+
+Keras' ``fit`` is left aside because the distortions, the average of the weights and several
+steps belong in one graph: Python is called once in many steps.
+
+This module imports TensorFlow and is itself imported only inside functions.
+"""
+
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.parameters import RecipeParameters
+from facial_keypoints.pipelines.compete.distortions import Distorter
+from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS, Points, mirrored_back
+
+_MARGIN: Final = 3.0
+"""Pixels beyond the border within which a point that was moved out of sight still counts."""
+_BATCH_PREDICTED: Final = 128
+
+
+class Fit:
+    """One net in training. Its graph outlives the training, so that another one of the same
+    settings and recipe need not build it again.
+
+    Args:
+        settings: Of the architecture ``heatmap_unet``.
+        recipe: How to train.
+    """
+
+    def __init__(self, settings: dict[str, Any], recipe: RecipeParameters) -> None:
+        self.model = build_model("heatmap_unet", {**settings, "points": NUM_HEADS})
+        self._recipe = recipe
+        self._random = tf.random.Generator.from_seed(0)
+        self._distort = Distorter(recipe.distortions, PARTNERS, self._random)
+        self._optimizer = keras.optimizers.AdamW(
+            recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta"])
+        self._optimizer.build(self.model.trainable_variables)
+        self._averages = [tf.Variable(v.value, dtype=tf.float32) for v in self.model.variables]
+        self._decay = tf.Variable(0.0)
+        pictures = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
+        labels = tf.TensorSpec((None, NUM_HEADS, 2), tf.float32)
+        shares = tf.TensorSpec((None, NUM_HEADS), tf.float32)
+        rows = tf.TensorSpec((None, None), tf.int64)
+        # not XLA, which made Table 1's network four times slower on a CPU
+        self._steps = tf.function(self._do_steps, [rows, pictures, labels, shares])
+        self._predict = tf.function(partial(self.model, training=False), [pictures])
+
+    def begin(
+        self,
+        images: npt.NDArray[np.uint8],
+        labels: Points,
+        shares: npt.NDArray[np.float32],
+        seed: int,
+        weights: list[npt.NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Begin a training.
+
+        Args:
+            images: uint8 (n, 96, 96).
+            labels: float32 (n, 19, 2) in pixels, NaN where unknown (see ``points.spread``).
+            shares: float32 (n, 19), how much each label counts.
+            seed: Of weights, order and distortions.
+            weights: To begin with; None draws them.
+        """
+        if weights is None:
+            keras.utils.set_random_seed(seed)
+            weights = keras.models.clone_model(self.model).get_weights()
+        self.model.set_weights(weights)
+        for average, value in zip(self._averages, weights, strict=True):
+            average.assign(value)
+        for variable in self._optimizer.variables:
+            variable.assign(tf.zeros_like(variable))
+        self._random.reset_from_seed(seed)
+        self._images, self._labels = tf.constant(images), tf.constant(labels)
+        self._shares = tf.constant(shares)
+        self._batch = min(self._recipe.batch_size, len(images))
+        self._order = rows_in_order(len(images), self._batch, seed)
+        self.steps = 0
+
+    @property
+    def epochs(self) -> float:
+        """How often each picture has been seen so far, on average."""
+        return self.steps * self._batch / len(self._images)
+
+    def run(self, steps: int, progress: float) -> float:
+        """Do some steps; the mean loss of them.
+
+        Args:
+            steps: How many.
+            progress: Share of the training that is over, which the learning rate follows.
+        """
+        self._optimizer.learning_rate.assign(self._rate(progress))
+        # an average over the last steps alone while there are few
+        self._decay.assign(min(self._recipe.average_decay, (1 + self.steps) / (10 + self.steps)))
+        rows = [next(self._order) for _ in range(steps)]
+        self.steps += steps
+        return float(
+            self._steps(tf.constant(np.stack(rows)), self._images, self._labels, self._shares)
+        )
+
+    def _rate(self, progress: float) -> float:
+        """Cosine to nothing (Loshchilov and Hutter 2017) after a linear warm-up."""
+        warm = min(1.0, (self.steps + 1) / self._recipe.warm_up_steps)
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+        return self._recipe.learning_rate * max(warm * cosine, 1e-3)
+
+    def _do_steps(
+        self, rows: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, shares: tf.Tensor
+    ) -> tf.Tensor:
+        total = tf.constant(0.0)
+        variables = self.model.trainable_variables
+        for i in tf.range(tf.shape(rows)[0]):
+            pictures, places, weights = self._distort(
+                tf.cast(tf.gather(images, rows[i]), tf.float32)[..., None],
+                tf.gather(labels, rows[i]),
+                tf.gather(shares, rows[i]),
+            )
+            with tf.GradientTape() as tape:
+                found = tf.reshape(self.model(pictures, training=True), (-1, NUM_HEADS, 2))
+                loss = smooth_l1(places, found, weights, self._recipe.linear_beyond)
+            gradients = tape.gradient(loss, variables)
+            gradients, _ = tf.clip_by_global_norm(gradients, self._recipe.largest_gradient)
+            self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
+            for average, variable in zip(self._averages, self.model.variables, strict=True):
+                average.assign_add((1 - self._decay) * (tf.cast(variable, tf.float32) - average))
+            total += loss
+        return total / tf.cast(tf.shape(rows)[0], tf.float32)
+
+    def find_points(self, images: npt.NDArray[np.uint8]) -> Points:
+        """All 19 points of each picture (n, 19, 2): the mean of what is found in it and in its
+        mirror image.
+        """
+        parts = [np.empty((0, NUM_HEADS, 2), np.float32)]
+        for start in range(0, len(images), _BATCH_PREDICTED):
+            batch = tf.constant(images[start : start + _BATCH_PREDICTED])
+            straight, mirrored = (
+                self._predict(pictures).numpy().reshape(-1, NUM_HEADS, 2)
+                for pictures in (batch, batch[:, :, ::-1])
+            )
+            parts.append((straight + mirrored_back(mirrored)) / 2)
+        return np.concatenate(parts)
+
+    def averaged(self) -> list[npt.NDArray[np.float32]]:
+        """The moving averages of the weights, in the order of ``model.get_weights()``."""
+        return [average.numpy() for average in self._averages]
+
+
+def rows_in_order(count: int, batch: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows of batch after batch, without end: each of ``count`` once before any comes again."""
+    random = np.random.default_rng(seed)
+    left = np.empty(0, dtype=np.int64)
+    while True:
+        while len(left) < batch:
+            left = np.concatenate([left, random.permutation(count)])
+        yield left[:batch]
+        left = left[batch:]
+
+
+def smooth_l1(
+    labels: tf.Tensor, found: tf.Tensor, shares: tf.Tensor, linear_beyond: float
+) -> tf.Tensor:
+    """Mean over the known points of the smooth L1 loss (Girshick 2015) of x and y.
+
+    Args:
+        labels: (b, p, 2) in pixels, NaN where unknown; a point out of sight does not count.
+        found: (b, p, 2) in pixels.
+        shares: (b, p), how much each label counts.
+        linear_beyond: Pixels up to which the loss is a parabola. Beyond, its gradient stays as
+            it is: a loss that grows flat for far errors leaves a point stuck that starts far off.
+    """
+    in_sight = (labels > -_MARGIN) & (labels < IMAGE_SIZE + _MARGIN)  # NaN is neither
+    counts = shares * tf.cast(tf.reduce_all(in_sight, axis=-1), tf.float32)
+    error = tf.abs(found - tf.where(in_sight, labels, found))
+    parabola = 0.5 * tf.square(error) / linear_beyond
+    losses = tf.where(error < linear_beyond, parabola, error - 0.5 * linear_beyond)
+    total = tf.reduce_sum(tf.reduce_sum(losses, axis=-1) * counts)
+    return total / tf.maximum(tf.reduce_sum(counts), 1.0)

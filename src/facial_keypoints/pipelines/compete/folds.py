@@ -1,0 +1,111 @@
+"""Folds that keep every face on one side, also where its picture occurs in another crop."""
+
+import logging
+from typing import Final
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.neighbors import NearestNeighbors
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import LEFT_EYE, RIGHT_EYE
+from facial_keypoints.metrics import MIN_EYE_DISTANCE
+
+logger = logging.getLogger(__name__)
+
+NUM_FOLDS: Final = 10
+"""Even: the audit trains on one half of them and predicts the other."""
+
+_SIDE: Final = 32
+_EYES: Final = np.array([[22.0, 11.0], [10.0, 11.0]])
+"""Where left and right eye are brought in a thumbnail of 32x32."""
+_SAME_PICTURE: Final = 0.05
+"""Cosine distance of thumbnails below which two pictures are taken to be of one photograph."""
+_NEIGHBOURS: Final = 4
+_MOST_IN_A_GROUP: Final = 0.05
+"""Share of all faces; where more look alike, likeness says nothing about the photograph."""
+
+
+def fold_faces(faces: FaceSet, groups: npt.NDArray[np.int32], seed: int) -> npt.NDArray[np.int8]:
+    """The fold of each face, int8 (n,): ``NUM_FOLDS`` of about equal size and with the same
+    shares of the populations; fewer where there are fewer different faces, but an even number.
+    Faces of one group stay together.
+
+    Raises:
+        InputError: if there are fewer than two different faces.
+    """
+    count = len(np.unique(groups))
+    if count < 2:
+        raise InputError(
+            f"training.csv holds {len(faces)} rows of {count} different face(s); at least two are "
+            "needed to train on one and test on the other"
+        )
+    folds = np.empty(len(faces), np.int8)
+    number = min(NUM_FOLDS, count - count % 2)
+    splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+    for fold, (_, rows) in enumerate(splitter.split(groups, faces.population, groups)):
+        folds[rows] = fold
+    return folds
+
+
+def group_faces(faces: FaceSet) -> npt.NDArray[np.int32]:
+    """A number for each face, (n,), that rows share which show one photograph: the identical
+    pictures of ``faces.source``, and those that look alike once the eyes are brought to the same
+    places.
+    """
+    alike = _pairs_that_look_alike(faces)
+    identical = np.stack([np.arange(len(faces)), _first_of(faces.source)], axis=1)
+    groups = _connected(np.concatenate([identical, alike]), len(faces))
+    if len(alike) and np.bincount(groups).max() > max(2, _MOST_IN_A_GROUP * len(faces)):
+        logger.info("Too many faces look alike to tell photographs apart by it")
+        return _connected(identical, len(faces))
+    return groups
+
+
+def _pairs_that_look_alike(faces: FaceSet) -> npt.NDArray[np.int64]:
+    eyes = faces.keypoints[:, [LEFT_EYE, RIGHT_EYE]]
+    with np.errstate(invalid="ignore"):
+        rows = np.flatnonzero(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1) >= MIN_EYE_DISTANCE)
+    if len(rows) <= _NEIGHBOURS:
+        return np.empty((0, 2), np.int64)
+    thumbnails = np.stack([_thumbnail(faces.images[row], eyes[row]) for row in rows])
+    neighbours = NearestNeighbors(n_neighbors=_NEIGHBOURS, metric="cosine").fit(thumbnails)
+    distance, other = neighbours.kneighbors(thumbnails)
+    one, which = np.nonzero(distance < _SAME_PICTURE)
+    return np.stack([rows[one], rows[other[one, which]]], axis=1)
+
+
+def _thumbnail(
+    image: npt.NDArray[np.uint8], eyes: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32]:
+    """The face with its eyes at ``_EYES``, mean 0, as a vector (1024,)."""
+    # a similarity as a complex factor: places are x + iy
+    there, here = _EYES @ [1, 1j], (eyes.astype(float) - 0.5) @ [1, 1j]
+    factor = (there[0] - there[1]) / (here[0] - here[1])
+    offset = there[1] - factor * here[1]
+    matrix = np.array(
+        [[factor.real, -factor.imag, offset.real], [factor.imag, factor.real, offset.imag]]
+    )
+    # an average over the pixels that fall together, where the face shrinks to a third
+    smooth = cv2.blur(image, (3, 3))
+    small = cv2.warpAffine(smooth, matrix, (_SIDE, _SIDE), borderMode=cv2.BORDER_REPLICATE)
+    vector = small.astype(np.float32).ravel()
+    vector -= vector.mean()
+    return np.asarray(vector + 1e-6)
+
+
+def _first_of(source: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """Position of the first face of each one's source, (n,)."""
+    _, first, inverse = np.unique(source, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse])
+
+
+def _connected(pairs: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int32]:
+    graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
+    _, groups = connected_components(graph, directed=False)
+    return np.asarray(groups)

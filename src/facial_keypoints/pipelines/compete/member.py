@@ -1,0 +1,158 @@
+"""One net's share of the work, done in a process of its own (see ``workers``)."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facial_keypoints.parameters import RecipeParameters
+from facial_keypoints.pipelines.compete.points import Points
+from facial_keypoints.pipelines.compete.workers import Report
+from facial_keypoints.words import duration
+
+if TYPE_CHECKING:
+    from facial_keypoints.pipelines.compete.fitting import Fit
+
+Weights = list[npt.NDArray[np.float32]]
+
+_SECONDS_PER_CALL: Final = 2.0
+_REPORTS: Final = 10
+"""Lines in the log while a net trains."""
+_WARM_UP_CALLS: Final = 2
+_MEASURED_SECONDS: Final = 5.0
+
+_fits: dict[str, "Fit"] = {}
+"""What this process has built, by its kind: at most one."""
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a net is trained on, from when to when, and what it predicts in the end.
+
+    Attributes:
+        name: For the log.
+        settings: Of the architecture ``heatmap_unet``.
+        recipe: How to train, in what precision.
+        precision: Keras' name of the number format.
+        seed: Of weights, order and distortions.
+        images: uint8 (n, 96, 96) to train on.
+        labels: float32 (n, 19, 2), NaN where unknown.
+        shares: float32 (n, 19), how much each label counts.
+        start: Weights to begin with; None draws them.
+        progress: Share of the whole training that is over at its beginning and at its end.
+        ends: When it ends (``time.time()``); there is at least one step.
+        predict: uint8 (m, 96, 96), pictures to find the points of.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    recipe: RecipeParameters
+    precision: str
+    seed: int
+    images: npt.NDArray[np.uint8]
+    labels: Points
+    shares: npt.NDArray[np.float32]
+    start: Weights | None
+    progress: tuple[float, float]
+    ends: float
+    predict: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TrainedNet:
+    """What became of a task.
+
+    Attributes:
+        weights: As training left them, to go on from.
+        averaged: Their moving averages, which predict.
+        found: float32 (m, 19, 2), the points of the task's pictures.
+        curve: Of each while: seconds since the beginning, epochs, mean loss.
+        steps: How many there were.
+        seconds: Wall-clock time of the steps alone.
+    """
+
+    weights: Weights
+    averaged: Weights
+    found: Points
+    curve: list[tuple[float, float, float]]
+    steps: int
+    seconds: float
+
+
+def train_net(task: TrainingTask, report: Report) -> TrainedNet:
+    """Train until the time is over, then predict."""
+    fit = _fit_for(task)
+    first, last = task.progress
+    began = time.time()
+    available = max(task.ends - began, 1e-3)
+    curve: list[tuple[float, float, float]] = []
+    told = 0
+    steps = 1
+    while True:
+        before = time.time()
+        share = min(1.0, (before - began) / available)
+        loss = fit.run(steps, first + share * (last - first))
+        now = time.time()
+        if fit.steps > 1:  # the first step builds the graph
+            steps = max(1, min(50, round(steps * _SECONDS_PER_CALL / max(now - before, 1e-3))))
+        curve.append((now - began, fit.epochs, loss))
+        if share * _REPORTS >= told + 1:
+            told = int(share * _REPORTS)
+            report(_line(task.name, fit.epochs, loss, task.ends - now))
+        else:
+            report("")
+        if now >= task.ends:
+            break
+    seconds = time.time() - began
+    weights, averaged = fit.model.get_weights(), fit.averaged()
+    fit.model.set_weights(averaged)
+    found = fit.find_points(task.predict)
+    return TrainedNet(weights, averaged, found, curve, fit.steps, seconds)
+
+
+def _fit_for(task: TrainingTask) -> "Fit":
+    """The net of this process for tasks of that kind, at the task's beginning."""
+    import keras
+
+    from facial_keypoints.pipelines.compete.fitting import Fit
+
+    kind = json.dumps([task.settings, task.precision, task.recipe.model_dump(mode="json")])
+    if kind not in _fits:
+        _fits.clear()
+        keras.backend.clear_session()
+        keras.config.set_dtype_policy(task.precision)
+        _fits[kind] = Fit(task.settings, task.recipe)
+    _fits[kind].begin(task.images, task.labels, task.shares, task.seed, task.start)
+    return _fits[kind]
+
+
+def _line(name: str, epochs: float, loss: float, left: float) -> str:
+    return f"{name}  epoch {epochs:5.1f}  loss {loss:.3f}  {duration(max(left, 0))} left"
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a net learns and predicts here: pictures per second."""
+
+    trained: float
+    predicted: float
+
+
+def measure_speed(task: TrainingTask, report: Report) -> Speed:
+    """Train and predict for some seconds; ``ends`` and ``progress`` of the task do not matter."""
+    fit = _fit_for(task)
+    for _ in range(_WARM_UP_CALLS):
+        fit.run(1, 0.0)
+    report("")
+    began, before = time.perf_counter(), fit.epochs
+    while time.perf_counter() - began < _MEASURED_SECONDS:
+        fit.run(1, 0.0)
+    trained = (fit.epochs - before) * len(task.images) / (time.perf_counter() - began)
+    report("")
+    fit.find_points(task.predict)  # builds the graph
+    began = time.perf_counter()
+    fit.find_points(task.predict)
+    return Speed(trained, len(task.predict) / (time.perf_counter() - began))

@@ -1,0 +1,163 @@
+"""What fits into the hours at hand: sizes, processes and a timetable, from a measured speed."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import psutil
+
+from facial_keypoints.parameters import CompetitionParameters
+from facial_keypoints.pipelines.compete.workers import own_cores
+
+SIZES: Final[dict[str, dict[str, Any]]] = {
+    "tiny": {"filters": 8, "blocks": 1},
+    "small": {"filters": 32, "blocks": 1},
+    "medium": {"filters": 64, "blocks": 1},
+    "large": {"filters": 64, "blocks": 3},
+    "huge": {"filters": 128, "blocks": 2},
+}
+"""Settings of the architecture ``heatmap_unet``, by name."""
+MEASURED: Final = "medium"
+"""The size whose speed is measured; the others' follows from their cost."""
+_COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge": 5.0}
+"""Time of a step as a multiple of the measured size's (benchmarks/competition_speed.py)."""
+_EPOCHS_WORTH: Final = {"small": 0, "medium": 10, "large": 120, "huge": 300}
+"""Epochs of a net from which on its size is worth its time (docs/competition.md)."""
+_EPOCHS_OF_A_MEMBER: Final = 250
+"""Epochs from which on a second net gains more than as many again of the first."""
+
+NUM_HALVES: Final = 2
+SCOUTING_SHARE: Final = 0.25
+"""Share of a net's training after which the labels are audited."""
+_AFTERWARDS: Final = 20.0
+"""Seconds for audit, estimate, pictures, submission and MLflow, besides what follows."""
+_AFTERWARDS_SHARE: Final = 0.01
+_MEMORY_OF_A_PROCESS: Final = 1.5 * 2**30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A timetable; times are seconds since the epoch (``time.time()``).
+
+    Attributes:
+        size: Key of ``SIZES``.
+        settings: Of the architecture.
+        precision: Keras' name of the number format.
+        processes: Nets that train side by side.
+        scouts: Nets that the audit goes by, each trained on one half of the faces; the first
+            members go on from them.
+        members: Nets in all.
+        began: When the command began.
+        trains_from: When training begins.
+        scouts_end: When the first nets stop for the audit.
+        trains_until: When the last net has trained and predicted.
+        ends: When the command is to have ended.
+        prediction: Seconds that a thousand pictures take, mirrored ones too.
+        epochs: What each member is expected to see of its faces.
+        speed: Pictures trained on per second, all processes together, as measured.
+    """
+
+    size: str
+    settings: dict[str, Any]
+    precision: str
+    processes: int
+    scouts: int
+    members: int
+    began: float
+    trains_from: float
+    scouts_end: float
+    trains_until: float
+    ends: float
+    prediction: float
+    epochs: float
+    speed: float
+
+    def seconds_to_predict(self, pictures: int) -> float:
+        """How long one net takes to find the points of so many pictures."""
+        return self.prediction * pictures / 1000
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return asdict(self)
+
+
+def number_of_processes(folds: int) -> int:
+    """How many nets to train side by side: one per core of this machine, as far as memory and
+    the folds go; one on a GPU.
+    """
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    cores = len(own_cores())
+    by_memory = int(psutil.virtual_memory().available // _MEMORY_OF_A_PROCESS)
+    return max(1, min(cores, folds, by_memory))
+
+
+def make_plan(
+    competition: CompetitionParameters,
+    precision: str,
+    processes: int,
+    folds: int,
+    faces: int,
+    began: float,
+    trained: float,
+    predicted: float,
+) -> Plan:
+    """The timetable.
+
+    Args:
+        competition: Budget, and what the user has decided.
+        precision: Keras' name of the number format.
+        processes: Nets side by side.
+        folds: Most members that can each hold out a fold of their own.
+        faces: Rows of training.csv.
+        began: When the command began.
+        trained: Pictures per second that one process trains on, at the measured size, while the
+            others do so too.
+        predicted: The same for finding points.
+    """
+    now = time.time()
+    ends = began + 60 * competition.minutes
+    seconds = max(ends - now - _AFTERWARDS - _AFTERWARDS_SHARE * 60 * competition.minutes, 0.0)
+    at_measured_size = trained * seconds / faces  # epochs of one process
+    size: str = competition.size
+    if size == "auto":
+        worth = [n for n, least in _EPOCHS_WORTH.items() if at_measured_size / _COST[n] >= least]
+        size = worth[-1]
+    epochs = at_measured_size / _COST[size]
+    if competition.members is None:
+        rounds = max(1, int(epochs // _EPOCHS_OF_A_MEMBER))
+        members = min(max(2, rounds * processes), folds)
+    else:
+        members = min(competition.members, folds)
+    processes = min(processes, members)
+    rounds = -(-members // processes)
+    scouts = max(NUM_HALVES, processes)
+    return Plan(
+        size=size,
+        settings=SIZES[size],
+        precision=precision,
+        processes=processes,
+        scouts=scouts,
+        members=members,
+        began=began,
+        trains_from=now,
+        scouts_end=now + SCOUTING_SHARE * seconds / rounds * -(-scouts // processes),
+        trains_until=now + seconds,
+        ends=ends,
+        prediction=1000 * _COST[size] / predicted,
+        epochs=epochs / rounds,
+        speed=processes * trained / _COST[size],
+    )
+
+
+def shared_out(start: float, end: float, weights: list[float]) -> list[float]:
+    """When each of several tasks ends that follow each other, their times as their weights."""
+    total = sum(weights)
+    done = 0.0
+    ends = []
+    for weight in weights:
+        done += weight
+        ends.append(start + (end - start) * done / total)
+    return ends

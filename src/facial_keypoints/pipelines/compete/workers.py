@@ -1,0 +1,186 @@
+"""Processes that train nets side by side, one or more processor cores each.
+
+Nets as small as these keep one core busy but not two: two processes of one core each train about
+1.3 times as fast as one process on both (benchmarks/competition_speed.py). They stay from node to
+node, since starting TensorFlow and building a graph takes each a quarter of a minute, and die with
+the process that started them, which they speak to every few seconds.
+"""
+
+import logging
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from typing import Any, Final, TypeVar
+
+from facial_keypoints import interruption
+from facial_keypoints.errors import TrainingFailedError
+
+logger = logging.getLogger(__name__)
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Report = Callable[[str], None]
+"""Called every few seconds with a line for the log, or an empty one."""
+
+_SECONDS_BETWEEN_LOOKS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: Any
+    connection: Any
+
+
+_workers: list[_Worker] = []
+
+
+def own_cores() -> list[int]:
+    """Numbers of the processor cores that this process may use."""
+    known = getattr(os, "sched_getaffinity", None)  # Linux alone knows
+    return sorted(known(0)) if known else list(range(os.cpu_count() or 1))
+
+
+def run_side_by_side(
+    work: Callable[[Task, Report], Result], queues: Sequence[Sequence[Task]], keep: bool = True
+) -> list[list[Result]]:
+    """Do each queue's tasks one after another in a process of its own, the queues side by side.
+
+    Args:
+        work: A function of a module. It gets a task, and what to report its progress to.
+        queues: The tasks of each process.
+        keep: Whether the processes stay for the next call with as many queues.
+
+    Returns:
+        The results, as the tasks stand in ``queues``.
+
+    Raises:
+        TrainingFailedError: if a process is ended from outside, or its task fails so.
+        RuntimeError: if there is a bug in a task.
+    """
+    try:
+        _have_workers(len(queues))
+        results: list[list[Result]] = [[] for _ in queues]
+        busy = {}
+        for i, (worker, tasks) in enumerate(zip(_workers, queues, strict=True)):
+            _send(worker, work, tasks[0])
+            busy[worker.connection] = i
+        while busy:
+            interruption.stop_if_asked()
+            for connection in wait(list(busy), timeout=_SECONDS_BETWEEN_LOOKS):
+                i = busy[connection]
+                result = _receive(_workers[i])
+                if result is None:
+                    continue
+                results[i].append(result)
+                if len(results[i]) < len(queues[i]):
+                    _send(_workers[i], work, queues[i][len(results[i])])
+                else:
+                    del busy[connection]
+    except BaseException:
+        dismiss()
+        raise
+    if not keep:
+        dismiss()
+    return results
+
+
+def dismiss() -> None:
+    """End the processes."""
+    while _workers:
+        worker = _workers.pop()
+        worker.process.terminate()
+        worker.process.join()
+        worker.connection.close()
+
+
+def _have_workers(count: int) -> None:
+    if len(_workers) == count and all(worker.process.is_alive() for worker in _workers):
+        return
+    dismiss()
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    cores = own_cores()
+    share = max(1, len(cores) // count)
+    for i in range(count):
+        here, there = context.Pipe()
+        own = [cores[k % len(cores)] for k in range(i * share, (i + 1) * share)]
+        process = context.Process(target=_serve, args=(there, own), daemon=True)
+        process.start()
+        there.close()  # so that the process' end is the end of the connection
+        _workers.append(_Worker(process, here))
+
+
+def _send(worker: _Worker, work: Callable[..., Any], task: Any) -> None:
+    try:
+        worker.connection.send((work, task))
+    except OSError:
+        raise _ended() from None
+
+
+def _receive(worker: _Worker) -> Any:
+    """A task's result; None for a sign of life."""
+    try:
+        kind, content = worker.connection.recv()
+    except (EOFError, OSError):
+        raise _ended() from None
+    if kind == "failure":
+        raise TrainingFailedError(content, may_pass=True)
+    if kind == "bug":
+        raise RuntimeError(f"in a process that trains:\n{content}")
+    if kind == "line" and content:
+        logger.info("%s", content)
+    return content if kind == "result" else None
+
+
+def _ended() -> TrainingFailedError:
+    return TrainingFailedError(
+        "a process that trained a net was ended from outside, most likely because memory did "
+        "not suffice; a smaller competition.size or competition.recipe.batch_size needs less",
+        may_pass=True,
+    )
+
+
+def _serve(connection: Any, cores: list[int]) -> None:
+    """Do what is asked until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # what matters comes as an exception
+    _settle(cores)
+    try:
+        while True:
+            work, task = connection.recv()
+            connection.send(_outcome(work, task, lambda line: connection.send(("line", line))))
+    except (EOFError, OSError):
+        return
+
+
+def _outcome(work: Callable[..., Any], task: Any, report: Report) -> tuple[str, Any]:
+    import tensorflow as tf
+
+    try:
+        return "result", work(task, report)
+    except OSError:
+        raise
+    except (tf.errors.ResourceExhaustedError, MemoryError):
+        return "failure", (
+            "memory did not suffice; a smaller competition.size or "
+            "competition.recipe.batch_size needs less"
+        )
+    except TrainingFailedError as error:
+        return "failure", str(error)
+    except Exception:
+        return "bug", traceback.format_exc()
+
+
+def _settle(cores: list[int]) -> None:
+    """Keep to these cores, and let a GPU's memory grow with the need."""
+    import tensorflow as tf
+
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+    tf.config.threading.set_intra_op_parallelism_threads(len(cores))
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)

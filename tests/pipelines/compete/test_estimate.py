@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from facial_keypoints.pipelines.compete import estimate
+
+RANDOM = np.random.default_rng(0)
+
+
+def test_averaging_gains_exactly_the_ambiguity():
+    truth = RANDOM.uniform(0, 96, (50, 15, 2))
+    members = truth + RANDOM.normal(0, 2, (4, 50, 15, 2)) + RANDOM.normal(0, 1, (50, 15, 2))
+    single = np.square(members - truth).mean()
+    together = np.square(members.mean(axis=0) - truth).mean()
+    gained = estimate.ambiguity(members.astype(np.float32)).mean()
+    assert together == pytest.approx(single - gained, rel=1e-5)
+    assert gained > 1
+
+
+def test_errors_are_summed_over_what_is_known():
+    labels = np.zeros((3, 15, 2))
+    labels[1, 2:] = np.nan
+    found = np.full((3, 15, 2), 2.0)
+    found[2] = np.nan
+    sums, counts = estimate.squared_errors(labels, found)
+    assert sums.tolist() == [120, 16, 0]
+    assert counts.tolist() == [30, 4, 0]
+
+
+def rows_of(n, held_out):
+    """Errors that are larger for some faces, for scouts and, less, for the nets."""
+    hard = np.exp(RANDOM.normal(0, 0.8, n))
+    first = 30 * 4 * hard * RANDOM.gamma(30, 1 / 30, n)
+    single = 30 * 1.5 * hard * RANDOM.gamma(30, 1 / 30, n)
+    return single, first, np.full(n, 30.0), np.arange(n) < held_out
+
+
+def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out():
+    plain, by_ratio = [], []
+    for _ in range(200):
+        single, first, count, held_out = rows_of(1000, 100)
+        truth = single.sum() / count.sum()
+        plain.append(single[held_out].sum() / count[held_out].sum() / truth - 1)
+        by_ratio.append(estimate.estimate_mse(single, first, count, held_out) / truth - 1)
+    assert np.std(by_ratio) < 0.5 * np.std(plain)
+    assert abs(np.mean(by_ratio)) < 0.02
+
+
+def test_nineteen_intervals_of_twenty_hold_the_score():
+    inside = 0
+    for _ in range(60):
+        single, first, count, held_out = rows_of(600, 200)
+        test, *_ = rows_of(200, 0)
+        random = np.random.default_rng(0)
+        photographs = np.arange(600)
+        mse = estimate.estimate_mse(single, first, count, held_out)
+        draws = estimate.interval(single, first, count, held_out, photographs, 200, random)
+        summary = estimate.summarise({"A": (mse, draws)}, {"A": 10, "B": 0})
+        score = np.sqrt(test.mean() / 30)
+        inside += summary["A"]["low"] <= score <= summary["A"]["high"]
+    assert 51 <= inside <= 60
+
+
+def test_populations_are_weighed_as_the_leaderboard_does():
+    draws = np.zeros(10)
+    summary = estimate.summarise({"A": (1.0, draws), "B": (4.0, draws)}, {"A": 30, "B": 10})
+    assert summary["A"]["rmse"] == 1
+    assert summary["B"] == {"rmse": 2, "low": 2, "high": 2}
+    assert summary["leaderboard"]["rmse"] == pytest.approx(np.sqrt(70 / 40))
+
+
+def test_a_population_that_was_not_measured_is_not_made_up():
+    summary = estimate.summarise({"A": (1.0, np.zeros(10))}, {"A": 30, "B": 10})
+    assert "B" not in summary
+    assert summary["leaderboard"]["rmse"] is None

@@ -1,0 +1,227 @@
+"""The training loop, the model of it, and the processes that it runs in."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+from spots import bright_spots
+
+from facial_keypoints.errors import TrainingFailedError
+from facial_keypoints.parameters import DistortionParameters, RecipeParameters
+from facial_keypoints.pipelines.compete import workers
+from facial_keypoints.pipelines.compete.ensemble import ensemble_model
+from facial_keypoints.pipelines.compete.member import TrainingTask, measure_speed, train_net
+from facial_keypoints.pipelines.compete.points import NUM_HEADS, mirrored_back, spread
+
+keras = pytest.importorskip("keras")
+SETTINGS = {"filters": 8, "blocks": 1}
+RECIPE = RecipeParameters(
+    batch_size=16, learning_rate=5e-3, warm_up_steps=10, precision="float32", average_decay=0.9
+)
+
+
+@pytest.fixture
+def spots():
+    return bright_spots(64)
+
+
+def task(faces, seconds=0.0, **changes):
+    return TrainingTask(
+        **{
+            "name": "net",
+            "settings": SETTINGS,
+            "recipe": RECIPE,
+            "precision": "float32",
+            "seed": 1,
+            "images": faces.images,
+            "labels": spread(faces.keypoints, faces.population),
+            "shares": np.ones((len(faces), NUM_HEADS), np.float32),
+            "start": None,
+            "progress": (0.0, 1.0),
+            "ends": time.time() + seconds,
+            "predict": faces.images[:5],
+            **changes,
+        }
+    )
+
+
+def silent(line):
+    pass
+
+
+def fitted(faces, steps=4, recipe=RECIPE, weights=None, shares=None, labels=None):
+    from facial_keypoints.pipelines.compete.fitting import Fit
+
+    keras.config.set_dtype_policy("float32")
+    fit = Fit(SETTINGS, recipe)
+    labels = spread(faces.keypoints, faces.population) if labels is None else labels
+    shares = np.ones(labels.shape[:2], np.float32) if shares is None else shares
+    fit.begin(faces.images, labels, shares, 1, weights)
+    loss = fit.run(steps, 0.1)
+    return fit, loss
+
+
+def test_a_net_learns_where_the_spots_are(spots):
+    net = train_net(task(spots, seconds=25), silent)
+    assert net.curve[-1][2] < 0.5 * net.curve[0][2]
+    error = np.linalg.norm(net.found[:, 0] - spots.keypoints[:5, 0], axis=1)
+    assert error.max() < 8
+    assert net.found.shape == (5, NUM_HEADS, 2)
+    assert len(net.weights) == len(net.averaged)
+    assert net.seconds < 40
+
+
+def test_there_is_at_least_one_step_when_the_time_is_over(spots):
+    net = train_net(task(spots, seconds=-100), silent)
+    assert net.steps == 1
+    assert np.isfinite(net.found).all()
+
+
+def test_labels_without_a_share_and_unknown_ones_teach_nothing(spots):
+    labels = spread(spots.keypoints, spots.population)
+    shares = np.ones(labels.shape[:2], np.float32)
+    wrong = labels.copy()
+    wrong[:, 3] = 5.0
+    shares[:, 3] = 0
+    still = RecipeParameters(
+        **{**RECIPE.model_dump(), "distortions": {**NO_DISTORTION, "mirror": False}}
+    )
+    first, _ = fitted(spots, 3, still, shares=shares, labels=labels)
+    second, _ = fitted(spots, 3, still, shares=shares, labels=wrong)
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(np.isfinite(array).all() for array in first.model.get_weights())
+
+
+NO_DISTORTION = {
+    name: 0
+    for name, field in DistortionParameters.model_fields.items()
+    if field.annotation is not bool
+}
+
+
+def test_the_same_seed_trains_the_same_net_also_in_a_graph_used_before(spots):
+    fit, loss = fitted(spots)
+    first = fit.averaged()
+    fit.run(3, 0.5)
+    labels = spread(spots.keypoints, spots.population)
+    fit.begin(spots.images, labels, np.ones(labels.shape[:2], np.float32), 1)
+    assert fit.run(4, 0.1) == pytest.approx(loss, rel=1e-5)
+    for one, other in zip(first, fit.averaged(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_training_goes_on_from_given_weights(spots):
+    fit, _ = fitted(spots)
+    weights = fit.model.get_weights()
+    again, _ = fitted(spots, steps=1, weights=weights)
+    other, _ = fitted(spots, steps=1)
+    kept = [np.abs(a - b).mean() for a, b in zip(again.model.get_weights(), weights, strict=True)]
+    drawn = [np.abs(a - b).mean() for a, b in zip(other.model.get_weights(), weights, strict=True)]
+    assert sum(kept) < sum(drawn)
+
+
+def test_far_errors_keep_their_gradient():
+    import tensorflow as tf
+
+    from facial_keypoints.pipelines.compete.fitting import smooth_l1
+
+    found = tf.Variable([[[40.0, 1.0]], [[10.0, 10.0]]])
+    labels = tf.constant([[[10.0, 1.5]], [[np.nan, np.nan]]])
+    with tf.GradientTape() as tape:
+        loss = smooth_l1(labels, found, tf.ones((2, 1)), 2.0)
+    gradient = tape.gradient(loss, found).numpy()
+    assert loss.numpy() == pytest.approx(30 - 1 + 0.5 * 0.25 / 2)
+    np.testing.assert_allclose(gradient, [[[1.0, -0.25]], [[0, 0]]])
+
+
+def test_a_point_out_of_sight_does_not_count():
+    import tensorflow as tf
+
+    from facial_keypoints.pipelines.compete.fitting import smooth_l1
+
+    labels = tf.constant([[[50.0, 130.0], [97.0, 50.0]]])
+    loss = smooth_l1(labels, tf.zeros((1, 2, 2)), tf.ones((1, 2)), 1.0)
+    assert loss.numpy() == pytest.approx(97 - 0.5 + 50 - 0.5)
+
+
+def test_every_row_comes_once_before_any_comes_again():
+    from facial_keypoints.pipelines.compete.fitting import rows_in_order
+
+    batches = rows_in_order(10, 4, seed=0)
+    seen = np.concatenate([next(batches) for _ in range(5)])
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10].tolist() != seen[10:].tolist()
+
+
+def test_the_ensemble_is_the_mean_of_its_nets_and_loads_alone(spots, tmp_path):
+    nets = [fitted(spots, steps=2)[0], fitted(bright_spots(40, seed=3), steps=5)[0]]
+    expected = []
+    for net in nets:
+        net.model.set_weights(net.averaged())
+        expected.append(net.find_points(spots.images[:6]))
+    model = ensemble_model(SETTINGS, [net.averaged() for net in nets])
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    found = loaded.predict(spots.images[:6], verbose=0).reshape(6, NUM_HEADS, 2)
+    np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-2)
+    turned = loaded.predict(spots.images[:6, :, ::-1], verbose=0).reshape(6, NUM_HEADS, 2)
+    np.testing.assert_allclose(mirrored_back(turned), found, atol=1e-2)
+
+
+def test_speed_is_measured(spots):
+    speed = measure_speed(task(spots), silent)
+    assert speed.trained > 0
+    assert speed.predicted > 0
+
+
+def doubled(number, report):
+    report(f"doubling {number}")
+    return 2 * number, os.getpid()
+
+
+def fail(number, report):
+    raise TrainingFailedError("no more")
+
+
+def stumble(number, report):
+    raise ZeroDivisionError(number)
+
+
+def die(number, report):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture
+def no_workers():
+    yield
+    workers.dismiss()
+
+
+def test_queues_are_worked_through_side_by_side_by_processes_that_stay(no_workers, caplog):
+    with caplog.at_level("INFO"):
+        first = workers.run_side_by_side(doubled, [[1, 2, 3], [10]])
+    assert [[value for value, _ in queue] for queue in first] == [[2, 4, 6], [20]]
+    assert "doubling 3" in caplog.text
+    processes = {process for queue in first for _, process in queue}
+    assert len(processes) == 2
+    again = workers.run_side_by_side(doubled, [[4], [5]], keep=False)
+    assert {process for queue in again for _, process in queue} == processes
+    with pytest.raises(ProcessLookupError):
+        os.kill(processes.pop(), 0)
+
+
+@pytest.mark.parametrize(
+    ("work", "error", "told"),
+    [
+        (fail, TrainingFailedError, "no more"),
+        (stumble, RuntimeError, "ZeroDivisionError"),
+        (die, TrainingFailedError, "ended from outside, most likely because memory"),
+    ],
+)
+def test_a_task_that_fails_is_told_and_nothing_runs_on(no_workers, work, error, told):
+    with pytest.raises(error, match=told):
+        workers.run_side_by_side(work, [[1, 2], [3]])
+    assert not workers._workers
