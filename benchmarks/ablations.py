@@ -25,9 +25,9 @@ from facial_keypoints.keypoints import POPULATION_B_INDEX
 from facial_keypoints.metrics import asked_values
 from facial_keypoints.parameters import RecipeParameters
 from facial_keypoints.pipelines.clean.nodes import read_test_faces, read_training_faces
+from facial_keypoints.pipelines.compete.audit import acted_on
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.member import TrainingTask, train_net
-from facial_keypoints.pipelines.compete.nodes import acted_on
 from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, gather, heads_to_use, spread
 from facial_keypoints.pipelines.compete.workers import run_side_by_side
@@ -164,7 +164,7 @@ def results(lines: list[Line], data: Faces, minutes: float) -> Iterator[tuple[Li
     for first in range(0, len(lines), SIDE_BY_SIDE):
         batch = lines[first : first + SIDE_BY_SIDE]
         tasks = [[task_of(line, data, minutes)] for line in batch]
-        nets = run_side_by_side(train_net, tasks, keep=False)
+        nets = run_side_by_side(train_net, tasks, lambda _: None, keep=False)
         yield from zip(batch, (net[0] for net in nets), strict=True)
 
 

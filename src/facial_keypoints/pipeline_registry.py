@@ -14,6 +14,7 @@ from facial_keypoints.pipelines import (
     train,
     upload,
 )
+from facial_keypoints.pipelines.compete import ENSEMBLE
 from facial_keypoints.pipelines.compete import pipeline as compete
 
 
@@ -28,7 +29,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         stages = {
             **common,
             "compete": compete.create_pipeline(),
-            "submit": submit.create_pipeline([compete.ENSEMBLE]),
+            "submit": submit.create_pipeline([ENSEMBLE]),
         }
         full = sum(stages.values(), start=Pipeline([]))
         return {**stages, "upload": upload_stage, "full": full, "__default__": full}

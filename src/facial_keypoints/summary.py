@@ -49,6 +49,15 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if "study_page" in made:
         page = getattr(catalog["study_page"], "_filepath", "data/08_reporting/study.html")
         console.print(f"The paper's tables and figures beside these: {page}\n", soft_wrap=True)
+    if "score_estimate" in made:
+        console.print(estimate_table(catalog.load("score_estimate")))
+        path = getattr(catalog["suspects"], "_filepath", "data/08_reporting/suspects.csv")
+        console.print(
+            "RMSE in px, from training faces that a net has not seen, less what averaging nets\n"
+            "gains; the interval is of 95 %. Kaggle's kept answers should hold few wrong labels.\n"
+            f"Labels that are most likely wrong: {path}\n",
+            soft_wrap=True,
+        )
     if "submission_score" in made:
         print_score(console, catalog.load("submission_score"))
         path = getattr(catalog["submission"], "_filepath", "data/07_model_output")
@@ -79,6 +88,31 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
         ]
         table.add_row(*cells, style="bold" if position == 0 else None)
     return table
+
+
+def estimate_table(estimate: dict[str, Any]) -> Table:
+    """The estimate of the score for a terminal: by population, without suspect labels and with."""
+    table = Table(
+        title=f"Expected score of the ensemble of {estimate['members']} nets",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("")
+    ways = {"without_suspects": "without suspect labels", "with_suspects": "with all labels"}
+    for heading in ways.values():
+        table.add_column(heading, justify="right")
+    rows = dict.fromkeys(name for way in ways for name in estimate[way])
+    for name in sorted(rows, key=lambda name: name == "leaderboard"):
+        figures = (estimate[way].get(name, {}) for way in ways)
+        heading = name if name == "leaderboard" else f"population {name}"
+        style = "bold" if name == "leaderboard" else None
+        table.add_row(heading, *map(_with_interval, figures), style=style)
+    return table
+
+
+def _with_interval(figures: dict[str, float | None]) -> str:
+    known = [f"{value:.3f}" for value in figures.values() if value is not None]
+    return f"{known[0]} ({known[1]} to {known[2]})" if len(known) == 3 else "unknown"
 
 
 def print_score(console: Console, score: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from facial_keypoints.tracking.hooks import (
     end_all_runs,
     epoch_callbacks,
     lacks_the_end,
+    record_figures,
     session_run_id,
 )
 from facial_keypoints.tracking.records import git_commit
@@ -24,5 +25,6 @@ __all__ = [
     "epoch_callbacks",
     "git_commit",
     "lacks_the_end",
+    "record_figures",
     "session_run_id",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import mlflow
+import pandas as pd
 from filelock import FileLock
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -129,7 +130,6 @@ def epoch_callbacks() -> list["keras.callbacks.Callback"]:
     if _session.parent is None:
         return []
     import keras
-    import pandas as pd
 
     tell = _session.tell
 
@@ -147,6 +147,13 @@ def epoch_callbacks() -> list["keras.callbacks.Callback"]:
             tell(f"epoch {epoch + 1}", records.log_epochs, figures)
 
     return [EpochMetrics()]
+
+
+def record_figures(step: int, figures: dict[str, float]) -> None:
+    """Record figures of a step, counted from 0, in the run of this node."""
+    if _session.parent is not None:
+        row = pd.DataFrame([{"epoch": step + 1, **figures}])
+        _session.tell(f"step {step}", records.log_epochs, row)
 
 
 def end_all_runs(status: str) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facial_keypoints.keypoints import KEYPOINTS, POPULATION_B_INDEX, SWAP_INDEX
-from facial_keypoints.pipelines.compete.audit import WHOLE, audit, points_of
+from facial_keypoints.pipelines.compete.audit import WHOLE, audit, named_points
 from facial_keypoints.pipelines.download.drawn import rows
 from facial_keypoints.pipelines.download.drawn.competition import drawn_wrong_labels
 
@@ -17,10 +17,11 @@ def drawn():
     generator = np.random.default_rng(0)
     keys = rows.keys(rows.TRAIN, FACES)
     plans = [rows.plan(0, key) for key in keys]
-    pairs = zip(keys, plans, strict=True)
-    labels, truth = zip(*((rows.labels(0, k, p), rows.true_points(0, k, p)) for k, p in pairs))
-    labels = np.asarray(labels, np.float32).reshape(FACES, 15, 2)
-    truth = np.asarray(truth, np.float32).reshape(FACES, 15, 2)
+    labels, truth = (
+        np.asarray([of(0, *row) for row in zip(keys, plans, strict=True)], np.float32)
+        for of in (rows.labels, rows.true_points)
+    )
+    labels, truth = labels.reshape(FACES, 15, 2), truth.reshape(FACES, 15, 2)
     hard = 0.8 * np.exp(generator.normal(0, 0.5, (FACES, 1, 1)))
     vague = np.exp(generator.normal(0, 0.4, (1, 15, 1)))
     found = truth + hard * vague * generator.normal(size=truth.shape)
@@ -57,12 +58,12 @@ def one_face():
 
 
 SPOILT = {
-    "shifted by +14, -9 px": lambda points: points + [14, -9],
+    "shifted by +14, -9 px": lambda points: points + np.array([14, -9]),
     "left and right exchanged": lambda points: points[list(SWAP_INDEX)],
     "x and y exchanged": lambda points: points[:, ::-1],
-    "mirrored": lambda points: ([96, 0] + points * [-1, 1])[list(SWAP_INDEX)],
+    "mirrored": lambda points: (np.array([96, 0]) + points * [-1, 1])[list(SWAP_INDEX)],
     "turned by 180 degrees": lambda points: 96 - points,
-    "upside down": lambda points: [0, 96] + points * [1, -1],
+    "upside down": lambda points: np.array([0, 96]) + points * [1, -1],
     "all points in one place": lambda points: 50 + (points - 48) / 20,
 }
 
@@ -90,7 +91,7 @@ def test_one_wrong_point_is_named_with_its_places(one_face):
     assert first["label_y"] == labels[7, 10, 1]
     assert first["found_x"] == found[7, 10, 0]
     assert table["act"].sum() == 1
-    assert points_of("nose_tip") == [10]
+    assert named_points("nose_tip") == [10]
 
 
 def test_a_difficult_face_is_not_a_wrong_label(one_face):

@@ -6,14 +6,18 @@ and on the face: where every point is found badly, the face is difficult rather 
 wrong.
 """
 
+import logging
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS, NUM_KEYPOINTS, SWAP_INDEX
 from facial_keypoints.pipelines.compete.points import Points
+
+logger = logging.getLogger(__name__)
 
 Distances = npt.NDArray[np.floating]
 
@@ -42,10 +46,10 @@ def audit(labels: Points, found: Points, population: npt.NDArray[np.integer]) ->
         population: (n,).
 
     Returns:
-        A line each: ``row`` of training.csv from 1; the same from 0 as ``index``; ``point``, or "whole"; ``score``, the
-        distance as a multiple of the limit; ``act``, whether the audit would act on it;
-        ``distance`` in pixels between label and what was found, for a whole row the median;
-        ``reason``; and label and found place, x and y.
+        A line each: ``row`` of training.csv from 1; the same from 0 as ``index``; ``point``, or
+        "whole"; ``score``, the distance as a multiple of the limit; ``act``, whether the audit
+        would act on it; ``distance`` in pixels between label and what was found, for a whole row
+        the median; ``reason``; and label and found place, x and y.
     """
     distance = np.linalg.norm(found - labels, axis=2)
     usual = usual_distances(distance, population)
@@ -86,7 +90,7 @@ def audit(labels: Points, found: Points, population: npt.NDArray[np.integer]) ->
     return table.sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 
-def points_of(point: str) -> list[int]:
+def named_points(point: str) -> list[int]:
     """Positions of the points that a line of the audit speaks of."""
     return list(range(NUM_KEYPOINTS)) if point == WHOLE else [KEYPOINTS.index(point)]
 
@@ -155,3 +159,26 @@ def explain(labels: Points, found: Points, which: npt.NDArray[np.integer]) -> st
     if extent < 0.5:
         return "all points in one place"
     return "labels of another face, or of none"
+
+
+def acted_on(suspects: pd.DataFrame, rows: int) -> npt.NDArray[np.bool_]:
+    """The points (n, 15) of which the audit would act on the labels."""
+    acted = np.zeros((rows, NUM_KEYPOINTS), bool)
+    certain = suspects[suspects["act"].astype(bool)]  # an empty table has no types
+    for row, point in zip(certain["row"].to_numpy(int), certain["point"], strict=True):
+        acted[row - 1, named_points(str(point))] = True
+    return acted
+
+
+def audited(faces: FaceSet, found: Points, when: str) -> pd.DataFrame:
+    """The audit of faces, told in a line."""
+    suspects = audit(faces.keypoints, found, faces.population)
+    acted = suspects[suspects["act"].astype(bool)]
+    logger.info(
+        "Label audit %s: %s labels of %s rows are most likely wrong (%s whole rows)",
+        when,
+        f"{len(acted):,}",
+        f"{acted['row'].nunique():,}",
+        f"{int((acted['point'] == WHOLE).sum()):,}",
+    )
+    return suspects

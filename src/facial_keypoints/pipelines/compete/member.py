@@ -11,7 +11,6 @@ import numpy.typing as npt
 from facial_keypoints.parameters import RecipeParameters
 from facial_keypoints.pipelines.compete.points import Points
 from facial_keypoints.pipelines.compete.workers import Report
-from facial_keypoints.words import duration
 
 if TYPE_CHECKING:
     from facial_keypoints.pipelines.compete.fitting import Fit
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 Weights = list[npt.NDArray[np.float32]]
 
 _SECONDS_PER_CALL: Final = 2.0
-_REPORTS: Final = 10
-"""Lines in the log while a net trains."""
 _WARM_UP_CALLS: Final = 2
 _MEASURED_SECONDS: Final = 5.0
 
@@ -82,6 +79,25 @@ class TrainedNet:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        name: Of the task.
+        share: Of the task's time that is over.
+        epochs: How often each picture has been seen.
+        loss: Mean of the last steps.
+        left: Seconds to the end.
+    """
+
+    name: str
+    share: float
+    epochs: float
+    loss: float
+    left: float
+
+
 def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     """Train until the time is over, then predict."""
     fit = _fit_for(task)
@@ -89,7 +105,6 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     began = time.time()
     available = max(task.ends - began, 1e-3)
     curve: list[tuple[float, float, float]] = []
-    told = 0
     steps = 1
     while True:
         before = time.time()
@@ -99,11 +114,7 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
         if fit.steps > 1:  # the first step builds the graph
             steps = max(1, min(50, round(steps * _SECONDS_PER_CALL / max(now - before, 1e-3))))
         curve.append((now - began, fit.epochs, loss))
-        if share * _REPORTS >= told + 1:
-            told = int(share * _REPORTS)
-            report(_line(task.name, fit.epochs, loss, task.ends - now))
-        else:
-            report("")
+        report(Progress(task.name, share, fit.epochs, loss, max(task.ends - now, 0.0)))
         if now >= task.ends:
             break
     seconds = time.time() - began
@@ -129,10 +140,6 @@ def _fit_for(task: TrainingTask) -> "Fit":
     return _fits[kind]
 
 
-def _line(name: str, epochs: float, loss: float, left: float) -> str:
-    return f"{name}  epoch {epochs:5.1f}  loss {loss:.3f}  {duration(max(left, 0))} left"
-
-
 @dataclass(frozen=True)
 class Speed:
     """How fast a net learns and predicts here: pictures per second."""
@@ -146,12 +153,12 @@ def measure_speed(task: TrainingTask, report: Report) -> Speed:
     fit = _fit_for(task)
     for _ in range(_WARM_UP_CALLS):
         fit.run(1, 0.0)
-    report("")
+    report(None)
     began, before = time.perf_counter(), fit.epochs
     while time.perf_counter() - began < _MEASURED_SECONDS:
         fit.run(1, 0.0)
     trained = (fit.epochs - before) * len(task.images) / (time.perf_counter() - began)
-    report("")
+    report(None)
     fit.find_points(task.predict)  # builds the graph
     began = time.perf_counter()
     fit.find_points(task.predict)

@@ -1,4 +1,4 @@
-"""Nodes of the compete stage."""
+"""Nodes of the compete stage: folds, timetable, scouts, first audit, the ensemble."""
 
 import hashlib
 import logging
@@ -9,24 +9,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from facial_keypoints import clock, tracking
+from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.keypoints import (
-    COORDINATE_COLUMNS,
-    KEYPOINTS,
-    NUM_KEYPOINTS,
-    POPULATION_B_INDEX,
-    POPULATIONS,
-)
-from facial_keypoints.metrics import asked_values, mean_face
+from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.parameters import CompetitionParameters
-from facial_keypoints.pictures import face_sheet
-from facial_keypoints.pipelines.compete import audit, estimate
+from facial_keypoints.pipelines.compete import ENSEMBLE
+from facial_keypoints.pipelines.compete.audit import acted_on, audited
 from facial_keypoints.pipelines.compete.ensemble import ensemble_model
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.member import (
+    Progress,
     TrainedNet,
     TrainingTask,
     measure_speed,
@@ -44,26 +38,21 @@ from facial_keypoints.pipelines.compete.plan import (
 )
 from facial_keypoints.pipelines.compete.points import (
     NUM_HEADS,
-    Points,
-    gather,
-    heads_to_use,
+    points_of,
     spread,
 )
 from facial_keypoints.pipelines.compete.workers import run_side_by_side
 from facial_keypoints.precision import choose_precision
 from facial_keypoints.trainings import Training
-from facial_keypoints.words import duration, listed
+from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-ENSEMBLE: Final = "ensemble"
-"""Name under which the nets together stand beside the variants of the study."""
-
 _MEASURED_FACES: Final = 256
+_PERCENT_BETWEEN_LINES: Final = 10
 _SHARE_OF_SUSPECTS: Final = {"leave_out": 0.0, "down_weight": 0.1, "keep": 1.0}
-_SHEET_FACES: Final = 48
 
 
 def fold_training_faces(faces: FaceSet, competition: CompetitionParameters) -> Arrays:
@@ -94,7 +83,9 @@ def plan_competition(
         ends=0.0,
         predict=faces.images[few],
     )
-    speeds = [found[0] for found in run_side_by_side(measure_speed, [[task]] * processes)]
+    speeds = [
+        found[0] for found in run_side_by_side(measure_speed, [[task]] * processes, lambda _: None)
+    ]
     plan = make_plan(
         competition,
         precision,
@@ -164,7 +155,7 @@ def train_scouts(
                 )
             )
         tasks.append(in_queue)
-    nets = _in_order(queues, run_side_by_side(train_net, tasks))
+    nets = _trained(queues, tasks)
     found = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros(len(faces))
     for scout, net in nets.items():
@@ -177,12 +168,12 @@ def train_scouts(
         for scout, net in nets.items()
         for i, array in enumerate(net.weights)
     }
-    return {"found": _points_of(found.astype(np.float32), faces, faces.population), **weights}
+    return {"found": points_of(found.astype(np.float32), faces, faces.population), **weights}
 
 
 def audit_labels(faces: FaceSet, scouts: Arrays) -> pd.DataFrame:
     """Labels that are most likely wrong (see ``audit``), by what the scouts found."""
-    return _audited(faces, scouts["found"], "after scouting")
+    return audited(faces, scouts["found"], "after scouting")
 
 
 def train_members(
@@ -201,6 +192,9 @@ def train_members(
         (m, n, 19, 2), in the faces that it has not been trained on, NaN for others;
         ``held_out`` (m,), the fold of these; ``averaged/i/j``, the weights of net i;
         ``curve/i`` (k, 3), seconds, epochs and loss.
+
+    Raises:
+        InputError: if no net came to anything.
     """
     plan = Plan(**timetable)
     number = int(folds["fold"].max()) + 1
@@ -210,6 +204,8 @@ def train_members(
     shares[acted_on(doubts, len(faces))] = _SHARE_OF_SUSPECTS[competition.suspects]
     head_shares = spread(np.repeat(shares[..., None], 2, axis=2), faces.population)[..., 0]
     head_shares = np.nan_to_num(head_shares, nan=0.0)
+    # nobody is trained on these labels, so that every net may look at them again
+    left_out = (acted_on(doubts, len(faces)) & (shares == 0)).any(axis=1)
     held_out = [_fold_held_out(member, number) for member in range(plan.members)]
     predicted: dict[int, npt.NDArray[np.bool_]] = {}
     tasks = []
@@ -220,10 +216,8 @@ def train_members(
         for member, end in zip(queue, ends, strict=True):
             is_scout = member < plan.scouts
             own = folds["fold"] != held_out[member]
-            # suspects are trained on by nobody, so that every net may look at them again
-            left_out = own & (head_shares.max(axis=1) == 0)
             predicted[member] = ~own | left_out
-            rows = own & ~left_out
+            rows = own & (head_shares.max(axis=1) > 0)
             pictures = np.concatenate([faces.images[predicted[member]], test_faces.images])
             in_queue.append(
                 TrainingTask(
@@ -235,23 +229,36 @@ def train_members(
                     images=faces.images[rows],
                     labels=labels[rows],
                     shares=head_shares[rows],
-                    start=_numbered(scouts, f"weights/{member}/") if is_scout else None,
+                    start=_weights_of(scouts, member) if is_scout else None,
                     progress=(SCOUTING_SHARE if is_scout else 0.0, 1.0),
                     ends=end - plan.seconds_to_predict(len(pictures)),
                     predict=pictures,
                 )
             )
         tasks.append(in_queue)
-    nets = _in_order(queues, run_side_by_side(train_net, tasks, keep=False))
-    found = np.full((plan.members, len(faces), NUM_HEADS, 2), np.nan, np.float32)
-    for member, net in nets.items():
-        found[member, predicted[member]] = net.found[: predicted[member].sum()]
+    nets = [
+        (member, net)
+        for member, net in _trained(queues, tasks, keep=False).items()
+        if _is_usable(member, net)
+    ]
+    if not nets:
+        raise InputError(
+            "every net of the ensemble came to no numbers; competition.recipe.learning_rate is "
+            f"{competition.recipe.learning_rate:g}: a lower one may keep them"
+        )
+    found = np.full((len(nets), len(faces), NUM_HEADS, 2), np.nan, np.float32)
+    for i, (member, net) in enumerate(nets):
+        found[i, predicted[member]] = net.found[: predicted[member].sum()]
     return {
-        "test": np.stack([nets[m].found[predicted[m].sum() :] for m in range(plan.members)]),
+        "test": np.stack([net.found[predicted[member].sum() :] for member, net in nets]),
         "found": found,
-        "held_out": np.asarray(held_out),
-        **{f"averaged/{m}/{i}": a for m, net in nets.items() for i, a in enumerate(net.averaged)},
-        **{f"curve/{m}": np.asarray(net.curve) for m, net in nets.items()},
+        "held_out": np.asarray([held_out[member] for member, _ in nets]),
+        **{
+            f"averaged/{i}/{k}": array
+            for i, (_, net) in enumerate(nets)
+            for k, array in enumerate(net.averaged)
+        },
+        **{f"curve/{i}": np.asarray(net.curve) for i, (_, net) in enumerate(nets)},
     }
 
 
@@ -260,25 +267,48 @@ def _fold_held_out(member: int, folds: int) -> int:
     return (1 - member % NUM_HALVES + NUM_HALVES * (member // NUM_HALVES)) % folds
 
 
-def _points_of(heads: Points, faces: FaceSet, population: npt.NDArray[np.integer]) -> Points:
-    """The 15 points of faces of these populations, as far as the training faces teach them."""
-    return gather(heads, population, heads_to_use(faces), mean_face(faces.keypoints))
+def _is_usable(member: int, net: TrainedNet) -> bool:
+    if np.isfinite(net.found).all():
+        return True
+    logger.warning("net %d came to no numbers and is left out of the ensemble", member + 1)
+    return False
 
 
-def _audited(faces: FaceSet, found: Points, when: str) -> pd.DataFrame:
-    suspects = audit.audit(faces.keypoints, found, faces.population)
-    acted = suspects[suspects["act"]]
-    logger.info(
-        "Label audit %s: %s labels of %s rows are most likely wrong (%s whole rows)",
-        when,
-        f"{len(acted):,}",
-        f"{acted['row'].nunique():,}",
-        f"{int((acted['point'] == audit.WHOLE).sum()):,}",
-    )
-    return suspects
+class _Teller:
+    """Tells the log and MLflow how the nets get on, not too often."""
+
+    def __init__(self) -> None:
+        self._percent: dict[str, int] = {}
+
+    def __call__(self, progress: Progress) -> None:
+        percent = int(100 * progress.share)
+        before = self._percent.get(progress.name, -1)
+        if percent == before:
+            return
+        self._percent[progress.name] = percent
+        tracking.record_figures(percent, {f"{progress.name.replace(' ', '_')}_loss": progress.loss})
+        if percent // _PERCENT_BETWEEN_LINES > before // _PERCENT_BETWEEN_LINES:
+            logger.info(
+                "%s  epoch %.1f  loss %.3f  %s left",
+                progress.name,
+                progress.epochs,
+                progress.loss,
+                duration(progress.left),
+            )
 
 
-def _in_order(queues: list[list[int]], results: list[list[TrainedNet]]) -> dict[int, TrainedNet]:
+def _trained(
+    queues: list[list[int]], tasks: list[list[TrainingTask]], keep: bool = True
+) -> dict[int, TrainedNet]:
+    """What becomes of the tasks, by their numbers in the queues.
+
+    Raises:
+        InputError: if a task fails for a reason that a user can mend.
+    """
+    try:
+        results = run_side_by_side(train_net, tasks, _Teller(), keep)
+    except TrainingFailedError as error:
+        raise InputError(f"training the ensemble failed: {error}") from error
     nets = {
         number: net
         for queue, done in zip(queues, results, strict=True)
@@ -287,74 +317,32 @@ def _in_order(queues: list[list[int]], results: list[list[TrainedNet]]) -> dict[
     return dict(sorted(nets.items()))
 
 
+def _weights_of(scouts: Arrays, scout: int) -> list[npt.NDArray[np.float32]] | None:
+    """What a scout came to; None if these are no numbers."""
+    weights = _numbered(scouts, f"weights/{scout}/")
+    return weights if all(np.isfinite(array).all() for array in weights) else None
+
+
 def _numbered(arrays: Arrays, prefix: str) -> list[npt.NDArray[np.float32]]:
     """The arrays named ``prefix`` and a number, by it."""
     count = sum(name.startswith(prefix) for name in arrays)
     return [arrays[f"{prefix}{i}"] for i in range(count)]
 
 
-def acted_on(suspects: pd.DataFrame, rows: int) -> npt.NDArray[np.bool_]:
-    """The points (n, 15) of which the audit would act on the labels."""
-    acted = np.zeros((rows, NUM_KEYPOINTS), bool)
-    certain = suspects[suspects["act"]]
-    for row, point in zip(certain["row"].to_numpy(int), certain["point"], strict=True):
-        acted[row - 1, audit.points_of(str(point))] = True
-    return acted
-
-
-def audit_labels_again(faces: FaceSet, scouts: Arrays, members: Arrays) -> pd.DataFrame:
-    """The same audit by the best that is known of each face: what the ensemble's nets found in
-    it, where they have not been trained on it, else what the scouts did.
-    """
-    heads = members["found"]
-    with np.errstate(invalid="ignore"):
-        known = np.asarray(np.isfinite(heads[:, :, 0, 0]))
-        mean = np.where(known[..., None, None], heads, 0).sum(axis=0)
-        mean /= np.maximum(np.count_nonzero(known, axis=0), 1)[:, None, None]
-    by_members = _points_of(mean.astype(np.float32), faces, faces.population)
-    found = np.where(np.any(known, axis=0, keepdims=True).T[..., None], by_members, scouts["found"])
-    return _audited(faces, found, "at the end")
-
-
-def draw_suspects_sheet(faces: FaceSet, suspects: pd.DataFrame) -> Figure:
-    """The most suspect rows with their labels."""
-    worst = suspects.drop_duplicates("row").head(_SHEET_FACES)
-    rows = worst["row"].to_numpy(int) - 1
-    found = np.full((len(rows), NUM_KEYPOINTS, 2), np.nan)
-    for i, row in enumerate(rows):
-        lines = suspects[(suspects["row"] == row + 1) & (suspects["point"] != audit.WHOLE)]
-        for point, place in zip(
-            lines["point"], lines[["found_x", "found_y"]].to_numpy(), strict=True
-        ):
-            found[i, audit.points_of(str(point))] = place
-    titles = [
-        f"row {row}: {score:.1f}\n{point}"
-        for row, score, point in worst[["row", "score", "point"]].itertuples(index=False)
-    ]
-    return face_sheet(
-        faces.images[rows],
-        titles,
-        truth=faces.keypoints[rows],
-        predicted=found,
-        heading="Most suspect labels (circles) and where the nets find the point (crosses)",
-    )
-
-
 def assemble_ensemble(
     members: Arrays, timetable: dict[str, Any], competition: CompetitionParameters
-) -> tuple[Training, dict[str, Any]]:
-    """One model that answers as the ensemble does, and how it came about; and the name by which
-    the stages that follow find it.
-    """
+) -> Training:
+    """One model that answers as the ensemble does, and how it came about."""
     plan = Plan(**timetable)
-    curves = [members[f"curve/{i}"] for i in range(plan.members)]
-    weights = [_numbered(members, f"averaged/{i}/") for i in range(plan.members)]
+    count = len(members["test"])
+    curves = [members[f"curve/{i}"] for i in range(count)]
+    weights = [_numbered(members, f"averaged/{i}/") for i in range(count)]
     content = hashlib.sha256(b"".join(array.tobytes() for net in weights for array in net))
     record = {
         "variant": ENSEMBLE,
         "architecture": "heatmap_unet",
         "settings": plan.settings,
-        "members": plan.members,
+        "members": count,
         "precision": plan.precision,
         "fingerprint": content.hexdigest()[:16],
         "minutes": sum(float(curve[-1, 0]) for curve in curves) / 60 / plan.processes,
@@ -362,8 +350,12 @@ def assemble_ensemble(
         "competition": competition.model_dump(mode="json"),
         "mlflow_run_id": tracking.active_run_id(),
     }
-    training = Training(record, by_epoch(curves), partial(ensemble_model, plan.settings, weights))
-    return training, {"variant": ENSEMBLE, "fingerprint": record["fingerprint"]}
+    return Training(record, by_epoch(curves), partial(ensemble_model, plan.settings, weights))
+
+
+def crown_ensemble(training: Training) -> dict[str, Any]:
+    """The name by which the stages that follow, and MLflow's registry, find the ensemble."""
+    return {"variant": ENSEMBLE, "fingerprint": training.fingerprint}
 
 
 def by_epoch(curves: list[npt.NDArray[np.floating]]) -> pd.DataFrame:
@@ -373,120 +365,3 @@ def by_epoch(curves: list[npt.NDArray[np.floating]]) -> pd.DataFrame:
         epoch = np.ceil(curve[:, 1]).clip(min=1).astype(int)
         columns[f"net_{number}_loss"] = pd.Series(curve[:, 2]).groupby(epoch).mean()
     return pd.DataFrame(columns).rename_axis("epoch").reset_index()
-
-
-def predict_test_faces(
-    faces: FaceSet, test_faces: FaceSet, members: Arrays
-) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """The ensemble's answer (t, 15, 2) to each test picture, with the head of its population; and
-    the mean face.
-    """
-    _tell_of_fallbacks(faces, test_faces)
-    points = _points_of(members["test"].mean(axis=0), faces, test_faces.population)
-    return points, mean_face(faces.keypoints)
-
-
-def _tell_of_fallbacks(faces: FaceSet, test_faces: FaceSet) -> None:
-    use = heads_to_use(faces)
-    for code in np.unique(test_faces.population):
-        asked = np.arange(NUM_KEYPOINTS) if code == 0 else np.asarray(POPULATION_B_INDEX)
-        own = np.arange(NUM_KEYPOINTS) if code == 0 else np.arange(NUM_KEYPOINTS, NUM_HEADS)
-        unknown = [KEYPOINTS[i] for i in asked if use[code, i] < 0]
-        borrowed = [
-            KEYPOINTS[i]
-            for i, head in zip(asked, own, strict=True)
-            if use[code, i] not in {-1, head}
-        ]
-        where = f"the test pictures of population {POPULATIONS[code]} are asked for"
-        if unknown:
-            logger.warning(
-                "%s %s, of which training.csv holds no label: answered with the mean of the known "
-                "labels, or the picture's centre where there is none",
-                where,
-                listed(unknown),
-            )
-        if borrowed:
-            logger.warning(
-                "%s %s, of which only the other population has labels: its answer is given, though "
-                "its convention may differ",
-                where,
-                listed(borrowed),
-            )
-
-
-def estimate_score(
-    faces: FaceSet,
-    test_faces: FaceSet,
-    lookup: pd.DataFrame,
-    folds: Arrays,
-    scouts: Arrays,
-    members: Arrays,
-    suspects: pd.DataFrame,
-    competition: CompetitionParameters,
-) -> dict[str, Any]:
-    """What the submission will score: RMSE by population and as the leaderboard weighs them, with
-    95 % intervals; without the labels that the audit would act on, which the kept answers are
-    hoped not to hold, and with them.
-    """
-    labels = np.where(acted_on(suspects, len(faces))[..., None], np.nan, faces.keypoints)
-    single = np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
-    for fold, heads in zip(members["held_out"], members["found"], strict=True):
-        rows = folds["fold"] == fold
-        single[rows] = _points_of(heads[rows], faces, faces.population[rows])
-    asked = asked_values(lookup)
-    spread_of_members = estimate.ambiguity(
-        np.stack([_points_of(h, faces, test_faces.population) for h in members["test"]])
-    )
-    gained = _mean_asked(spread_of_members, test_faces, lookup)
-    result: dict[str, Any] = {"members": len(members["test"]), "asked": asked}
-    for name, known in (("without_suspects", labels), ("with_suspects", faces.keypoints)):
-        random = np.random.default_rng(competition.seed)
-        by_population = {}
-        for code, population in enumerate(POPULATIONS):
-            of_it = faces.population == code
-            if not of_it.any() or not asked.get(population):
-                continue
-            errors, count = estimate.squared_errors(known[of_it], single[of_it])
-            first, count_first = estimate.squared_errors(known[of_it], scouts["found"][of_it])
-            held_out = count > 0
-            if not held_out.any():
-                continue
-            mse = estimate.estimate_mse(errors, first, count_first, held_out)
-            draws = estimate.interval(
-                errors,
-                first,
-                count_first,
-                held_out,
-                folds["photograph"][of_it],
-                int((test_faces.population == code).sum()),
-                random,
-            )
-            by_population[population] = (max(mse - gained[population], 0.0), draws)
-        result[name] = estimate.summarise(by_population, asked)
-    result["gained_by_averaging"] = {k: v for k, v in gained.items() if np.isfinite(v)}
-    _tell_of_estimate(result)
-    return result
-
-
-def _mean_asked(
-    values: npt.NDArray[np.float64], test_faces: FaceSet, lookup: pd.DataFrame
-) -> dict[str, float]:
-    """Mean of values (t, 15, 2) over what the lookup table asks, by population."""
-    image = pd.Index(test_faces.source).get_indexer(pd.Index(lookup["ImageId"]))
-    column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(lookup["FeatureName"]))
-    asked = values.reshape(len(values), -1)[image, column]
-    population = test_faces.population[image]
-    return {
-        name: float(asked[population == code].mean()) if (population == code).any() else np.nan
-        for code, name in enumerate(POPULATIONS)
-    }
-
-
-def _tell_of_estimate(result: dict[str, Any]) -> None:
-    for name, words in (("without_suspects", "without suspect labels"), ("with_suspects", "with")):
-        parts = [
-            f"{where} {figures['rmse']:.3f} ({figures['low']:.3f} to {figures['high']:.3f})"
-            for where, figures in result[name].items()
-            if figures["rmse"] is not None and figures["low"] is not None
-        ]
-        logger.info("Estimated RMSE in px, %s: %s", words, "; ".join(parts) or "unknown")

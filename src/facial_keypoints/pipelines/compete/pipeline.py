@@ -2,16 +2,19 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.compete.nodes import (
-    ENSEMBLE,
-    assemble_ensemble,
-    audit_labels,
+from facial_keypoints.pipelines.compete import ENSEMBLE
+from facial_keypoints.pipelines.compete.answers import (
     audit_labels_again,
     draw_suspects_sheet,
     estimate_score,
+    predict_test_faces,
+)
+from facial_keypoints.pipelines.compete.nodes import (
+    assemble_ensemble,
+    audit_labels,
+    crown_ensemble,
     fold_training_faces,
     plan_competition,
-    predict_test_faces,
     train_members,
     train_scouts,
 )
@@ -43,8 +46,15 @@ def create_pipeline() -> Pipeline:
                 ],
                 "scouts",
                 name="train_scouts",
+                namespace=ENSEMBLE,
             ),
-            Node(audit_labels, ["faces_as_labelled", "scouts"], "doubts", name="audit_labels"),
+            Node(
+                audit_labels,
+                ["faces_as_labelled", "scouts"],
+                "doubts",
+                name="audit_labels",
+                namespace=ENSEMBLE,
+            ),
             Node(
                 train_members,
                 [
@@ -58,6 +68,7 @@ def create_pipeline() -> Pipeline:
                 ],
                 "members",
                 name="train_members",
+                namespace=ENSEMBLE,
             ),
             Node(
                 audit_labels_again,
@@ -73,17 +84,18 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 predict_test_faces,
-                ["faces_as_labelled", "test_faces", "members"],
+                ["faces_as_labelled", "test_faces", "members", "score_estimate"],
                 [f"{ENSEMBLE}.test_predictions", "mean_face"],
                 name="predict_test_faces",
             ),
             Node(
                 assemble_ensemble,
                 ["members", "competition_plan", "params:competition"],
-                [f"{ENSEMBLE}.training", "champion"],
+                f"{ENSEMBLE}.training",
                 name="assemble_ensemble",
                 namespace=ENSEMBLE,
             ),
+            Node(crown_ensemble, f"{ENSEMBLE}.training", "champion", name="crown_ensemble"),
             Node(
                 estimate_score,
                 [

@@ -12,6 +12,7 @@ from facial_keypoints.keypoints import (
     POPULATION_B_INDEX,
     SWAP_INDEX,
 )
+from facial_keypoints.metrics import mean_face
 
 Points = npt.NDArray[np.float32]
 _OF_B: Final = np.asarray(POPULATION_B_INDEX)
@@ -75,3 +76,8 @@ def mirrored_back(heads: Points) -> Points:
     back = heads[:, PARTNERS, :].copy()
     back[..., 0] = IMAGE_SIZE - back[..., 0]
     return back
+
+
+def points_of(heads: Points, faces: FaceSet, population: npt.NDArray[np.integer]) -> Points:
+    """The 15 points of faces of these populations, as far as the training faces teach them."""
+    return gather(heads, population, heads_to_use(faces), mean_face(faces.keypoints))

@@ -6,7 +6,6 @@ node, since starting TensorFlow and building a graph takes each a quarter of a m
 the process that started them, which they speak to every few seconds.
 """
 
-import logging
 import multiprocessing
 import os
 import signal
@@ -19,12 +18,10 @@ from typing import Any, Final, TypeVar
 from facial_keypoints import interruption
 from facial_keypoints.errors import TrainingFailedError
 
-logger = logging.getLogger(__name__)
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Report = Callable[[str], None]
-"""Called every few seconds with a line for the log, or an empty one."""
+Report = Callable[[Any], None]
+"""Called every few seconds with how far the task is."""
 
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 
@@ -45,13 +42,17 @@ def own_cores() -> list[int]:
 
 
 def run_side_by_side(
-    work: Callable[[Task, Report], Result], queues: Sequence[Sequence[Task]], keep: bool = True
+    work: Callable[[Task, Report], Result],
+    queues: Sequence[Sequence[Task]],
+    report: Report,
+    keep: bool = True,
 ) -> list[list[Result]]:
     """Do each queue's tasks one after another in a process of its own, the queues side by side.
 
     Args:
         work: A function of a module. It gets a task, and what to report its progress to.
         queues: The tasks of each process.
+        report: Gets here what the tasks report there.
         keep: Whether the processes stay for the next call with as many queues.
 
     Returns:
@@ -72,10 +73,11 @@ def run_side_by_side(
             interruption.stop_if_asked()
             for connection in wait(list(busy), timeout=_SECONDS_BETWEEN_LOOKS):
                 i = busy[connection]
-                result = _receive(_workers[i])
-                if result is None:
+                kind, content = _receive(_workers[i])
+                if kind == "progress":
+                    report(content)
                     continue
-                results[i].append(result)
+                results[i].append(content)
                 if len(results[i]) < len(queues[i]):
                     _send(_workers[i], work, queues[i][len(results[i])])
                 else:
@@ -120,8 +122,8 @@ def _send(worker: _Worker, work: Callable[..., Any], task: Any) -> None:
         raise _ended() from None
 
 
-def _receive(worker: _Worker) -> Any:
-    """A task's result; None for a sign of life."""
+def _receive(worker: _Worker) -> tuple[str, Any]:
+    """A task's result or progress, after the word for it."""
     try:
         kind, content = worker.connection.recv()
     except (EOFError, OSError):
@@ -130,9 +132,7 @@ def _receive(worker: _Worker) -> Any:
         raise TrainingFailedError(content, may_pass=True)
     if kind == "bug":
         raise RuntimeError(f"in a process that trains:\n{content}")
-    if kind == "line" and content:
-        logger.info("%s", content)
-    return content if kind == "result" else None
+    return kind, content
 
 
 def _ended() -> TrainingFailedError:
@@ -151,7 +151,7 @@ def _serve(connection: Any, cores: list[int]) -> None:
     try:
         while True:
             work, task = connection.recv()
-            connection.send(_outcome(work, task, lambda line: connection.send(("line", line))))
+            connection.send(_outcome(work, task, lambda told: connection.send(("progress", told))))
     except (EOFError, OSError):
         return
 

@@ -1,0 +1,69 @@
+import time
+
+import pytest
+
+from facial_keypoints.parameters import CompetitionParameters
+from facial_keypoints.pipelines.compete import plan as planning
+from facial_keypoints.pipelines.compete.plan import SIZES, make_plan, shared_out
+
+
+def plan_for(minutes, trained=150.0, faces=6000, processes=2, folds=10, spent=30.0, **choices):
+    began = time.time() - spent
+    competition = CompetitionParameters(minutes=minutes, **choices)
+    return make_plan(
+        competition, "float32", processes, folds, faces, began, trained=trained, predicted=500.0
+    )
+
+
+@pytest.mark.parametrize("minutes", [10, 15, 60, 120, 600])
+@pytest.mark.parametrize("processes", [1, 2, 8])
+def test_the_timetable_fits_into_the_budget(minutes, processes):
+    plan = plan_for(minutes, processes=processes)
+    assert plan.ends == pytest.approx(plan.began + 60 * minutes)
+    assert plan.began < plan.trains_from < plan.scouts_end < plan.trains_until < plan.ends
+    assert plan.trains_until - plan.trains_from > 0.75 * 60 * minutes
+    assert plan.settings == SIZES[plan.size]
+    assert plan.scouts >= 2
+    assert plan.members >= 2
+    assert plan.processes == processes
+
+
+def test_more_time_makes_larger_nets_or_more_of_them():
+    order = list(SIZES)
+    plans = [plan_for(minutes) for minutes in (10, 60, 600, 6000)]
+    sizes = [order.index(plan.size) for plan in plans]
+    assert sizes == sorted(sizes)
+    members = [plan.members for plan in plans]
+    assert members == sorted(members)
+    assert (sizes[-1], members[-1]) > (sizes[0], members[0])
+
+
+def test_a_slow_machine_gets_smaller_nets():
+    order = list(SIZES)
+    assert order.index(plan_for(15, trained=5).size) < order.index(plan_for(15, trained=500).size)
+
+
+def test_what_the_user_has_chosen_is_taken():
+    plan = plan_for(10, size="huge", members=5)
+    assert (plan.size, plan.members) == ("huge", 5)
+
+
+def test_no_more_members_than_folds():
+    assert plan_for(10, members=7, folds=4).members == 4
+    assert plan_for(6000, folds=2).members == 2
+
+
+def test_a_budget_that_is_over_leaves_no_time_and_no_nonsense():
+    plan = plan_for(0.1, spent=60)
+    assert plan.trains_until == plan.scouts_end == plan.trains_from
+    assert plan.members >= 2
+
+
+def test_time_is_shared_out_by_weight():
+    assert shared_out(100, 200, [1, 3]) == [125, 200]
+    assert shared_out(0, 30, [1, 1, 1]) == [10, 20, 30]
+
+
+def test_every_size_has_its_cost():
+    assert set(planning._COST) == set(SIZES)
+    assert set(planning._EPOCHS_WORTH) < set(SIZES)
