@@ -204,3 +204,24 @@ def test_heat_maps_know_where_their_places_are_also_in_a_copy():
         assert centres[0].tolist() == [2, 2]
         assert centres[1].tolist() == [6, 2]
         assert centres[-1].tolist() == [94, 94]
+
+
+def test_fused_batch_normalisation_is_keras_own_but_for_rounding():
+    from facial_keypoints.models.fused import FusedBatchNormalization
+
+    given = np.random.default_rng(0).normal(3, 2, (16, 12, 12, 8)).astype(np.float32)
+    plain, fused = keras.layers.BatchNormalization(), FusedBatchNormalization()
+    for training in (True, False):
+        np.testing.assert_allclose(
+            fused(given, training=training), plain(given, training=training), atol=1e-4, rtol=1e-3
+        )
+    for one, other in zip(fused.get_weights(), plain.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3)
+
+
+def test_heat_maps_trained_with_fused_normalisation_are_those_of_the_plain_net():
+    plain, fused = (
+        build_model("heatmap_unet", {"filters": 8, "fused_norm": fused}) for fused in (False, True)
+    )
+    plain.set_weights(fused.get_weights())
+    np.testing.assert_allclose(plain(pictures(4)), fused(pictures(4)), rtol=1e-3, atol=1e-2)

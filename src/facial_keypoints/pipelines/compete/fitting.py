@@ -24,7 +24,7 @@ from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS, Point
 
 _MARGIN: Final = 3.0
 """Pixels beyond the border within which a point that was moved out of sight still counts."""
-_BATCH_PREDICTED: Final = 128
+_BATCH_PREDICTED: Final = 64
 
 
 class Fit:
@@ -37,7 +37,8 @@ class Fit:
     """
 
     def __init__(self, settings: dict[str, Any], recipe: RecipeParameters) -> None:
-        self.model = build_model("heatmap_unet", {**settings, "points": NUM_HEADS})
+        settings = {**settings, "points": NUM_HEADS, "fused_norm": True}
+        self.model = build_model("heatmap_unet", settings)
         self._recipe = recipe
         self._random = tf.random.Generator.from_seed(0)
         self._distort = Distorter(recipe.distortions, PARTNERS, self._random)
@@ -47,14 +48,16 @@ class Fit:
         self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta"])
         self._optimizer.build(self.model.trainable_variables)
         self._averages = [tf.Variable(v.value, dtype=tf.float32) for v in self.model.variables]
-        self._decay = tf.Variable(0.0)
         pictures = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
         labels = tf.TensorSpec((None, NUM_HEADS, 2), tf.float32)
         shares = tf.TensorSpec((None, NUM_HEADS), tf.float32)
-        rows = tf.TensorSpec((None, None), tf.int64)
+        # a batch whose size the graph does not know takes a sixth longer
+        rows = tf.TensorSpec((None, recipe.batch_size), tf.int64)
         # not XLA, which made Table 1's network four times slower on a CPU
         self._steps = tf.function(self._do_steps, [rows, pictures, labels, shares])
-        self._predict = tf.function(partial(self.model, training=False), [pictures])
+        self._average = tf.function(self._do_average, [tf.TensorSpec((), tf.float32)])
+        few = tf.TensorSpec((_BATCH_PREDICTED, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
+        self._predict = tf.function(partial(self.model, training=False), [few])
 
     def begin(
         self,
@@ -84,14 +87,13 @@ class Fit:
         self._random.reset_from_seed(seed)
         self._images, self._labels = tf.constant(images), tf.constant(labels)
         self._shares = tf.constant(shares)
-        self._batch = min(self._recipe.batch_size, len(images))
-        self._order = rows_in_order(len(images), self._batch, seed)
+        self._order = rows_in_order(len(images), self._recipe.batch_size, seed)
         self.steps = 0
 
     @property
     def epochs(self) -> float:
         """How often each picture has been seen so far, on average."""
-        return self.steps * self._batch / len(self._images)
+        return self.steps * self._recipe.batch_size / len(self._images)
 
     def run(self, steps: int, progress: float) -> float:
         """Do some steps; the mean loss of them.
@@ -101,13 +103,13 @@ class Fit:
             progress: Share of the training that is over, which the learning rate follows.
         """
         self._optimizer.learning_rate.assign(self._rate(progress))
-        # an average over the last steps alone while there are few
-        self._decay.assign(min(self._recipe.average_decay, (1 + self.steps) / (10 + self.steps)))
         rows = [next(self._order) for _ in range(steps)]
         self.steps += steps
-        return float(
-            self._steps(tf.constant(np.stack(rows)), self._images, self._labels, self._shares)
-        )
+        loss = self._steps(tf.constant(np.stack(rows)), self._images, self._labels, self._shares)
+        # an average over the last steps alone while there are few
+        decay = min(self._recipe.average_decay, (1 + self.steps) / (10 + self.steps))
+        self._average(tf.constant(decay**steps))
+        return float(loss)
 
     def _rate(self, progress: float) -> float:
         """Cosine to nothing (Loshchilov and Hutter 2017) after a linear warm-up."""
@@ -132,10 +134,15 @@ class Fit:
             gradients = tape.gradient(loss, variables)
             gradients, _ = tf.clip_by_global_norm(gradients, self._recipe.largest_gradient)
             self._optimizer.apply_gradients(zip(gradients, variables, strict=True))
-            for average, variable in zip(self._averages, self.model.variables, strict=True):
-                average.assign_add((1 - self._decay) * (tf.cast(variable, tf.float32) - average))
             total += loss
         return total / tf.cast(tf.shape(rows)[0], tf.float32)
+
+    def _do_average(self, decay: tf.Tensor) -> None:
+        """Let the averages follow the weights: once in several steps, for it takes as long as a
+        tenth of a step.
+        """
+        for average, variable in zip(self._averages, self.model.variables, strict=True):
+            average.assign_add((1 - decay) * (tf.cast(variable, tf.float32) - average))
 
     def find_points(self, images: npt.NDArray[np.uint8]) -> Points:
         """All 19 points of each picture (n, 19, 2): the mean of what is found in it and in its
@@ -143,10 +150,11 @@ class Fit:
         """
         parts = [np.empty((0, NUM_HEADS, 2), np.float32)]
         for start in range(0, len(images), _BATCH_PREDICTED):
-            batch = tf.constant(images[start : start + _BATCH_PREDICTED])
+            batch = images[start : start + _BATCH_PREDICTED]
+            padded = np.resize(batch, (_BATCH_PREDICTED, IMAGE_SIZE, IMAGE_SIZE))
             straight, mirrored = (
-                self._predict(pictures).numpy().reshape(-1, NUM_HEADS, 2)
-                for pictures in (batch, batch[:, :, ::-1])
+                self._predict(tf.constant(pictures)).numpy().reshape(-1, NUM_HEADS, 2)[: len(batch)]
+                for pictures in (padded, padded[:, :, ::-1])
             )
             parts.append((straight + mirrored_back(mirrored)) / 2)
         return np.concatenate(parts)
@@ -157,7 +165,9 @@ class Fit:
 
 
 def rows_in_order(count: int, batch: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Rows of batch after batch, without end: each of ``count`` once before any comes again."""
+    """Rows of batch after batch, without end: each of ``count`` once before any comes again, also
+    where a batch is larger than that.
+    """
     random = np.random.default_rng(seed)
     left = np.empty(0, dtype=np.int64)
     while True:
