@@ -8,6 +8,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
+from facial_keypoints.models.architectures.heatmap_unet import fold_norms
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import architectures, build_model
 from facial_keypoints.parameter_checks import check_parameters
@@ -221,7 +222,30 @@ def test_fused_batch_normalisation_is_keras_own_but_for_rounding():
 
 def test_heat_maps_trained_with_fused_normalisation_are_those_of_the_plain_net():
     plain, fused = (
-        build_model("heatmap_unet", {"filters": 8, "fused_norm": fused}) for fused in (False, True)
+        build_model("heatmap_unet", {"filters": 8, "norm": norm}) for norm in ("batch", "fused")
     )
     plain.set_weights(fused.get_weights())
     np.testing.assert_allclose(plain(pictures(4)), fused(pictures(4)), rtol=1e-3, atol=1e-2)
+
+
+def test_folded_normalisation_answers_as_the_net_did_that_was_trained():
+    net, folded = (
+        build_model("heatmap_unet", {"filters": 8, "norm": norm}) for norm in ("batch", "folded")
+    )
+    random = np.random.default_rng(0)
+    net.set_weights([np.abs(w + random.normal(0, 0.1, w.shape)) for w in net.get_weights()])
+    fold_norms(net, folded)
+    assert len(folded.get_weights()) < len(net.get_weights())
+    np.testing.assert_allclose(folded(pictures(4)), net(pictures(4)), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 8, 9, 70])
+def test_points_are_found_in_any_number_of_pictures(count):
+    from facial_keypoints.models.prediction import point_finder
+
+    net = build_model("heatmap_unet", {"filters": 4})
+    given = pictures(count)
+    found = point_finder(net)(given)
+    assert found.shape == (count, 30)
+    if count:
+        np.testing.assert_allclose(found, net.predict(given, verbose=0), rtol=1e-3, atol=1e-3)

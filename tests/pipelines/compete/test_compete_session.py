@@ -66,7 +66,7 @@ def test_the_plan_says_what_was_trained(done):
     plan = read(done / "06_models" / "competition_plan.json")
     assert plan["size"] == "tiny"
     assert plan["members"] == 2
-    assert plan["ends"] == pytest.approx(plan["began"] + 72)
+    assert 0 < plan["training"] < 72
 
 
 def test_mlflow_holds_the_ensemble_with_its_model(project, done):

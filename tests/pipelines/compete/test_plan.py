@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from facial_keypoints.parameters import CompetitionParameters
@@ -8,10 +6,10 @@ from facial_keypoints.pipelines.compete.plan import SIZES, make_plan, shared_out
 
 
 def plan_for(minutes, trained=150.0, faces=6000, processes=2, folds=10, spent=30.0, **choices):
-    began = time.time() - spent
+    left = 60 * minutes - spent
     competition = CompetitionParameters(minutes=minutes, **choices)
     return make_plan(
-        competition, "float32", processes, folds, faces, began, trained=trained, predicted=500.0
+        competition, "float32", processes, folds, faces, left, trained=trained, predicted=500.0
     )
 
 
@@ -19,9 +17,10 @@ def plan_for(minutes, trained=150.0, faces=6000, processes=2, folds=10, spent=30
 @pytest.mark.parametrize("processes", [1, 2, 8])
 def test_the_timetable_fits_into_the_budget(minutes, processes):
     plan = plan_for(minutes, processes=processes)
-    assert plan.ends == pytest.approx(plan.began + 60 * minutes)
-    assert plan.began < plan.trains_from < plan.scouts_end < plan.trains_until < plan.ends
-    assert plan.trains_until - plan.trains_from > 0.75 * 60 * minutes
+    assert plan.training + plan.afterwards == pytest.approx(60 * minutes - 30)
+    assert 0 < plan.scouting < plan.training
+    assert plan.afterwards > 20
+    assert plan.training > 0.75 * 60 * minutes
     assert plan.settings == SIZES[plan.size]
     assert plan.scouts >= 2
     assert plan.members >= 2
@@ -55,7 +54,7 @@ def test_no_more_members_than_folds():
 
 def test_a_budget_that_is_over_leaves_no_time_and_no_nonsense():
     plan = plan_for(0.1, spent=60)
-    assert plan.trains_until == plan.scouts_end == plan.trains_from
+    assert plan.training == plan.scouting == 0
     assert plan.members >= 2
 
 

@@ -1,6 +1,6 @@
 """A small residual U-net that finds each point as the centre of a heat map."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -30,9 +30,10 @@ class HeatMapUNetSettings(Settings):
     some points has heat maps of its own for them."""
     offsets: bool = True
     """Let each place tell an offset in pixels besides its probability."""
-    fused_norm: bool = False
-    """Normalise batches in one operation: faster to train; the weights are the same, but the
-    saved model needs this package."""
+    norm: Literal["batch", "fused", "folded"] = "batch"
+    """Batch normalisation: Keras' own; in one operation, which trains faster, has the same weights
+    and needs this package to be loaded; or folded into the convolutions before, which predicts
+    faster and cannot be trained as well (see ``fold_norms``)."""
     norm_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     """Of batch normalisation; see ``ConvStackSettings``."""
 
@@ -53,17 +54,19 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
     from keras import layers, ops
 
     normalise = layers.BatchNormalization
-    if settings.fused_norm:
+    if settings.norm == "fused":
         from facial_keypoints.models.fused import FusedBatchNormalization
 
         normalise = FusedBatchNormalization
+    folded = settings.norm == "folded"
     filters = settings.scaled(settings.filters)
 
     def convolve(
         x: "keras.KerasTensor", count: int, kernel: int = 3, strides: int = 1, relu: bool = True
     ) -> "keras.KerasTensor":
-        x = layers.Conv2D(count, kernel, strides, padding="same", use_bias=False)(x)
-        x = normalise(momentum=settings.norm_momentum)(x)
+        x = layers.Conv2D(count, kernel, strides, padding="same", use_bias=folded)(x)
+        if not folded:
+            x = normalise(momentum=settings.norm_momentum)(x)
         return layers.ReLU()(x) if relu else x
 
     def block(x: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -112,6 +115,25 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
         place = layers.Add(dtype="float32")([place, layers.Permute((2, 1))(offset)])
     outputs = layers.Reshape((2 * points,), dtype="float32", name=OUTPUT_LAYER)(place)
     return keras.Model(inputs, outputs)
+
+
+def fold_norms(net: "keras.Model", folded: "keras.Model") -> None:
+    """Give a net without batch normalisation the weights with which it answers as ``net`` does.
+
+    Args:
+        net: With ``norm`` "batch" or "fused".
+        folded: Of the same settings but for ``norm``: "folded".
+    """
+    convolutions = [layer for layer in net.layers if type(layer).__name__ == "Conv2D"]
+    norms = [layer for layer in net.layers if hasattr(layer, "moving_variance")]
+    targets = [layer for layer in folded.layers if type(layer).__name__ == "Conv2D"]
+    for i, (source, target) in enumerate(zip(convolutions, targets, strict=True)):
+        if i < len(norms):  # the heads come last and have none
+            gamma, beta, mean, variance = norms[i].get_weights()
+            factor = gamma / np.sqrt(variance + norms[i].epsilon)
+            target.set_weights([source.get_weights()[0] * factor, beta - mean * factor])
+        else:
+            target.set_weights(source.get_weights())
 
 
 def place_centres() -> npt.NDArray[np.float32]:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.models.architectures.heatmap_unet import fold_norms
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS
@@ -19,7 +20,8 @@ def ensemble_model(
 ) -> "keras.Model":
     """Pictures uint8 (n, 96, 96) to the mean answer of all nets to a picture and its mirror
     image: float32 (n, 38), x and y in pixels of the 19 points of ``points``. In float32, of
-    Keras' own layers alone, so that it loads without this package.
+    Keras' own layers alone, so that it loads without this package; batch normalisation is folded
+    into the convolutions.
 
     Args:
         settings: Of the architecture ``heatmap_unet``.
@@ -32,8 +34,10 @@ def ensemble_model(
     mirrored = picture[:, :, ::-1]
     straight, turned = [], []
     for number, values in enumerate(weights, start=1):
-        net = build_model("heatmap_unet", {**settings, "points": NUM_HEADS})
-        net.set_weights(values)
+        trained = build_model("heatmap_unet", {**settings, "points": NUM_HEADS})
+        trained.set_weights(values)
+        net = build_model("heatmap_unet", {**settings, "points": NUM_HEADS, "norm": "folded"})
+        fold_norms(trained, net)
         net.name = f"net_{number}"
         straight.append(net(picture))
         turned.append(net(mirrored))

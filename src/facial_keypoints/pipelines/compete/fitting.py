@@ -8,7 +8,6 @@ This module imports TensorFlow and is itself imported only inside functions.
 
 import math
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, Final
 
 import keras
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.models.prediction import point_finder
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import RecipeParameters
 from facial_keypoints.pipelines.compete.distortions import Distorter
@@ -24,7 +24,6 @@ from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS, Point
 
 _MARGIN: Final = 3.0
 """Pixels beyond the border within which a point that was moved out of sight still counts."""
-_BATCH_PREDICTED: Final = 64
 
 
 class Fit:
@@ -37,7 +36,7 @@ class Fit:
     """
 
     def __init__(self, settings: dict[str, Any], recipe: RecipeParameters) -> None:
-        settings = {**settings, "points": NUM_HEADS, "fused_norm": True}
+        settings = {**settings, "points": NUM_HEADS, "norm": "fused"}
         self.model = build_model("heatmap_unet", settings)
         self._recipe = recipe
         self._random = tf.random.Generator.from_seed(0)
@@ -56,8 +55,7 @@ class Fit:
         # not XLA, which made Table 1's network four times slower on a CPU
         self._steps = tf.function(self._do_steps, [rows, pictures, labels, shares])
         self._average = tf.function(self._do_average, [tf.TensorSpec((), tf.float32)])
-        few = tf.TensorSpec((_BATCH_PREDICTED, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
-        self._predict = tf.function(partial(self.model, training=False), [few])
+        self._find = point_finder(self.model)
 
     def begin(
         self,
@@ -148,16 +146,11 @@ class Fit:
         """All 19 points of each picture (n, 19, 2): the mean of what is found in it and in its
         mirror image.
         """
-        parts = [np.empty((0, NUM_HEADS, 2), np.float32)]
-        for start in range(0, len(images), _BATCH_PREDICTED):
-            batch = images[start : start + _BATCH_PREDICTED]
-            padded = np.resize(batch, (_BATCH_PREDICTED, IMAGE_SIZE, IMAGE_SIZE))
-            straight, mirrored = (
-                self._predict(tf.constant(pictures)).numpy().reshape(-1, NUM_HEADS, 2)[: len(batch)]
-                for pictures in (padded, padded[:, :, ::-1])
-            )
-            parts.append((straight + mirrored_back(mirrored)) / 2)
-        return np.concatenate(parts)
+        straight, turned = (
+            self._find(pictures).reshape(-1, NUM_HEADS, 2)
+            for pictures in (images, images[:, :, ::-1])
+        )
+        return ((straight + mirrored_back(turned)) / 2).astype(np.float32)
 
     def averaged(self) -> list[npt.NDArray[np.float32]]:
         """The moving averages of the weights, in the order of ``model.get_weights()``."""

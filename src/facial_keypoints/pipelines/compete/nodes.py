@@ -92,14 +92,14 @@ def plan_competition(
         processes,
         count,
         len(faces),
-        clock.began(),
+        clock.began() + 60 * competition.minutes - time.time(),
         trained=float(np.mean([speed.trained for speed in speeds])),
         predicted=float(np.mean([speed.predicted for speed in speeds])),
     )
     logger.info(
         "%s of %g minutes are left to train: %d %s net(s) of about %.0f epochs, %d side by side, "
         "in %s (%s)",
-        duration(plan.trains_until - plan.trains_from),
+        duration(plan.training),
         competition.minutes,
         plan.members,
         plan.size,
@@ -108,7 +108,7 @@ def plan_competition(
         plan.precision,
         why,
     )
-    if plan.trains_until <= plan.trains_from:
+    if not plan.training:
         logger.warning(
             "competition.minutes=%g is over before the first step: each net gets a single one all "
             "the same, and the submission is worth no more than that. Ten minutes are a start",
@@ -127,6 +127,7 @@ def train_scouts(
         weights of scout i.
     """
     plan = Plan(**timetable)
+    now = time.time()
     half = folds["fold"] % NUM_HALVES
     labels = spread(faces.keypoints, faces.population)
     queues: list[list[int]] = [
@@ -134,7 +135,7 @@ def train_scouts(
     ]
     tasks = []
     for queue in queues:
-        ends = shared_out(plan.trains_from, plan.scouts_end, [1.0] * len(queue))
+        ends = shared_out(now, now + plan.scouting, [1.0] * len(queue))
         in_queue = []
         for scout, end in zip(queue, ends, strict=True):
             own = half == scout % NUM_HALVES
@@ -197,6 +198,8 @@ def train_members(
         InputError: if no net came to anything.
     """
     plan = Plan(**timetable)
+    now = time.time()
+    until = clock.began() + 60 * competition.minutes - plan.afterwards
     number = int(folds["fold"].max()) + 1
     queues = [list(range(first, plan.members, plan.processes)) for first in range(plan.processes)]
     labels = spread(faces.keypoints, faces.population)
@@ -211,7 +214,7 @@ def train_members(
     tasks = []
     for queue in queues:
         weights = [1 - SCOUTING_SHARE if member < plan.scouts else 1.0 for member in queue]
-        ends = shared_out(max(time.time(), plan.scouts_end), plan.trains_until, weights)
+        ends = shared_out(now, until, weights)
         in_queue = []
         for member, end in zip(queue, ends, strict=True):
             is_scout = member < plan.scouts

@@ -1,6 +1,5 @@
 """What fits into the hours at hand: sizes, processes and a timetable, from a measured speed."""
 
-import time
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -37,7 +36,7 @@ _MEMORY_OF_A_PROCESS: Final = 1.5 * 2**30
 
 @dataclass(frozen=True)
 class Plan:
-    """A timetable; times are seconds since the epoch (``time.time()``).
+    """A timetable, in seconds.
 
     Attributes:
         size: Key of ``SIZES``.
@@ -47,12 +46,10 @@ class Plan:
         scouts: Nets that the audit goes by, each trained on one half of the faces; the first
             members go on from them.
         members: Nets in all.
-        began: When the command began.
-        trains_from: When training begins.
-        scouts_end: When the first nets stop for the audit.
-        trains_until: When the last net has trained and predicted.
-        ends: When the command is to have ended.
-        prediction: Seconds that a thousand pictures take, mirrored ones too.
+        training: From now until the last net has trained and predicted.
+        scouting: The first part of it, until the audit.
+        afterwards: What is kept for all that follows training.
+        prediction: What a thousand pictures take, mirrored ones too.
         epochs: What each member is expected to see of its faces.
         speed: Pictures trained on per second, all processes together, as measured.
     """
@@ -63,11 +60,9 @@ class Plan:
     processes: int
     scouts: int
     members: int
-    began: float
-    trains_from: float
-    scouts_end: float
-    trains_until: float
-    ends: float
+    training: float
+    scouting: float
+    afterwards: float
     prediction: float
     epochs: float
     speed: float
@@ -100,7 +95,7 @@ def make_plan(
     processes: int,
     folds: int,
     faces: int,
-    began: float,
+    left: float,
     trained: float,
     predicted: float,
 ) -> Plan:
@@ -112,14 +107,13 @@ def make_plan(
         processes: Nets side by side.
         folds: Most members that can each hold out a fold of their own.
         faces: Rows of training.csv.
-        began: When the command began.
+        left: Seconds of the budget that are left.
         trained: Pictures per second that one process trains on, at the measured size, while the
             others do so too.
         predicted: The same for finding points.
     """
-    now = time.time()
-    ends = began + 60 * competition.minutes
-    seconds = max(ends - now - _AFTERWARDS - _AFTERWARDS_SHARE * 60 * competition.minutes, 0.0)
+    afterwards = _AFTERWARDS + _AFTERWARDS_SHARE * 60 * competition.minutes
+    seconds = max(left - afterwards, 0.0)
     at_measured_size = trained * seconds / faces  # epochs of one process
     size: str = competition.size
     if size == "auto":
@@ -141,11 +135,9 @@ def make_plan(
         processes=processes,
         scouts=scouts,
         members=members,
-        began=began,
-        trains_from=now,
-        scouts_end=now + SCOUTING_SHARE * seconds / rounds * -(-scouts // processes),
-        trains_until=now + seconds,
-        ends=ends,
+        training=seconds,
+        scouting=SCOUTING_SHARE * seconds / rounds * -(-scouts // processes),
+        afterwards=afterwards,
         prediction=1000 * _COST[size] / predicted,
         epochs=epochs / rounds,
         speed=processes * trained / _COST[size],
