@@ -1,7 +1,7 @@
 """What each part of the competition's recipe is worth: each line of the table changes one.
 
-Every net trains for the same time on one processor core, two side by side, on the same faces; all
-are measured on the same fifth of the faces, folds grouped by photograph. Labels on which the
+Every net trains for the same time on its share of the processor cores, on the same faces; all are
+measured on the same fifth of the faces, folds grouped by photograph. Labels on which the
 audit would act are left out of both; they are read from the suspects.csv of an earlier run of
 --env=competition on the same archive.
 """
@@ -35,7 +35,6 @@ from facial_keypoints.precision import choose_precision
 
 Floats = npt.NDArray[np.floating]
 HELD_OUT_FOLDS = (0, 1)
-SIDE_BY_SIDE = 2
 
 
 @dataclass(frozen=True)
@@ -160,9 +159,11 @@ def rmse(
     return np.asarray(np.sqrt([*mse, together]))
 
 
-def results(lines: list[Line], data: Faces, minutes: float) -> Iterator[tuple[Line, Any]]:
-    for first in range(0, len(lines), SIDE_BY_SIDE):
-        batch = lines[first : first + SIDE_BY_SIDE]
+def results(
+    lines: list[Line], data: Faces, minutes: float, side_by_side: int
+) -> Iterator[tuple[Line, Any]]:
+    for first in range(0, len(lines), side_by_side):
+        batch = lines[first : first + side_by_side]
         tasks = [[task_of(line, data, minutes)] for line in batch]
         nets = run_side_by_side(train_net, tasks, lambda _: None, keep=False)
         yield from zip(batch, (net[0] for net in nets), strict=True)
@@ -176,6 +177,9 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=8.0, help="of each net; 8 if not given")
     parser.add_argument("--suspects", type=Path, help="suspects.csv of an earlier run")
     parser.add_argument("--only", nargs="+", metavar="LINE", help="some of the lines, by name")
+    parser.add_argument(
+        "--side-by-side", type=int, default=2, help="nets at a time, which share the cores; 2"
+    )
     parser.add_argument("--csv", type=Path, help="where to keep the lines, as they come")
     args = parser.parse_args()
     known = {line.name: line for line in LINES}
@@ -191,7 +195,7 @@ def main() -> None:
     out = args.csv.open("a", newline="") if args.csv else sys.stdout
     writer = csv.writer(out)
     writer.writerow(columns)
-    for line, net in results(lines, data, args.minutes):
+    for line, net in results(lines, data, args.minutes, args.side_by_side):
         sums, counts = squared(line, data, net.found)
         base = base or (sums, counts)
         figures = rmse(sums, counts, population, data.asked)

@@ -103,7 +103,8 @@ class TrainingsDataset(FileDataset):
             elif data.record != self._record(folder):  # MLflow's run was not known before
                 self._replace(folder / "training_record.json", _as_json(data.record))
             if data.is_final:  # else what it got to is gone on with, when there is more memory
-                remove(self._fs, _backup_path(self._filepath, data.fingerprint))
+                for unfinished in (data.fingerprint, *data.record.get("made_of", [])):
+                    remove(self._fs, _backup_path(self._filepath, unfinished))
             self._replace(self._current, data.fingerprint.encode())
 
     def _replace(self, path: PurePosixPath, content: bytes) -> None:

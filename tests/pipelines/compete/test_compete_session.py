@@ -13,7 +13,7 @@ from sessions import kedro, make_project, read, runs_of
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
 from facial_keypoints.models.registry import build_model
-from facial_keypoints.pipelines.compete import member, nodes
+from facial_keypoints.pipelines.compete import member, nodes, running
 from facial_keypoints.pipelines.compete.member import TrainedNet
 from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.pipelines.compete.points import NUM_HEADS
@@ -121,7 +121,8 @@ def nets_that_find(monkeypatch):
             nets = train(queues)
             return [[next(nets) for _ in queue] for queue in queues]
 
-        monkeypatch.setattr(nodes, "run_side_by_side", side_by_side)
+        for module in (nodes, running):
+            monkeypatch.setattr(module, "run_side_by_side", side_by_side)
 
     return place
 

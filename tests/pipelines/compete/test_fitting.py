@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from spots import bright_spots
 
+from facial_keypoints.datasets import ArraysDataset
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
-from facial_keypoints.pipelines.compete import workers
+from facial_keypoints.pipelines.compete import member, running, workers
 from facial_keypoints.pipelines.compete.ensemble import ensemble_model
 from facial_keypoints.pipelines.compete.member import TrainingTask, measure_speed, train_net
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, mirrored_back, spread
@@ -77,6 +78,52 @@ def test_there_is_at_least_one_step_when_the_time_is_over(spots):
     net = train_net(task(spots, seconds=-100), silent)
     assert net.steps == 1
     assert np.isfinite(net.found).all()
+
+
+def test_what_was_interrupted_goes_on_and_takes_no_longer_than_it_would_have(spots, monkeypatch):
+    monkeypatch.setattr(member, "_SECONDS_BETWEEN_STATES", 0.0)
+    states = []
+    whole = train_net(task(spots, seconds=12), lambda progress: states.append(progress.state))
+    assert states[-1]["share"] == 1
+    state = next(state for state in states if state["share"] > 0.5)
+    began = time.time()
+    rest = train_net(task(spots, seconds=500, state=state), silent)
+    assert time.time() - began < 12
+    assert rest.steps > int(state["steps"])
+    assert rest.curve[: len(state["curve"])] == [tuple(row) for row in state["curve"]]
+    done = train_net(task(spots, seconds=500, state=states[-1]), silent)
+    assert done.steps == whole.steps
+    np.testing.assert_allclose(done.found, whole.found, atol=1e-3)
+    for one, other in zip(done.weights, whole.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_fingerprint_tells_all_but_the_clock(spots):
+    first = task(spots).fingerprint()
+    assert task(spots, seconds=77, name="other").fingerprint() == first
+    other = bright_spots(64, seed=9)
+    assert task(spots, images=other.images).fingerprint() != first
+    assert task(spots, seed=2).fingerprint() != first
+    assert task(spots, progress=(0.0, 0.5)).fingerprint() != first
+
+
+def test_the_state_of_another_net_is_refused(spots):
+    fit, _ = fitted(spots, 1)
+    with pytest.raises(ValueError, match="do not fit"):
+        fit.restore({**fit.state(), "model/0": np.zeros(3)})
+
+
+def test_a_state_is_kept_taken_up_and_a_spoilt_one_left_aside(spots, tmp_path, caplog):
+    files = {"net": ArraysDataset(filepath=str(tmp_path / "net.npz"))}
+    state = {"share": np.asarray(0.4), "weights": np.ones(3)}
+    tell = running._Teller(files)
+    tell(member.Progress("net", 0.4, 1.0, 2.0, 30.0, state))
+    with caplog.at_level("INFO"):
+        assert float(running._taken_up(task(spots), files["net"]).state["share"]) == 0.4
+    assert "net  goes on: 40 % are trained" in caplog.text
+    (tmp_path / "net.npz").write_bytes(b"nothing of use")
+    assert running._taken_up(task(spots), files["net"]).state is None
+    assert "net  begins anew" in caplog.text
 
 
 def test_labels_without_a_share_and_unknown_ones_teach_nothing(spots):

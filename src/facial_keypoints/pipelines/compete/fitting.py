@@ -88,6 +88,39 @@ class Fit:
         self._order = rows_in_order(len(images), self._recipe.batch_size, seed)
         self.steps = 0
 
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """All that training changes, by name."""
+        return {name: variable.numpy() for name, variable in self._changing().items()} | {
+            "steps": np.asarray(self.steps)
+        }
+
+    def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
+        """Go on from the state of a training that began alike, but for the order of the faces.
+
+        Raises:
+            ValueError: if it is that of another net.
+        """
+        variables = self._changing()
+        wrong = [
+            name
+            for name, variable in variables.items()
+            if name not in state or state[name].shape != tuple(variable.shape)
+        ]
+        if wrong:
+            raise ValueError(f"{len(wrong)} of {len(variables)} arrays do not fit")
+        for name, variable in variables.items():
+            variable.assign(state[name])
+        self.steps = int(state["steps"])
+
+    def _changing(self) -> dict[str, Any]:
+        parts = {
+            "model": self.model.variables,
+            "optimizer": self._optimizer.variables,
+            "average": self._averages,
+            "random": [self._random.state],
+        }
+        return {f"{part}/{i}": v for part, found in parts.items() for i, v in enumerate(found)}
+
     @property
     def epochs(self) -> float:
         """How often each picture has been seen so far, on average."""

@@ -1,5 +1,6 @@
 """One net's share of the work, done in a process of its own (see ``workers``)."""
 
+import hashlib
 import json
 import time
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from facial_keypoints.pipelines.compete.fitting import Fit
 
 Weights = list[npt.NDArray[np.float32]]
+State = dict[str, npt.NDArray[Any]]
 
 _SECONDS_PER_CALL: Final = 2.0
+_SECONDS_BETWEEN_STATES: Final = 60.0
 _WARM_UP_CALLS: Final = 2
 _MEASURED_SECONDS: Final = 5.0
 
@@ -42,6 +45,7 @@ class TrainingTask:
         progress: Share of the whole training that is over at its beginning and at its end.
         ends: When it ends (``time.time()``); there is at least one step.
         predict: uint8 (m, 96, 96), pictures to find the points of.
+        state: What an interrupted training of the same fingerprint has left; None begins anew.
     """
 
     name: str
@@ -56,6 +60,15 @@ class TrainingTask:
     progress: tuple[float, float]
     ends: float
     predict: npt.NDArray[np.uint8]
+    state: State | None = None
+
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits of all that the training depends on but the clock."""
+        kind = [self.settings, self.recipe.model_dump(mode="json"), self.precision, self.seed]
+        content = hashlib.sha256(json.dumps([*kind, self.progress]).encode())
+        for array in (self.images, self.labels, self.shares, *(self.start or [])):
+            content.update(np.ascontiguousarray(array).data)
+        return content.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -89,6 +102,7 @@ class Progress:
         epochs: How often each picture has been seen.
         loss: Mean of the last steps.
         left: Seconds to the end.
+        state: To go on from, now and then (see ``TrainingTask``).
     """
 
     name: str
@@ -96,27 +110,42 @@ class Progress:
     epochs: float
     loss: float
     left: float
+    state: State | None = None
 
 
 def train_net(task: TrainingTask, report: Report) -> TrainedNet:
-    """Train until the time is over, then predict."""
+    """Train until the time is over, then predict. What was interrupted goes on where it was, and
+    takes no longer than it still would have.
+    """
     fit = _fit_for(task)
-    first, last = task.progress
     began = time.time()
     available = max(task.ends - began, 1e-3)
+    done = 0.0
     curve: list[tuple[float, float, float]] = []
+    if task.state is not None:
+        fit.restore(task.state)
+        done, before = float(task.state["share"]), float(task.state["available"])
+        curve = [tuple(row) for row in task.state["curve"].tolist()]
+        available = min(available / max(1 - done, 1e-9), before)
+        began -= done * available
+    first, last = task.progress
+    ends = began + available
+    kept = time.time()
     steps = 1
-    while True:
+    while done < 1:
         before = time.time()
-        share = min(1.0, (before - began) / available)
-        loss = fit.run(steps, first + share * (last - first))
+        loss = fit.run(steps, first + done * (last - first))
         now = time.time()
         if fit.steps > 1:  # the first step builds the graph
             steps = max(1, min(50, round(steps * _SECONDS_PER_CALL / max(now - before, 1e-3))))
         curve.append((now - began, fit.epochs, loss))
-        report(Progress(task.name, share, fit.epochs, loss, max(task.ends - now, 0.0)))
-        if now >= task.ends:
-            break
+        done = min(1.0, (now - began) / available)
+        state = None
+        if done == 1 or now - kept > _SECONDS_BETWEEN_STATES:
+            kept = now
+            facts = {"share": done, "available": available, "curve": curve}
+            state = fit.state() | {name: np.asarray(fact) for name, fact in facts.items()}
+        report(Progress(task.name, done, fit.epochs, loss, max(ends - now, 0.0), state))
     seconds = time.time() - began
     weights, averaged = fit.model.get_weights(), fit.averaged()
     fit.model.set_weights(averaged)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints import clock, tracking
-from facial_keypoints.errors import InputError, TrainingFailedError
+from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.parameters import CompetitionParameters
@@ -20,11 +20,9 @@ from facial_keypoints.pipelines.compete.audit import acted_on, audited
 from facial_keypoints.pipelines.compete.ensemble import ensemble_model
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.member import (
-    Progress,
     TrainedNet,
     TrainingTask,
     measure_speed,
-    train_net,
 )
 from facial_keypoints.pipelines.compete.plan import (
     MEASURED,
@@ -41,6 +39,7 @@ from facial_keypoints.pipelines.compete.points import (
     points_of,
     spread,
 )
+from facial_keypoints.pipelines.compete.running import Backups, trained
 from facial_keypoints.pipelines.compete.workers import run_side_by_side
 from facial_keypoints.precision import choose_precision
 from facial_keypoints.trainings import Training
@@ -51,7 +50,6 @@ logger = logging.getLogger(__name__)
 Arrays = dict[str, npt.NDArray[Any]]
 
 _MEASURED_FACES: Final = 256
-_PERCENT_BETWEEN_LINES: Final = 10
 _SHARE_OF_SUSPECTS: Final = {"leave_out": 0.0, "down_weight": 0.1, "keep": 1.0}
 
 
@@ -118,7 +116,11 @@ def plan_competition(
 
 
 def train_scouts(
-    faces: FaceSet, folds: Arrays, timetable: dict[str, Any], competition: CompetitionParameters
+    faces: FaceSet,
+    folds: Arrays,
+    timetable: dict[str, Any],
+    competition: CompetitionParameters,
+    backups: Backups,
 ) -> Arrays:
     """Nets trained on one half of the faces each, and what they find in the other half.
 
@@ -156,7 +158,7 @@ def train_scouts(
                 )
             )
         tasks.append(in_queue)
-    nets = _trained(queues, tasks)
+    nets = trained(queues, tasks, backups)
     found = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros(len(faces))
     for scout, net in nets.items():
@@ -169,7 +171,11 @@ def train_scouts(
         for scout, net in nets.items()
         for i, array in enumerate(net.weights)
     }
-    return {"found": points_of(found.astype(np.float32), faces, faces.population), **weights}
+    return {
+        "found": points_of(found.astype(np.float32), faces, faces.population),
+        "fingerprints": np.asarray([task.fingerprint() for queue in tasks for task in queue]),
+        **weights,
+    }
 
 
 def audit_labels(faces: FaceSet, scouts: Arrays) -> pd.DataFrame:
@@ -185,6 +191,7 @@ def train_members(
     doubts: pd.DataFrame,
     timetable: dict[str, Any],
     competition: CompetitionParameters,
+    backups: Backups,
 ) -> Arrays:
     """The nets of the ensemble, each trained on all faces but those of a fold of its own.
 
@@ -241,7 +248,7 @@ def train_members(
         tasks.append(in_queue)
     nets = [
         (member, net)
-        for member, net in _trained(queues, tasks, keep=False).items()
+        for member, net in trained(queues, tasks, backups, keep=False).items()
         if _is_usable(member, net)
     ]
     if not nets:
@@ -256,6 +263,7 @@ def train_members(
         "test": np.stack([net.found[predicted[member].sum() :] for member, net in nets]),
         "found": found,
         "held_out": np.asarray([held_out[member] for member, _ in nets]),
+        "fingerprints": np.asarray([task.fingerprint() for queue in tasks for task in queue]),
         **{
             f"averaged/{i}/{k}": array
             for i, (_, net) in enumerate(nets)
@@ -277,49 +285,6 @@ def _is_usable(member: int, net: TrainedNet) -> bool:
     return False
 
 
-class _Teller:
-    """Tells the log and MLflow how the nets get on, not too often."""
-
-    def __init__(self) -> None:
-        self._percent: dict[str, int] = {}
-
-    def __call__(self, progress: Progress) -> None:
-        percent = int(100 * progress.share)
-        before = self._percent.get(progress.name, -1)
-        if percent == before:
-            return
-        self._percent[progress.name] = percent
-        tracking.record_figures(percent, {f"{progress.name.replace(' ', '_')}_loss": progress.loss})
-        if percent // _PERCENT_BETWEEN_LINES > before // _PERCENT_BETWEEN_LINES:
-            logger.info(
-                "%s  epoch %.1f  loss %.3f  %s left",
-                progress.name,
-                progress.epochs,
-                progress.loss,
-                duration(progress.left),
-            )
-
-
-def _trained(
-    queues: list[list[int]], tasks: list[list[TrainingTask]], keep: bool = True
-) -> dict[int, TrainedNet]:
-    """What becomes of the tasks, by their numbers in the queues.
-
-    Raises:
-        InputError: if a task fails for a reason that a user can mend.
-    """
-    try:
-        results = run_side_by_side(train_net, tasks, _Teller(), keep)
-    except TrainingFailedError as error:
-        raise InputError(f"training the ensemble failed: {error}") from error
-    nets = {
-        number: net
-        for queue, done in zip(queues, results, strict=True)
-        for number, net in zip(queue, done, strict=True)
-    }
-    return dict(sorted(nets.items()))
-
-
 def _weights_of(scouts: Arrays, scout: int) -> list[npt.NDArray[np.float32]] | None:
     """What a scout came to; None if these are no numbers."""
     weights = _numbered(scouts, f"weights/{scout}/")
@@ -333,7 +298,10 @@ def _numbered(arrays: Arrays, prefix: str) -> list[npt.NDArray[np.float32]]:
 
 
 def assemble_ensemble(
-    members: Arrays, timetable: dict[str, Any], competition: CompetitionParameters
+    scouts: Arrays,
+    members: Arrays,
+    timetable: dict[str, Any],
+    competition: CompetitionParameters,
 ) -> Training:
     """One model that answers as the ensemble does, and how it came about."""
     plan = Plan(**timetable)
@@ -348,6 +316,7 @@ def assemble_ensemble(
         "members": count,
         "precision": plan.precision,
         "fingerprint": content.hexdigest()[:16],
+        "made_of": [*scouts["fingerprints"].tolist(), *members["fingerprints"].tolist()],
         "minutes": sum(float(curve[-1, 0]) for curve in curves) / 60 / plan.processes,
         "epochs_of_members": [float(curve[-1, 1]) for curve in curves],
         "competition": competition.model_dump(mode="json"),
