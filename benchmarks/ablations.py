@@ -16,25 +16,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
+from held_out import Competition, Floats, read_competition
 
-from facial_keypoints.archive import CompetitionArchive
-from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import POPULATION_B_INDEX
-from facial_keypoints.metrics import asked_values
 from facial_keypoints.parameters import RecipeParameters
-from facial_keypoints.pipelines.clean.nodes import read_test_faces, read_training_faces
-from facial_keypoints.pipelines.compete.audit import acted_on
-from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
-from facial_keypoints.pipelines.compete.member import TrainingTask, train_net
+from facial_keypoints.pipelines.compete.member import TrainedNet, TrainingTask, train_net
 from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, gather, heads_to_use, spread
 from facial_keypoints.pipelines.compete.workers import run_side_by_side
 from facial_keypoints.precision import choose_precision
 
-Floats = npt.NDArray[np.floating]
-HELD_OUT_FOLDS = (0, 1)
+DRAWS = 500
+"""Of the faces held out, for the deviation of a difference."""
 
 
 @dataclass(frozen=True)
@@ -89,28 +82,7 @@ LINES = (
 )
 
 
-@dataclass(frozen=True)
-class Faces:
-    """The competition, split."""
-
-    faces: FaceSet
-    held_out: npt.NDArray[np.bool_]
-    suspect: npt.NDArray[np.bool_]
-    asked: dict[str, int]
-
-
-def read(archive: Path, suspects: Path | None) -> Faces:
-    opened = CompetitionArchive(archive)
-    faces = read_training_faces(opened)
-    _, lookup = read_test_faces(opened)
-    folds = fold_faces(faces, group_faces(faces), seed=0)
-    suspect = np.zeros(faces.keypoints.shape[:2], bool)
-    if suspects is not None:
-        suspect = acted_on(pd.read_csv(suspects), len(faces))
-    return Faces(faces, np.isin(folds, HELD_OUT_FOLDS), suspect, asked_values(lookup))
-
-
-def task_of(line: Line, data: Faces, minutes: float) -> TrainingTask:
+def task_of(line: Line, data: Competition, minutes: float) -> TrainingTask:
     faces = data.faces
     rows = ~data.held_out
     if line.complete_only:
@@ -136,32 +108,18 @@ def task_of(line: Line, data: Faces, minutes: float) -> TrainingTask:
     )
 
 
-def squared(line: Line, data: Faces, heads: Floats) -> tuple[Floats, Floats]:
-    """Sums of squared errors of each row held out, and how many there are."""
-    faces = data.faces.select(data.held_out)
-    population = faces.population if line.heads else np.zeros_like(faces.population)
+def points_of(line: Line, data: Competition, heads: Floats) -> Floats:
+    """The 15 points of the faces held out."""
+    population = data.faces.population[data.held_out]
     use = heads_to_use(data.faces)
-    if not line.heads or line.complete_only:
+    if not line.heads or line.complete_only:  # B's heads have learnt nothing
         use[1, list(POPULATION_B_INDEX)] = POPULATION_B_INDEX
-    found = gather(heads.astype(np.float32), population, use, np.zeros((15, 2), np.float32))
-    error = np.square(found.astype(float) - faces.keypoints)
-    error[data.suspect[data.held_out]] = np.nan
-    known = np.isfinite(error)
-    return np.where(known, error, 0).sum(axis=(1, 2)), known.sum(axis=(1, 2)).astype(float)
-
-
-def rmse(
-    sums: Floats, counts: Floats, population: npt.NDArray[np.int8], asked: dict[str, int]
-) -> Floats:
-    """RMSE of A, of B and as the leaderboard weighs them."""
-    mse = [sums[population == code].sum() / counts[population == code].sum() for code in (0, 1)]
-    together = (asked["A"] * mse[0] + asked["B"] * mse[1]) / (asked["A"] + asked["B"])
-    return np.asarray(np.sqrt([*mse, together]))
+    return gather(heads.astype(np.float32), population, use, np.zeros((15, 2), np.float32))
 
 
 def results(
-    lines: list[Line], data: Faces, minutes: float, side_by_side: int
-) -> Iterator[tuple[Line, Any]]:
+    lines: list[Line], data: Competition, minutes: float, side_by_side: int
+) -> Iterator[tuple[Line, TrainedNet]]:
     for first in range(0, len(lines), side_by_side):
         batch = lines[first : first + side_by_side]
         tasks = [[task_of(line, data, minutes)] for line in batch]
@@ -187,30 +145,23 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no line {unknown[0]!r}; there are: {', '.join(known)}")
     lines = [known[name] for name in args.only or known]
-    data = read(args.archive, args.suspects)
-    population = data.faces.population[data.held_out]
-    columns = ["line", "minutes", "epochs", "A", "B", "leaderboard", "against", "deviation"]
-    base: tuple[Floats, Floats] | None = None
-    random = np.random.default_rng(0)
+    data = read_competition(args.archive, args.suspects)
     out = args.csv.open("a", newline="") if args.csv else sys.stdout
     writer = csv.writer(out)
-    writer.writerow(columns)
+    writer.writerow(
+        ["line", "minutes", "epochs", "A", "B", "leaderboard", "against the first", "deviation"]
+    )
+    random = np.random.default_rng(0)
+    first: tuple[Floats, Floats] | None = None
     for line, net in results(lines, data, args.minutes, args.side_by_side):
-        sums, counts = squared(line, data, net.found)
-        base = base or (sums, counts)
-        figures = rmse(sums, counts, population, data.asked)
-        differences = []
-        for _ in range(500):
-            drawn = random.integers(len(sums), size=len(sums))
-            ours, first = (
-                rmse(each[0][drawn], each[1][drawn], population[drawn], data.asked)[2]
-                for each in ((sums, counts), base)
-            )
-            differences.append(ours - first)
-        against = figures[2] - rmse(*base, population, data.asked)[2]
-        cells = [*figures, against, np.std(differences)]
-        epochs = net.curve[-1][1]
-        writer.writerow([line.name, args.minutes, f"{epochs:.1f}", *(f"{c:.3f}" for c in cells)])
+        errors = data.errors(points_of(line, data, net.found))
+        first = first or errors
+        drawn = (random.integers(len(errors[0]), size=len(errors[0])) for _ in range(DRAWS))
+        differences = [(data.rmse(*errors, d) - data.rmse(*first, d))[2] for d in drawn]
+        figures = data.rmse(*errors)
+        against = figures[2] - data.rmse(*first)[2]
+        cells = [f"{cell:.3f}" for cell in (*figures, against, np.std(differences))]
+        writer.writerow([line.name, args.minutes, f"{net.curve[-1][1]:.1f}", *cells])
         out.flush()
 
 

@@ -61,7 +61,7 @@ class CompetitionParameters(Section):
     """Wall-clock budget of the whole command, from start to submission."""
     size: Literal["auto", "tiny", "small", "medium", "large", "huge"] = "auto"
     """Of the nets; ``auto`` goes by the measured speed and the budget."""
-    members: int | None = Field(None, ge=2, le=40)
+    members: int | None = Field(None, ge=1, le=40)
     """Nets in the ensemble; null goes by the measured speed and the budget."""
     suspects: Literal["leave_out", "down_weight", "keep"] = "leave_out"
     """What becomes of labels on which the audit would act: they are not trained on, count a

@@ -1,6 +1,9 @@
 """`kedro run --pipeline=full --env=competition` on small competitions."""
 
 import io
+import signal
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -184,6 +187,33 @@ def test_nets_without_numbers_are_left_out_and_told(done, tmp_path, nets_that_fi
     given = done.parent / "01_raw" / "facial-keypoints-detection.zip"
     with pytest.raises(InputError, match="every net of the ensemble came to no numbers"):
         compete(project, given)
+
+
+@pytest.mark.long
+def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path):
+    project = make_project(tmp_path / "project")
+    parameters = (
+        "download.source=drawn,download.drawn.train_faces=60,download.drawn.test_faces=12,"
+        "competition.minutes=3,competition.size=tiny,competition.members=1"
+    )
+    command = [sys.executable, "-m", "kedro", "run", "--pipeline=full", "--env=competition"]
+    command += ["--params", parameters]
+    run = subprocess.Popen(
+        command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    for line in run.stdout:
+        if "net 1" in line and "0 s left" not in line:
+            unfinished = project / "data" / "competition" / "06_models" / "ensemble"
+            if len(list(unfinished.glob("*.unfinished.npz"))) == 3:
+                run.send_signal(signal.SIGKILL)
+                break
+    run.wait()
+    assert run.returncode == -signal.SIGKILL
+    again = kedro(project, *command[3:])
+    assert again.returncode == 0, again.stderr
+    assert "net 1  goes on" in again.stdout + again.stderr
+    assert "scout 1  goes on: 100 % are trained" in again.stdout + again.stderr
+    assert not list(unfinished.glob("*.unfinished.npz"))
 
 
 def test_a_wrong_parameter_is_refused_with_the_right_ones(tmp_path):

@@ -23,8 +23,7 @@ def test_the_timetable_fits_into_the_budget(minutes, processes):
     assert plan.training > 0.75 * 60 * minutes
     assert plan.settings == SIZES[plan.size]
     assert plan.scouts >= 2
-    assert plan.members >= 2
-    assert plan.processes == processes
+    assert plan.members >= plan.processes == processes
 
 
 def test_more_time_makes_larger_nets_or_more_of_them():
@@ -49,13 +48,13 @@ def test_what_the_user_has_chosen_is_taken():
 
 def test_no_more_members_than_folds():
     assert plan_for(10, members=7, folds=4).members == 4
-    assert plan_for(6000, folds=2).members == 2
+    assert plan_for(60000, folds=2).members == 2
 
 
 def test_a_budget_that_is_over_leaves_no_time_and_no_nonsense():
     plan = plan_for(0.1, spent=60)
     assert plan.training == plan.scouting == 0
-    assert plan.members >= 2
+    assert plan.members >= 1
 
 
 def test_time_is_shared_out_by_weight():

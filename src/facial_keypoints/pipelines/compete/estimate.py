@@ -14,7 +14,9 @@ _DRAWS: Final = 2000
 _INTERVAL: Final = (0.025, 0.975)
 
 
-def squared_errors(labels: Points, found: Points) -> tuple[npt.NDArray[np.float64], ...]:
+def squared_errors(
+    labels: Points, found: Points
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
     """Sum of the squared errors of each row's coordinates, and how many there are, both (n,).
 
     Args:

@@ -27,7 +27,6 @@ from facial_keypoints.pipelines.compete.member import (
 from facial_keypoints.pipelines.compete.plan import (
     MEASURED,
     NUM_HALVES,
-    SCOUTING_SHARE,
     SIZES,
     Plan,
     make_plan,
@@ -152,7 +151,7 @@ def train_scouts(
                     labels=labels[own],
                     shares=np.ones((int(own.sum()), NUM_HEADS), np.float32),
                     start=None,
-                    progress=(0.0, SCOUTING_SHARE),
+                    progress=(0.0, plan.share),
                     ends=end - plan.seconds_to_predict(int((~own).sum())),
                     predict=faces.images[~own],
                 )
@@ -220,7 +219,7 @@ def train_members(
     predicted: dict[int, npt.NDArray[np.bool_]] = {}
     tasks = []
     for queue in queues:
-        weights = [1 - SCOUTING_SHARE if member < plan.scouts else 1.0 for member in queue]
+        weights = [1 - plan.share if member < plan.scouts else 1.0 for member in queue]
         ends = shared_out(now, until, weights)
         in_queue = []
         for member, end in zip(queue, ends, strict=True):
@@ -240,7 +239,7 @@ def train_members(
                     labels=labels[rows],
                     shares=head_shares[rows],
                     start=_weights_of(scouts, member) if is_scout else None,
-                    progress=(SCOUTING_SHARE if is_scout else 0.0, 1.0),
+                    progress=(plan.share if is_scout else 0.0, 1.0),
                     ends=end - plan.seconds_to_predict(len(pictures)),
                     predict=pictures,
                 )
