@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 
 from facial_keypoints.pipeline_registry import register_pipelines
+from facial_keypoints.pipelines.compete import pipeline as compete
 
 CATALOG = yaml.safe_load((Path(__file__).parents[1] / "conf/base/catalog.yml").read_text())
 ORDER = (
@@ -21,6 +22,7 @@ def layer(dataset):
 def test_no_node_leads_back_to_an_earlier_layer():
     """Kedro-Viz shows no layers at all if one pair of them forms a circle."""
     pipelines = register_pipelines()
-    for node in (pipelines["full"] + pipelines["upload"]).nodes:
+    study = (pipelines["full"] + pipelines["upload"]).nodes
+    for node in [*study, *compete.create_pipeline().nodes]:
         inputs = [layer(name) for name in node.inputs if not name.startswith("params:")]
         assert max(inputs, default=0) <= min(layer(name) for name in node.outputs), node.name
