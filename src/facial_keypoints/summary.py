@@ -93,7 +93,7 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
 def estimate_table(estimate: dict[str, Any]) -> Table:
     """The estimate of the score for a terminal: by population, without suspect labels and with."""
     table = Table(
-        title=f"Expected score of the ensemble of {estimate['members']} nets",
+        title=f"Expected score of {estimate['members']} net(s)",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )

@@ -1,9 +1,7 @@
-"""Processes that train nets side by side, one or more processor cores each.
+"""Processes that train nets side by side, each on some of the processor cores.
 
-Nets as small as these keep one core busy but not two: two processes of one core each train about
-1.3 times as fast as one process on both (benchmarks/competition_speed.py). They stay from node to
-node, since starting TensorFlow and building a graph takes each a quarter of a minute, and die with
-the process that started them, which they speak to every few seconds.
+They stay from node to node, since starting TensorFlow and building a graph takes each a quarter of
+a minute, and die with the process that started them, which they speak to every few seconds.
 """
 
 import multiprocessing
@@ -181,6 +179,6 @@ def _settle(cores: list[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
     tf.config.threading.set_intra_op_parallelism_threads(len(cores))
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(min(2, len(cores)))
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
