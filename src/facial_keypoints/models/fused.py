@@ -1,7 +1,7 @@
 """Batch normalisation in one operation while training.
 
-Keras' own layer takes it apart into moments and arithmetic in float32, which is a fifth of a step
-of a net such as ``heatmap_unet`` in bfloat16 (benchmarks/competition_speed.py).
+Keras' own layer takes it apart into moments and arithmetic in float32, which slows a net such as
+``heatmap_unet`` down that trains in bfloat16.
 
 This module imports TensorFlow and is itself imported only inside functions (see ``registry``).
 """

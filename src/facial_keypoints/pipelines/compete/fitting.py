@@ -50,7 +50,7 @@ class Fit:
         pictures = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
         labels = tf.TensorSpec((None, NUM_HEADS, 2), tf.float32)
         shares = tf.TensorSpec((None, NUM_HEADS), tf.float32)
-        # a batch whose size the graph does not know takes a sixth longer
+        # a step is slower where the graph does not know the size of a batch
         rows = tf.TensorSpec((None, recipe.batch_size), tf.int64)
         # not XLA, which made Table 1's network four times slower on a CPU
         self._steps = tf.function(self._do_steps, [rows, pictures, labels, shares])

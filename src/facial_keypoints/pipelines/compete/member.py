@@ -126,9 +126,9 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     curve: list[tuple[float, float, float]] = []
     if task.state is not None:
         fit.restore(task.state)
-        done, before = float(task.state["share"]), float(task.state["available"])
+        done, whole = float(task.state["share"]), float(task.state["available"])
         curve = [tuple(row) for row in task.state["curve"].tolist()]
-        available = min(available / max(1 - done, 1e-9), before)
+        available = min(available / max(1 - done, 1e-9), whole)
         began -= done * available
     first, last = task.progress
     ends = began + available

@@ -19,18 +19,19 @@ SIZES: Final[dict[str, dict[str, Any]]] = {
 MEASURED: Final = "medium"
 """The size whose speed is measured; the others' follows from their cost."""
 _COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge": 5.0}
-"""Time of a step as a multiple of the measured size's (benchmarks/competition_speed.py)."""
+"""Time of a step as a multiple of the measured size's: small is measured, others are by their
+arithmetic."""
 _EPOCHS_WORTH: Final = {"small": 0, "medium": 10, "large": 120, "huge": 300}
-"""Epochs of a net from which on its size is worth its time (docs/competition.md)."""
+"""Epochs of a net from which on its size is taken to be worth its time; not measured yet."""
 _EPOCHS_OF_A_MEMBER: Final = 250
-"""Epochs from which on a second net gains more than as many again of the first."""
+"""Epochs from which on a second net is taken to gain more than as many again of the first."""
 
 NUM_HALVES: Final = 2
 _SCOUTING: Final = (0.15, 10.0)
 """A scout's training is this share of a net's, but no more than so many epochs of all faces."""
 _CORES_OF_A_NET: Final = 2
-"""Two cores train a net 1.8 times as fast as one, and one net that sees twice as many faces is
-better than the mean of two; more cores than two help little."""
+"""One net on two cores, and two nets of one core each, are expected to score about the same after
+a quarter of an hour; one is half as large to keep and to use."""
 _AFTERWARDS: Final = 20.0
 """Seconds for audit, estimate, pictures, submission and MLflow, besides what follows."""
 _AFTERWARDS_SHARE: Final = 0.01
