@@ -11,6 +11,7 @@ median counts.
 """
 
 import argparse
+import multiprocessing
 import os
 import statistics
 import time
@@ -27,15 +28,11 @@ from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete import workers
 from facial_keypoints.pipelines.compete.member import TrainingTask, measure_speed
-from facial_keypoints.pipelines.compete.plan import SIZES
+from facial_keypoints.pipelines.compete.plan import SIZES, number_of_processes
 from facial_keypoints.pipelines.compete.points import NUM_HEADS
 from facial_keypoints.precision import choose_precision
 
 FACES = 512
-NO_DISTORTIONS = DistortionParameters(
-    mirror=False,
-    **dict.fromkeys(set(DistortionParameters.model_fields) - {"mirror"}, 0),
-)
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def our_loop(trial: Trial, distortions: DistortionParameters, processes: int) ->
     return sum(speeds[0].trained for speeds in found)
 
 
-def in_keras(kind: str, trial: Trial, report: workers.Report) -> float:
+def in_keras(kind: str, trial: Trial) -> float:
     """`train_on_batch` in our precision, or `fit` in float32."""
     import keras
 
@@ -115,14 +112,6 @@ def in_keras(kind: str, trial: Trial, report: workers.Report) -> float:
     return per_second(step, trial.seconds)
 
 
-def train_on_batch(trial: Trial, report: workers.Report) -> float:
-    return in_keras("train_on_batch", trial, report)
-
-
-def fit(trial: Trial, report: workers.Report) -> float:
-    return in_keras("fit", trial, report)
-
-
 def matmul(trial: Trial, report: workers.Report) -> float:
     """Operations per second of one large product of matrices in the trial's precision."""
     import tensorflow as tf
@@ -139,7 +128,7 @@ def matmul(trial: Trial, report: workers.Report) -> float:
     return per_second(work, trial.seconds) * 2 * side**3
 
 
-def predictions(trial: Trial, report: workers.Report) -> dict[str, float]:
+def predictions(trial: Trial) -> dict[str, float]:
     """Pictures per second, mirrored ones not counted, and seconds of a single one."""
     from facial_keypoints.models.prediction import point_finder
     from facial_keypoints.pipelines.compete.ensemble import ensemble_model
@@ -165,8 +154,10 @@ def answered(way: Callable[[Any], object], pictures: Any) -> int:
     return len(pictures)
 
 
-def alone(work: Callable[[Trial, workers.Report], Any], trial: Trial) -> Any:
-    return workers.run_side_by_side(work, [[trial]], lambda _: None, keep=False)[0][0]
+def alone(work: Callable[[Trial], Any], trial: Trial) -> Any:
+    """In a process of its own, with the threads that TensorFlow itself chooses."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, (trial,))
 
 
 def main() -> None:
@@ -180,16 +171,18 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     precision, why = choose_precision("auto")
-    processes = len(workers.own_cores())
+    cores = len(workers.own_cores())
+    processes = number_of_processes(cores)
     trial = Trial(args.size, args.batch, precision, args.seconds)
-    print(f"{args.size} net, batches of {args.batch}, {processes} core(s), {precision}: {why}\n")
+    print(f"{args.size} net, batches of {args.batch}, {cores} core(s), {precision}: {why}\n")
     rates: dict[str, list[float]] = {}
     ways: dict[str, Callable[[], float]] = {
         "our loop": partial(our_loop, trial, DistortionParameters(), processes),
-        "our loop without distortions": partial(our_loop, trial, NO_DISTORTIONS, processes),
-        "our loop, one process": partial(our_loop, trial, DistortionParameters(), 1),
-        f"train_on_batch, {precision}": partial(alone, train_on_batch, trial),
-        "fit, float32": partial(alone, fit, trial),
+        "our loop without distortions": partial(
+            our_loop, trial, DistortionParameters.none(), processes
+        ),
+        f"train_on_batch, {precision}": partial(alone, partial(in_keras, "train_on_batch"), trial),
+        "fit, float32": partial(alone, partial(in_keras, "fit"), trial),
     }
     for _ in range(args.repeats):
         for name, way in ways.items():
@@ -207,9 +200,7 @@ def main() -> None:
     reached = 6 * float(work["multiply_adds"]) * ours
     peak = sum(
         found[0]
-        for found in workers.run_side_by_side(
-            matmul, [[trial]] * processes, lambda _: None, keep=False
-        )
+        for found in workers.run_side_by_side(matmul, [[trial]] * cores, lambda _: None, keep=False)
     )
     print(
         f"Operations per second: {reached / 1e9:.0f} G, {reached / peak:.0%} of what a product of "

@@ -239,13 +239,14 @@ def test_folded_normalisation_answers_as_the_net_did_that_was_trained():
     np.testing.assert_allclose(folded(pictures(4)), net(pictures(4)), rtol=1e-3, atol=1e-2)
 
 
+@pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("count", [0, 1, 3, 8, 9, 70])
-def test_points_are_found_in_any_number_of_pictures(count):
+def test_points_are_found_in_any_number_of_pictures(count, parts):
     from facial_keypoints.models.prediction import point_finder
 
     net = build_model("heatmap_unet", {"filters": 4})
     given = pictures(count)
-    found = point_finder(net)(given)
+    found = point_finder(net, parts)(given)
     assert found.shape == (count, 30)
     if count:
         np.testing.assert_allclose(found, net.predict(given, verbose=0), rtol=1e-3, atol=1e-3)

@@ -35,6 +35,11 @@ class DistortionParameters(Section):
     erase: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the pictures in which a rectangle of 10 to 40 px is covered with grey."""
 
+    @classmethod
+    def none(cls) -> "DistortionParameters":
+        """No distortion at all."""
+        return cls(mirror=False, **dict.fromkeys(set(cls.model_fields) - {"mirror"}, 0))
+
 
 class RecipeParameters(Section):
     """How a net of the competition is trained."""

@@ -5,11 +5,7 @@ from facial_keypoints.keypoints import SWAP_INDEX
 from facial_keypoints.parameters import DistortionParameters
 
 tf = pytest.importorskip("tensorflow")
-NONE = {
-    name: 0
-    for name, field in DistortionParameters.model_fields.items()
-    if field.annotation is not bool
-}
+NONE = DistortionParameters.none().model_dump()
 PARTNERS = SWAP_INDEX
 
 
@@ -35,7 +31,7 @@ def centre(pictures):
 def distorted(pictures, points, shares=None, seed=0, **how):
     from facial_keypoints.pipelines.compete.distortions import Distorter
 
-    parameters = DistortionParameters(**{**NONE, "mirror": False, **how})
+    parameters = DistortionParameters(**{**NONE, **how})
     distort = Distorter(parameters, PARTNERS, tf.random.Generator.from_seed(seed))
     shares = np.ones(points.shape[:2], np.float32) if shares is None else shares
     found = distort(tf.constant(pictures), tf.constant(points), tf.constant(shares))

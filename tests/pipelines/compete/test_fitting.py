@@ -52,11 +52,11 @@ def silent(line):
     pass
 
 
-def fitted(faces, steps=4, recipe=RECIPE, weights=None, shares=None, labels=None):
+def fitted(faces, steps=4, recipe=RECIPE, weights=None, shares=None, labels=None, parts=1):
     from facial_keypoints.pipelines.compete.fitting import Fit
 
     keras.config.set_dtype_policy("float32")
-    fit = Fit(SETTINGS, recipe)
+    fit = Fit(SETTINGS, recipe, parts)
     labels = spread(faces.keypoints, faces.population) if labels is None else labels
     shares = np.ones(labels.shape[:2], np.float32) if shares is None else shares
     fit.begin(faces.images, labels, shares, 1, weights)
@@ -133,21 +133,12 @@ def test_labels_without_a_share_and_unknown_ones_teach_nothing(spots):
     wrong = labels.copy()
     wrong[:, 3] = 5.0
     shares[:, 3] = 0
-    still = RecipeParameters(
-        **{**RECIPE.model_dump(), "distortions": {**NO_DISTORTION, "mirror": False}}
-    )
+    still = RECIPE.model_copy(update={"distortions": DistortionParameters.none()})
     first, _ = fitted(spots, 3, still, shares=shares, labels=labels)
     second, _ = fitted(spots, 3, still, shares=shares, labels=wrong)
     for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     assert all(np.isfinite(array).all() for array in first.model.get_weights())
-
-
-NO_DISTORTION = {
-    name: 0
-    for name, field in DistortionParameters.model_fields.items()
-    if field.annotation is not bool
-}
 
 
 def test_the_same_seed_trains_the_same_net_also_in_a_graph_used_before(spots):
@@ -159,6 +150,45 @@ def test_the_same_seed_trains_the_same_net_also_in_a_graph_used_before(spots):
     assert fit.run(4, 0.1) == pytest.approx(loss, rel=1e-5)
     for one, other in zip(first, fit.averaged(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_batch_in_parts_trains_as_a_whole_one_does():
+    faces = bright_spots(2)
+    same = faces.select(np.ones(64, int))
+    still = RECIPE.model_copy(update={"distortions": DistortionParameters.none()})
+    one, loss = fitted(same, recipe=still)
+    two, loss_of_parts = fitted(same, recipe=still, parts=2)
+    assert loss_of_parts == pytest.approx(loss, rel=1e-4)
+    variables = (fit.model.trainable_variables for fit in (one, two))
+    for whole, parts in zip(*variables, strict=True):
+        np.testing.assert_allclose(parts.numpy(), whole.numpy(), atol=2e-2)
+
+
+def test_a_batch_that_cannot_be_split_is_left_whole(spots):
+    odd = RECIPE.model_copy(update={"batch_size": 15})
+    _, loss = fitted(spots, recipe=odd)
+    _, same_loss = fitted(spots, recipe=odd, parts=2)
+    assert same_loss == pytest.approx(loss, rel=1e-5)
+
+
+def test_what_is_found_in_views_is_told_in_pixels_of_the_picture(spots, monkeypatch):
+    fit, _ = fitted(spots, steps=1)
+    seen = []
+
+    def brightest(images):
+        seen.append(images)
+        light = np.where(images > 100, images, 0).astype(float)
+        grid = np.arange(96) + 0.5
+        total = light.sum(axis=(1, 2))
+        x, y = (light.sum(1) * grid).sum(1) / total, (light.sum(2) * grid).sum(1) / total
+        return np.repeat(np.stack([x, y], 1)[:, None], NUM_HEADS, axis=1).astype(np.float32)
+
+    monkeypatch.setattr(fit, "_found_with_mirror", brightest)
+    once, often = fit.find_points(spots.images), fit.find_points(spots.images, views=6)
+    assert len(seen) == 1 + 6
+    assert not any(np.array_equal(view, spots.images) for view in seen[2:])
+    np.testing.assert_allclose(often, once, atol=1.0)
+    assert np.abs(brightest(seen[-1]) - once).max() > 2  # it had moved there
 
 
 def test_training_goes_on_from_given_weights(spots):

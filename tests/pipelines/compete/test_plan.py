@@ -9,7 +9,15 @@ def plan_for(minutes, trained=150.0, faces=6000, processes=2, folds=10, spent=30
     left = 60 * minutes - spent
     competition = CompetitionParameters(minutes=minutes, **choices)
     return make_plan(
-        competition, "float32", processes, folds, faces, left, trained=trained, predicted=500.0
+        competition,
+        "float32",
+        processes,
+        folds,
+        faces,
+        1800,
+        left,
+        trained=trained,
+        predicted=500.0,
     )
 
 
@@ -65,3 +73,17 @@ def test_time_is_shared_out_by_weight():
 def test_every_size_has_its_cost():
     assert set(planning._COST) == set(SIZES)
     assert set(planning._EPOCHS_WORTH) < set(SIZES)
+
+
+def test_more_time_allows_for_more_views_of_each_picture():
+    views = [plan_for(minutes).views for minutes in (10, 60, 600)]
+    assert views[0] >= 1
+    assert views == sorted(views)
+    assert views[-1] == planning._MOST_VIEWS
+
+
+def test_views_take_little_of_the_training():
+    plan = plan_for(60)
+    seconds = plan.seconds_to_predict(1800 + 600, plan.views)
+    assert 0 < seconds < 0.04 * plan.training
+    assert seconds == pytest.approx(plan.views * plan.seconds_to_predict(2400))

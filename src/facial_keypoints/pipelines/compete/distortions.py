@@ -44,7 +44,7 @@ class Distorter:
         """
         count = tf.shape(pictures)[0]
         mirrored = self._chance(count, 0.5 if self._how.mirror else 0.0)
-        pictures, points = warp(pictures, points, self._homographies(count, mirrored))
+        pictures, points = warp(pictures, points, self.homographies(count, mirrored))
         swapped = tf.gather(points, self._partners, axis=1)
         points = tf.where(mirrored[:, None, None], swapped, points)
         shares = tf.where(mirrored[:, None], tf.gather(shares, self._partners, axis=1), shares)
@@ -52,7 +52,7 @@ class Distorter:
         pictures = tf.round(tf.clip_by_value(pictures, 0.0, _GREY))
         return tf.cast(pictures[..., 0], tf.uint8), points, shares
 
-    def _homographies(self, count: Any, mirrored: tf.Tensor) -> tf.Tensor:
+    def homographies(self, count: Any, mirrored: tf.Tensor | bool = False) -> tf.Tensor:
         """Where each place goes, (b, 3, 3), about the centre of the picture in pixels."""
         how = self._how
         angle = np.pi / 180 * self._within(count, how.rotation)
@@ -135,7 +135,7 @@ def warp(
     from_centre = _translation(_CENTRE - 0.5)
     back = from_centre @ tf.linalg.inv(homographies) @ to_centre
     back = tf.reshape(back / back[:, 2:, 2:], (-1, 9))[:, :8]
-    moved = tf.raw_ops.ImageProjectiveTransformV3(
+    pictures = tf.raw_ops.ImageProjectiveTransformV3(
         images=pictures,
         transforms=back,
         output_shape=[IMAGE_SIZE, IMAGE_SIZE],
@@ -143,9 +143,14 @@ def warp(
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
+    return pictures, moved(points, homographies)
+
+
+def moved(points: tf.Tensor, homographies: tf.Tensor) -> tf.Tensor:
+    """Where points (b, p, 2) go, in pixels; see ``warp``."""
     places = tf.concat([points - _CENTRE, tf.ones_like(points[..., :1])], axis=-1)
     places = tf.linalg.matmul(places, homographies, transpose_b=True)
-    return moved, places[..., :2] / places[..., 2:] + _CENTRE
+    return places[..., :2] / places[..., 2:] + _CENTRE
 
 
 def _translation(by: float) -> tf.Tensor:

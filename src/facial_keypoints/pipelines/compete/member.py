@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from facial_keypoints.parameters import RecipeParameters
 from facial_keypoints.pipelines.compete.points import Points
-from facial_keypoints.pipelines.compete.workers import Report
+from facial_keypoints.pipelines.compete.workers import Report, operations_at_a_time
 
 if TYPE_CHECKING:
     from facial_keypoints.pipelines.compete.fitting import Fit
@@ -45,6 +45,7 @@ class TrainingTask:
         progress: Share of the whole training that is over at its beginning and at its end.
         ends: When it ends (``time.time()``); there is at least one step.
         predict: uint8 (m, 96, 96), pictures to find the points of.
+        views: Of each of these, over which the answer is averaged.
         state: What an interrupted training of the same fingerprint has left; None begins anew.
     """
 
@@ -60,6 +61,7 @@ class TrainingTask:
     progress: tuple[float, float]
     ends: float
     predict: npt.NDArray[np.uint8]
+    views: int = 1
     state: State | None = None
 
     def fingerprint(self) -> str:
@@ -151,7 +153,7 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     seconds = time.time() - began
     weights, averaged = fit.model.get_weights(), fit.averaged()
     fit.model.set_weights(averaged)
-    found = fit.find_points(task.predict)
+    found = fit.find_points(task.predict, task.views)
     return TrainedNet(weights, averaged, found, curve, fit.steps, seconds)
 
 
@@ -166,7 +168,7 @@ def _fit_for(task: TrainingTask) -> "Fit":
         _fits.clear()
         keras.backend.clear_session()
         keras.config.set_dtype_policy(task.precision)
-        _fits[kind] = Fit(task.settings, task.recipe)
+        _fits[kind] = Fit(task.settings, task.recipe, operations_at_a_time())
     _fits[kind].begin(task.images, task.labels, task.shares, task.seed, task.start)
     return _fits[kind]
 

@@ -59,7 +59,7 @@ def fold_training_faces(faces: FaceSet, competition: CompetitionParameters) -> A
 
 
 def plan_competition(
-    faces: FaceSet, folds: Arrays, competition: CompetitionParameters
+    faces: FaceSet, test_faces: FaceSet, folds: Arrays, competition: CompetitionParameters
 ) -> dict[str, Any]:
     """A timetable for the budget, from a speed measured with all processes at work."""
     precision, why = choose_precision(competition.recipe.precision)
@@ -89,6 +89,7 @@ def plan_competition(
         processes,
         count,
         len(faces),
+        len(test_faces),
         clock.began() + 60 * competition.minutes - time.time(),
         trained=float(np.mean([speed.trained for speed in speeds])),
         predicted=float(np.mean([speed.predicted for speed in speeds])),
@@ -240,8 +241,9 @@ def train_members(
                     shares=head_shares[rows],
                     start=_weights_of(scouts, member) if is_scout else None,
                     progress=(plan.share if is_scout else 0.0, 1.0),
-                    ends=end - plan.seconds_to_predict(len(pictures)),
+                    ends=end - plan.seconds_to_predict(len(pictures), plan.views),
                     predict=pictures,
+                    views=plan.views,
                 )
             )
         tasks.append(in_queue)

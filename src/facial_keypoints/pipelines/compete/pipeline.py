@@ -32,7 +32,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 plan_competition,
-                ["faces_as_labelled", "competition_folds", "params:competition"],
+                ["faces_as_labelled", "test_faces", "competition_folds", "params:competition"],
                 "competition_plan",
                 name="plan_competition",
             ),

@@ -32,6 +32,9 @@ _SCOUTING: Final = (0.15, 10.0)
 _CORES_OF_A_NET: Final = 2
 """One net on two cores, and two nets of one core each, are expected to score about the same after
 a quarter of an hour; one is half as large to keep and to use."""
+_VIEWS_SHARE: Final = 0.03
+"""Of a net's time that the views of the pictures may take which it answers in the end."""
+_MOST_VIEWS: Final = 12
 _AFTERWARDS: Final = 20.0
 """Seconds for audit, estimate, pictures, submission and MLflow, besides what follows."""
 _AFTERWARDS_SHARE: Final = 0.01
@@ -55,6 +58,7 @@ class Plan:
         share: Of a net's training that its scout has behind it.
         afterwards: What is kept for all that follows training.
         prediction: What a thousand pictures take, mirrored ones too.
+        views: Of each picture, over which a member averages its answer.
         epochs: What each member is expected to see of its faces.
         speed: Pictures trained on per second, all processes together, as measured.
     """
@@ -70,12 +74,13 @@ class Plan:
     share: float
     afterwards: float
     prediction: float
+    views: int
     epochs: float
     speed: float
 
-    def seconds_to_predict(self, pictures: int) -> float:
+    def seconds_to_predict(self, pictures: int, views: int = 1) -> float:
         """How long one net takes to find the points of so many pictures."""
-        return self.prediction * pictures / 1000
+        return self.prediction * views * pictures / 1000
 
     def as_dict(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -101,6 +106,7 @@ def make_plan(
     processes: int,
     folds: int,
     faces: int,
+    test_faces: int,
     left: float,
     trained: float,
     predicted: float,
@@ -113,6 +119,7 @@ def make_plan(
         processes: Nets side by side.
         folds: Most members that can each hold out a fold of their own.
         faces: Rows of training.csv.
+        test_faces: Rows of test.csv.
         left: Seconds of the budget that are left.
         trained: Pictures per second that one process trains on, at the measured size, while the
             others do so too.
@@ -137,6 +144,9 @@ def make_plan(
     scouts_each = -(-scouts // processes)
     share = min(_SCOUTING[0], _SCOUTING[1] * rounds / max(epochs, 1e-9))
     of_a_net = seconds / (rounds + share * (scouts_each - min(rounds, scouts_each)))
+    prediction = 1000 * _COST[size] / predicted
+    of_a_view = prediction / 1000 * (test_faces + faces / folds)
+    views = int(_VIEWS_SHARE * of_a_net / of_a_view)
     return Plan(
         size=size,
         settings=SIZES[size],
@@ -148,7 +158,8 @@ def make_plan(
         scouting=share * of_a_net * scouts_each,
         share=share,
         afterwards=afterwards,
-        prediction=1000 * _COST[size] / predicted,
+        prediction=prediction,
+        views=min(max(views, 1), _MOST_VIEWS),
         epochs=epochs * of_a_net / seconds if seconds else 0.0,
         speed=processes * trained / _COST[size],
     )

@@ -172,13 +172,23 @@ def _outcome(work: Callable[..., Any], task: Any, report: Report) -> tuple[str, 
         return "bug", traceback.format_exc()
 
 
+def operations_at_a_time() -> int:
+    """On how many operations this process works at the same time; a GPU is given one."""
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
+        return 1
+    return max(1, int(tf.config.threading.get_inter_op_parallelism_threads()))
+
+
 def _settle(cores: list[int]) -> None:
     """Keep to these cores, and let a GPU's memory grow with the need."""
     import tensorflow as tf
 
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)
-    tf.config.threading.set_intra_op_parallelism_threads(len(cores))
-    tf.config.threading.set_inter_op_parallelism_threads(min(2, len(cores)))
+    at_a_time = min(2, len(cores))
+    tf.config.threading.set_intra_op_parallelism_threads(len(cores) // at_a_time)
+    tf.config.threading.set_inter_op_parallelism_threads(at_a_time)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
