@@ -114,6 +114,15 @@ def test_the_state_of_another_net_is_refused(spots):
         fit.restore({**fit.state(), "model/0": np.zeros(3)})
 
 
+def test_a_state_of_another_net_is_told_and_the_training_begins_anew(spots, caplog):
+    told = []
+    state = {"model/0": np.zeros(3), "share": np.asarray(0.5)}
+    net = train_net(task(spots, seconds=-1, state=state), told.append)
+    assert net.steps == 1
+    running._Teller({})(told[0])
+    assert "net  begins anew: what was kept of it is of another net" in caplog.text
+
+
 def test_a_state_is_kept_taken_up_and_a_spoilt_one_left_aside(spots, tmp_path, caplog):
     files = {"net": ArraysDataset(filepath=str(tmp_path / "net.npz"))}
     state = {"share": np.asarray(0.4), "weights": np.ones(3)}

@@ -107,6 +107,7 @@ class Progress:
         loss: Mean of the last steps.
         left: Seconds to the end.
         state: To go on from, now and then (see ``TrainingTask``).
+        trouble: What the user should know.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Progress:
     loss: float
     left: float
     state: State | None = None
+    trouble: str = ""
 
 
 def train_net(task: TrainingTask, report: Report) -> TrainedNet:
@@ -126,8 +128,7 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     available = max(task.ends - began, 1e-3)
     done = 0.0
     curve: list[tuple[float, float, float]] = []
-    if task.state is not None:
-        fit.restore(task.state)
+    if task.state is not None and _restored(fit, task, report):
         done, whole = float(task.state["share"]), float(task.state["available"])
         curve = [tuple(row) for row in task.state["curve"].tolist()]
         available = min(available / max(1 - done, 1e-9), whole)
@@ -155,6 +156,17 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     fit.model.set_weights(averaged)
     found = fit.find_points(task.predict, task.views)
     return TrainedNet(weights, averaged, found, curve, fit.steps, seconds)
+
+
+def _restored(fit: "Fit", task: TrainingTask, report: Report) -> bool:
+    """Whether the task's state fits; one that another version of the code has kept may not."""
+    try:
+        fit.restore(task.state or {})
+    except ValueError as error:
+        trouble = f"begins anew: what was kept of it is of another net ({error})"
+        report(Progress(task.name, 0.0, 0.0, float("nan"), 0.0, trouble=trouble))
+        return False
+    return True
 
 
 def _fit_for(task: TrainingTask) -> "Fit":

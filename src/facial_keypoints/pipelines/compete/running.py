@@ -42,6 +42,9 @@ class _Teller:
         self._percent: dict[str, int] = {}
 
     def __call__(self, progress: Progress) -> None:
+        if progress.trouble:
+            logger.warning("%s  %s", progress.name, progress.trouble)
+            return
         if progress.state is not None:
             self._keep(progress.name, progress.state)
         percent = int(100 * progress.share)
