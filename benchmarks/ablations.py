@@ -103,6 +103,7 @@ def task_of(line: Line, data: Competition, minutes: float) -> TrainingTask:
         shares=np.ones((int(rows.sum()), NUM_HEADS), np.float32),
         start=None,
         progress=(0.0, 1.0),
+        strength=(1.0, 1.0),
         ends=time.time() + 60 * minutes,
         predict=faces.images[data.held_out],
     )

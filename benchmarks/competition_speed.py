@@ -74,6 +74,7 @@ def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
         shares=np.ones((FACES, NUM_HEADS), np.float32),
         start=None,
         progress=(0.0, 0.0),
+        strength=(1.0, 1.0),
         ends=0.0,
         predict=images[: trial.predicted],
     )

@@ -57,6 +57,10 @@ class RecipeParameters(Section):
     """Of the moving average of the weights, which is what predicts."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
     distortions: DistortionParameters = DistortionParameters()
+    first_strength: _Extent | None = None
+    """A factor on the distortions where training begins; null goes by its epochs."""
+    last_strength: _Extent = 0.05
+    """The same where it ends; in between it falls linearly."""
 
 
 class CompetitionParameters(Section):

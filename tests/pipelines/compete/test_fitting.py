@@ -41,6 +41,7 @@ def task(faces, seconds=0.0, **changes):
             "shares": np.ones((len(faces), NUM_HEADS), np.float32),
             "start": None,
             "progress": (0.0, 1.0),
+            "strength": (1.0, 0.0),
             "ends": time.time() + seconds,
             "predict": faces.images[:5],
             **changes,

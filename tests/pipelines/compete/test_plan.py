@@ -2,7 +2,7 @@ import pytest
 
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import plan as planning
-from facial_keypoints.pipelines.compete.plan import SIZES, make_plan, shared_out
+from facial_keypoints.pipelines.compete.plan import SIZES, dealt_out, make_plan
 
 
 def plan_for(minutes, trained=150.0, faces=6000, processes=2, folds=10, spent=30.0, **choices):
@@ -65,9 +65,9 @@ def test_a_budget_that_is_over_leaves_no_time_and_no_nonsense():
     assert plan.members >= 1
 
 
-def test_time_is_shared_out_by_weight():
-    assert shared_out(100, 200, [1, 3]) == [125, 200]
-    assert shared_out(0, 30, [1, 1, 1]) == [10, 20, 30]
+def test_tasks_are_dealt_out_and_take_time_by_weight():
+    assert dealt_out([1, 3], 1, 100, 200) == [[(0, 125), (1, 200)]]
+    assert dealt_out([1, 1, 1, 2], 2, 0, 30) == [[(0, 15), (2, 30)], [(1, 10), (3, 30)]]
 
 
 def test_every_size_has_its_cost():

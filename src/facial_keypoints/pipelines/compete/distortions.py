@@ -27,6 +27,10 @@ class Distorter:
         how: The strength of each distortion.
         partners: The position of the point that each point becomes in a mirror, (p,).
         random: Where its choices come from.
+
+    Attributes:
+        strength: A factor on all extents, and on the shares of pictures that are blurred or
+            covered; mirrors are left as they are.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Distorter:
         self._how = how
         self._partners = partners
         self._random = random
+        self.strength = tf.Variable(1.0, trainable=False)
 
     def __call__(
         self, pictures: tf.Tensor, points: tf.Tensor, shares: tf.Tensor
@@ -83,16 +88,18 @@ class Distorter:
             blurred = tf.nn.conv2d(pictures, _BLUR, 1, "SAME")
             twice = tf.nn.conv2d(blurred, _BLUR, 1, "SAME")
             blurred = tf.where(_each(self._chance(count, 0.5)), twice, blurred)
-            share = tf.where(self._chance(count, how.blur), self._uniform(count, 0.3, 1.0), 0.0)
+            chosen = self._chance(count, how.blur * self.strength)
+            share = tf.where(chosen, self._uniform(count, 0.3, 1.0), 0.0)
             pictures += _each(share) * (blurred - pictures)
         if how.gamma:
             power = tf.exp(self._within(count, how.gamma))
             pictures = _GREY * tf.maximum(pictures / _GREY, 1e-3) ** _each(power)
         if how.noise:
-            deviation = _GREY * self._uniform(count, 0.0, how.noise)
+            deviation = _GREY * self.strength * self._uniform(count, 0.0, how.noise)
             pictures += _each(deviation) * self._random.normal(tf.shape(pictures))
         if how.erase:
-            inside = self._rectangles(count) & _each(self._chance(count, how.erase))
+            chosen = self._chance(count, how.erase * self.strength)
+            inside = self._rectangles(count) & _each(chosen)
             pictures = tf.where(inside, _each(self._uniform(count, 0.0, _GREY)), pictures)
         return pictures
 
@@ -110,7 +117,7 @@ class Distorter:
         return self._random.uniform([count], low, high)
 
     def _within(self, count: Any, extent: float) -> tf.Tensor:
-        return self._uniform(count, -extent, extent)
+        return self.strength * self._uniform(count, -extent, extent)
 
     def _chance(self, count: Any, probability: float) -> tf.Tensor:
         return self._uniform(count, 0.0, 1.0) < probability

@@ -133,13 +133,15 @@ class Fit:
         """How often each picture has been seen so far, on average."""
         return self.steps * self._recipe.batch_size / len(self._images)
 
-    def run(self, steps: int, progress: float) -> float:
+    def run(self, steps: int, progress: float, strength: float = 1.0) -> float:
         """Do some steps; the mean loss of them.
 
         Args:
             steps: How many.
             progress: Share of the training that is over, which the learning rate follows.
+            strength: Of the distortions, a factor.
         """
+        self._distort.strength.assign(strength)
         self._optimizer.learning_rate.assign(self._rate(progress))
         rows = [next(self._order) for _ in range(steps)]
         self.steps += steps

@@ -43,6 +43,7 @@ class TrainingTask:
         shares: float32 (n, 19), how much each label counts.
         start: Weights to begin with; None draws them.
         progress: Share of the whole training that is over at its beginning and at its end.
+        strength: Of the distortions, a factor, where the whole training begins and where it ends.
         ends: When it ends (``time.time()``); there is at least one step.
         predict: uint8 (m, 96, 96), pictures to find the points of.
         views: Of each of these, over which the answer is averaged.
@@ -59,14 +60,15 @@ class TrainingTask:
     shares: npt.NDArray[np.float32]
     start: Weights | None
     progress: tuple[float, float]
+    strength: tuple[float, float]
     ends: float
     predict: npt.NDArray[np.uint8]
     views: int = 1
     state: State | None = None
 
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits of all that the training depends on but the clock, and the
-        progress, which goes by a measured speed.
+        """Sixteen hexadecimal digits of all that the training depends on but the clock, progress
+        and strength, which go by a measured speed.
         """
         kind = [self.settings, self.recipe.model_dump(mode="json"), self.precision, self.seed]
         content = hashlib.sha256(json.dumps(kind).encode())
@@ -139,7 +141,9 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
     steps = 1
     while done < 1:
         before = time.time()
-        loss = fit.run(steps, first + done * (last - first))
+        progress = first + done * (last - first)
+        strength = task.strength[0] + progress * (task.strength[1] - task.strength[0])
+        loss = fit.run(steps, progress, strength)
         now = time.time()
         if fit.steps > 1:  # the first step builds the graph
             steps = max(1, min(50, round(steps * _SECONDS_PER_CALL / max(now - before, 1e-3))))

@@ -29,9 +29,9 @@ from facial_keypoints.pipelines.compete.plan import (
     NUM_HALVES,
     SIZES,
     Plan,
+    dealt_out,
     make_plan,
     number_of_processes,
-    shared_out,
 )
 from facial_keypoints.pipelines.compete.points import (
     NUM_HEADS,
@@ -77,6 +77,7 @@ def plan_competition(
         shares=np.ones((len(few), NUM_HEADS), np.float32),
         start=None,
         progress=(0.0, 0.0),
+        strength=(1.0, 1.0),
         ends=0.0,
         predict=faces.images[few],
     )
@@ -132,33 +133,28 @@ def train_scouts(
     now = time.time()
     half = folds["fold"] % NUM_HALVES
     labels = spread(faces.keypoints, faces.population)
-    queues: list[list[int]] = [
-        list(range(first, plan.scouts, plan.processes)) for first in range(plan.processes)
-    ]
-    tasks = []
-    for queue in queues:
-        ends = shared_out(now, now + plan.scouting, [1.0] * len(queue))
-        in_queue = []
-        for scout, end in zip(queue, ends, strict=True):
-            own = half == scout % NUM_HALVES
-            in_queue.append(
-                TrainingTask(
-                    name=f"scout {scout + 1}",
-                    settings=plan.settings,
-                    recipe=competition.recipe,
-                    precision=plan.precision,
-                    seed=competition.seed + scout,
-                    images=faces.images[own],
-                    labels=labels[own],
-                    shares=np.ones((int(own.sum()), NUM_HEADS), np.float32),
-                    start=None,
-                    progress=(0.0, plan.share),
-                    ends=end - plan.seconds_to_predict(int((~own).sum())),
-                    predict=faces.images[~own],
-                )
-            )
-        tasks.append(in_queue)
-    nets = trained(queues, tasks, backups)
+
+    def task(scout: int, end: float) -> TrainingTask:
+        own = half == scout % NUM_HALVES
+        return TrainingTask(
+            name=f"scout {scout + 1}",
+            settings=plan.settings,
+            recipe=competition.recipe,
+            precision=plan.precision,
+            seed=competition.seed + scout,
+            images=faces.images[own],
+            labels=labels[own],
+            shares=np.ones((int(own.sum()), NUM_HEADS), np.float32),
+            start=None,
+            progress=(0.0, plan.share),
+            strength=plan.strength,
+            ends=end - plan.seconds_to_predict(int((~own).sum())),
+            predict=faces.images[~own],
+        )
+
+    queues = dealt_out([1.0] * plan.scouts, plan.processes, now, now + plan.scouting)
+    tasks = [[(scout, task(scout, end)) for scout, end in queue] for queue in queues]
+    nets = trained(tasks, backups)
     found = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros(len(faces))
     for scout, net in nets.items():
@@ -173,7 +169,7 @@ def train_scouts(
     }
     return {
         "found": points_of(found.astype(np.float32), faces, faces.population),
-        "fingerprints": np.asarray([task.fingerprint() for queue in tasks for task in queue]),
+        "fingerprints": _fingerprints(tasks),
         **weights,
     }
 
@@ -208,7 +204,6 @@ def train_members(
     now = time.time()
     until = clock.began() + 60 * competition.minutes - plan.afterwards
     number = int(folds["fold"].max()) + 1
-    queues = [list(range(first, plan.members, plan.processes)) for first in range(plan.processes)]
     labels = spread(faces.keypoints, faces.population)
     shares = np.full((len(faces), NUM_KEYPOINTS), 1.0, np.float32)
     shares[acted_on(doubts, len(faces))] = _SHARE_OF_SUSPECTS[competition.suspects]
@@ -217,39 +212,35 @@ def train_members(
     # nobody is trained on these labels, so that every net may look at them again
     left_out = (acted_on(doubts, len(faces)) & (shares == 0)).any(axis=1)
     held_out = [_fold_held_out(member, number) for member in range(plan.members)]
-    predicted: dict[int, npt.NDArray[np.bool_]] = {}
-    tasks = []
-    for queue in queues:
-        weights = [1 - plan.share if member < plan.scouts else 1.0 for member in queue]
-        ends = shared_out(now, until, weights)
-        in_queue = []
-        for member, end in zip(queue, ends, strict=True):
-            is_scout = member < plan.scouts
-            own = folds["fold"] != held_out[member]
-            predicted[member] = ~own | left_out
-            rows = own & (head_shares.max(axis=1) > 0)
-            pictures = np.concatenate([faces.images[predicted[member]], test_faces.images])
-            in_queue.append(
-                TrainingTask(
-                    name=f"net {member + 1}",
-                    settings=plan.settings,
-                    recipe=competition.recipe,
-                    precision=plan.precision,
-                    seed=competition.seed + member,
-                    images=faces.images[rows],
-                    labels=labels[rows],
-                    shares=head_shares[rows],
-                    start=_weights_of(scouts, member) if is_scout else None,
-                    progress=(plan.share if is_scout else 0.0, 1.0),
-                    ends=end - plan.seconds_to_predict(len(pictures), plan.views),
-                    predict=pictures,
-                    views=plan.views,
-                )
-            )
-        tasks.append(in_queue)
+    predicted = [(folds["fold"] == fold) | left_out for fold in held_out]
+
+    def task(member: int, end: float) -> TrainingTask:
+        is_scout = member < plan.scouts
+        rows = (folds["fold"] != held_out[member]) & (head_shares.max(axis=1) > 0)
+        pictures = np.concatenate([faces.images[predicted[member]], test_faces.images])
+        return TrainingTask(
+            name=f"net {member + 1}",
+            settings=plan.settings,
+            recipe=competition.recipe,
+            precision=plan.precision,
+            seed=competition.seed + member,
+            images=faces.images[rows],
+            labels=labels[rows],
+            shares=head_shares[rows],
+            start=_weights_of(scouts, member) if is_scout else None,
+            progress=(plan.share if is_scout else 0.0, 1.0),
+            strength=plan.strength,
+            ends=end - plan.seconds_to_predict(len(pictures), plan.views),
+            predict=pictures,
+            views=plan.views,
+        )
+
+    weights = [1 - plan.share if member < plan.scouts else 1.0 for member in range(plan.members)]
+    queues = dealt_out(weights, plan.processes, now, until)
+    tasks = [[(member, task(member, end)) for member, end in queue] for queue in queues]
     nets = [
         (member, net)
-        for member, net in trained(queues, tasks, backups, keep=False).items()
+        for member, net in trained(tasks, backups, keep=False).items()
         if _is_usable(member, net)
     ]
     if not nets:
@@ -264,7 +255,7 @@ def train_members(
         "test": np.stack([net.found[predicted[member].sum() :] for member, net in nets]),
         "found": found,
         "held_out": np.asarray([held_out[member] for member, _ in nets]),
-        "fingerprints": np.asarray([task.fingerprint() for queue in tasks for task in queue]),
+        "fingerprints": _fingerprints(tasks),
         **{
             f"averaged/{i}/{k}": array
             for i, (_, net) in enumerate(nets)
@@ -272,6 +263,10 @@ def train_members(
         },
         **{f"curve/{i}": np.asarray(net.curve) for i, (_, net) in enumerate(nets)},
     }
+
+
+def _fingerprints(tasks: list[list[tuple[int, TrainingTask]]]) -> npt.NDArray[np.str_]:
+    return np.asarray([task.fingerprint() for queue in tasks for _, task in queue])
 
 
 def _fold_held_out(member: int, folds: int) -> int:

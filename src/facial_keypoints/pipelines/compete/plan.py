@@ -1,11 +1,14 @@
 """What fits into the hours at hand: sizes, processes and a timetable, from a measured speed."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any, Final
 
+import numpy as np
 import psutil
 
-from facial_keypoints.parameters import CompetitionParameters
+from facial_keypoints.parameters import CompetitionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.workers import own_cores
 
 SIZES: Final[dict[str, dict[str, Any]]] = {
@@ -35,6 +38,9 @@ a quarter of an hour; one is half as large to keep and to use."""
 _VIEWS_SHARE: Final = 0.03
 """Of a net's time that the views of the pictures may take which it answers in the end."""
 _MOST_VIEWS: Final = 12
+_STRENGTH: Final = ((20.0, 60.0, 200.0), (0.4, 0.8, 1.0))
+"""Epochs of a net, and how strong the distortions are in the beginning of so many: a short training
+gains nothing from faces that are stranger than those it is asked for."""
 _AFTERWARDS: Final = 20.0
 """Seconds for audit, estimate, pictures, submission and MLflow, besides what follows."""
 _AFTERWARDS_SHARE: Final = 0.01
@@ -56,6 +62,7 @@ class Plan:
         training: From now until the last net has trained and predicted.
         scouting: The first part of it, until the audit.
         share: Of a net's training that its scout has behind it.
+        strength: Of the distortions, where the training begins and where it ends.
         afterwards: What is kept for all that follows training.
         prediction: What a thousand pictures take, mirrored ones too.
         views: Of each picture, over which a member averages its answer.
@@ -72,6 +79,7 @@ class Plan:
     training: float
     scouting: float
     share: float
+    strength: tuple[float, float]
     afterwards: float
     prediction: float
     views: int
@@ -147,6 +155,7 @@ def make_plan(
     prediction = 1000 * _COST[size] / predicted
     of_a_view = prediction / 1000 * (test_faces + faces / folds)
     views = int(_VIEWS_SHARE * of_a_net / of_a_view)
+    epochs *= of_a_net / seconds if seconds else 0.0
     return Plan(
         size=size,
         settings=SIZES[size],
@@ -157,20 +166,37 @@ def make_plan(
         training=seconds,
         scouting=share * of_a_net * scouts_each,
         share=share,
+        strength=(first_strength(competition.recipe, epochs), competition.recipe.last_strength),
         afterwards=afterwards,
         prediction=prediction,
         views=min(max(views, 1), _MOST_VIEWS),
-        epochs=epochs * of_a_net / seconds if seconds else 0.0,
+        epochs=epochs,
         speed=processes * trained / _COST[size],
     )
 
 
-def shared_out(start: float, end: float, weights: list[float]) -> list[float]:
-    """When each of several tasks ends that follow each other, their times as their weights."""
-    total = sum(weights)
-    done = 0.0
-    ends = []
-    for weight in weights:
-        done += weight
-        ends.append(start + (end - start) * done / total)
-    return ends
+def first_strength(recipe: RecipeParameters, epochs: float) -> float:
+    """How strong the distortions are in the beginning of so many epochs."""
+    if recipe.first_strength is not None:
+        return recipe.first_strength
+    return float(np.interp(np.log(max(epochs, 1.0)), np.log(_STRENGTH[0]), _STRENGTH[1]))
+
+
+def dealt_out(
+    weights: Sequence[float], processes: int, start: float, end: float
+) -> list[list[tuple[int, float]]]:
+    """Number and end of each task, dealt out to processes that work through theirs one by one.
+
+    Args:
+        weights: How much of its process' time each task is worth.
+        processes: No more than there are tasks.
+        start: When all begin.
+        end: When all are to be over.
+    """
+    queues = []
+    for first in range(processes):
+        numbers = range(first, len(weights), processes)
+        done = list(accumulate(weights[number] for number in numbers))
+        ends = [start + (end - start) * so_far / done[-1] for so_far in done]
+        queues.append(list(zip(numbers, ends, strict=True)))
+    return queues

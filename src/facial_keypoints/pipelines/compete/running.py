@@ -87,16 +87,15 @@ def _taken_up(task: TrainingTask, file: ArraysDataset) -> TrainingTask:
 
 
 def trained(
-    queues: list[list[int]], tasks: list[list[TrainingTask]], backups: Backups, keep: bool = True
+    queues: list[list[tuple[int, TrainingTask]]], backups: Backups, keep: bool = True
 ) -> dict[int, TrainedNet]:
-    """What becomes of the tasks, by their numbers in the queues; those that were interrupted go
-    on.
+    """What becomes of numbered tasks, by their numbers; those that were interrupted go on.
 
     Raises:
         InputError: if a task fails for a reason that a user can mend.
     """
-    files = {task.name: backups(task.fingerprint()) for queue in tasks for task in queue}
-    taken_up = [[_taken_up(task, files[task.name]) for task in queue] for queue in tasks]
+    files = {task.name: backups(task.fingerprint()) for queue in queues for _, task in queue}
+    taken_up = [[_taken_up(task, files[task.name]) for _, task in queue] for queue in queues]
     try:
         results = run_side_by_side(train_net, taken_up, _Teller(files), keep)
     except TrainingFailedError as error:
@@ -104,6 +103,6 @@ def trained(
     nets = {
         number: net
         for queue, done in zip(queues, results, strict=True)
-        for number, net in zip(queue, done, strict=True)
+        for (number, _), net in zip(queue, done, strict=True)
     }
     return dict(sorted(nets.items()))
