@@ -19,7 +19,7 @@ import numpy as np
 from held_out import Competition, Floats, read_competition
 
 from facial_keypoints.keypoints import POPULATION_B_INDEX
-from facial_keypoints.parameters import RecipeParameters
+from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.member import TrainedNet, TrainingTask, train_net
 from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, gather, heads_to_use, spread
@@ -42,11 +42,12 @@ class Line:
     heads: bool = True
     complete_only: bool = False
     suspects: bool = False
+    strength: tuple[float, float] = (0.4, 0.05)
     seed: int = 0
 
 
 STILL = {"rotation": 0, "scale": 0, "aspect": 0, "shear": 0, "shift": 0}
-STRONG = {"rotation": 40, "scale": 0.25, "shear": 0.15, "aspect": 0.1}
+PLAIN = {"blur": 0, "gamma": 0, "noise": 0, "erase": 0}
 LINES = (
     Line("the recipe"),
     Line("another seed", seed=1),
@@ -54,18 +55,16 @@ LINES = (
     Line("one head for both populations", heads=False),
     Line("suspect labels kept", suspects=True),
     Line("heat maps without offsets", settings={"offsets": False}),
-    Line(
-        "no distortion at all",
-        distortions={**STILL, "blur": 0, "gamma": 0, "noise": 0, "erase": 0, "mirror": False},
-    ),
-    Line("no geometric distortion but mirrors", distortions=STILL),
+    Line("no distortion at all", distortions=DistortionParameters.none().model_dump()),
+    Line("mirrors alone", strength=(0.0, 0.0)),
     Line("no mirrors", distortions={"mirror": False}),
-    Line("stronger geometric distortion", distortions=STRONG),
-    Line("perspective", distortions={"perspective": 0.15}),
-    Line("no blur", distortions={"blur": 0}),
-    Line("no gamma", distortions={"gamma": 0}),
-    Line("no noise", distortions={"noise": 0}),
+    Line("distortions as strong to the end", strength=(0.4, 0.4)),
+    Line("distortions twice as strong in the beginning", strength=(0.8, 0.05)),
+    Line("distortions at full strength to the end", strength=(1.0, 1.0)),
+    Line("no geometric distortion but mirrors", distortions=STILL),
+    Line("no photometric distortion", distortions=PLAIN),
     Line("nothing erased", distortions={"erase": 0}),
+    Line("perspective", distortions={"perspective": 0.15}),
     Line("squared loss", recipe={"linear_beyond": 1000, "largest_gradient": 5000}),
     Line("linear beyond 4 px", recipe={"linear_beyond": 4}),
     Line("linear beyond 2 px", recipe={"linear_beyond": 2}),
@@ -103,7 +102,7 @@ def task_of(line: Line, data: Competition, minutes: float) -> TrainingTask:
         shares=np.ones((int(rows.sum()), NUM_HEADS), np.float32),
         start=None,
         progress=(0.0, 1.0),
-        strength=(1.0, 1.0),
+        strength=line.strength,
         ends=time.time() + 60 * minutes,
         predict=faces.images[data.held_out],
     )

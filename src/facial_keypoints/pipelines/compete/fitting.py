@@ -25,7 +25,7 @@ from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS, Point
 _MARGIN: Final = 3.0
 """Pixels beyond the border within which a point that was moved out of sight still counts."""
 _VIEWS: Final = DistortionParameters.none().model_copy(
-    update={"rotation": 14.0, "scale": 0.1, "shift": 3.0}
+    update={"rotation": 9.0, "scale": 0.06, "shift": 2.0}
 )
 """How the views of a picture differ whose answers are averaged."""
 
