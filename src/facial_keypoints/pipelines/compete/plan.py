@@ -25,9 +25,9 @@ _COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge":
 """Time of a step as a multiple of the measured size's: small is measured, others are by their
 arithmetic."""
 _EPOCHS_WORTH: Final = {"small": 0, "medium": 10, "large": 300, "huge": 600}
-"""Epochs of a net from which on its size is taken to be worth its time. Ten epochs of large are worse
-than the twenty of medium that take as long; from where on it is better has not been measured."""
-_EPOCHS_OF_A_MEMBER: Final = 90
+"""Epochs of a net from which on its size is taken to be worth its time. Ten epochs of large are
+worse than the twenty of medium that take as long; where it turns has not been measured."""
+_EPOCHS_OF_A_MEMBER: Final = 80
 """Epochs from which on a second net is taken to gain more than as many again of the first."""
 
 NUM_HALVES: Final = 2
