@@ -45,11 +45,11 @@ class RecipeParameters(Section):
     """How a net of the competition is trained."""
 
     batch_size: int = Field(32, ge=1, le=4096)
-    learning_rate: Positive = 2e-3
+    learning_rate: Positive = 4e-3
     """The highest: it rises linearly over ``warm_up_steps`` and falls as a cosine to nothing."""
     warm_up_steps: int = Field(200, ge=1)
     weight_decay: _Extent = 0.01
-    linear_beyond: Positive = 1.0
+    linear_beyond: Positive = 2.0
     """Pixels up to which the smooth L1 loss is a parabola."""
     largest_gradient: Positive = 5.0
     """Norm to which longer gradients are cut."""
