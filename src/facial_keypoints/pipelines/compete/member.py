@@ -23,6 +23,8 @@ _SECONDS_PER_CALL: Final = 2.0
 _SECONDS_BETWEEN_STATES: Final = 60.0
 _WARM_UP_CALLS: Final = 2
 _MEASURED_SECONDS: Final = 5.0
+_MEASURED_STEPS: Final = 8
+"""In a call, as in training: with one at a time, Python and the averages would count too much."""
 
 _fits: dict[str, "Fit"] = {}
 """What this process has built, by its kind: at most one."""
@@ -205,7 +207,7 @@ def measure_speed(task: TrainingTask, report: Report) -> Speed:
     report(None)
     began, before = time.perf_counter(), fit.epochs
     while time.perf_counter() - began < _MEASURED_SECONDS:
-        fit.run(1, 0.0)
+        fit.run(_MEASURED_STEPS, 0.0)
     trained = (fit.epochs - before) * len(task.images) / (time.perf_counter() - began)
     report(None)
     fit.find_points(task.predict)  # builds the graph
