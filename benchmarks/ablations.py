@@ -93,6 +93,7 @@ def task_of(line: Line, data: Competition, minutes: float) -> TrainingTask:
     recipe = RecipeParameters.model_validate({**line.recipe, "distortions": line.distortions})
     return TrainingTask(
         name=line.name,
+        minutes=minutes,
         settings={**SIZES[line.size], **line.settings},
         recipe=recipe,
         precision=choose_precision(recipe.precision)[0],
@@ -122,9 +123,11 @@ def results(
 ) -> Iterator[tuple[Line, TrainedNet]]:
     for first in range(0, len(lines), side_by_side):
         batch = lines[first : first + side_by_side]
-        tasks = [[task_of(line, data, minutes)] for line in batch]
+        # a last line without company would have all cores
+        company = (batch * side_by_side)[:side_by_side]
+        tasks = [[task_of(line, data, minutes)] for line in company]
         nets = run_side_by_side(train_net, tasks, lambda _: None, keep=False)
-        yield from zip(batch, (net[0] for net in nets), strict=True)
+        yield from zip(batch, (net[0] for net in nets), strict=False)
 
 
 def main() -> None:

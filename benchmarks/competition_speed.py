@@ -6,8 +6,8 @@ float32 on arrays in memory, both without distortions; what share of a step the 
 what share of the processor's matrix multiplication is reached; and prediction, of many pictures
 with their mirror images and of a single one, against Keras' `predict`.
 
-Each measurement has a process of its own. The ways are measured in turns, `--repeats` times; the
-median counts.
+Each measurement has processes of its own. The ways of training are measured in turns, `--repeats`
+times, and the median counts; the product of matrices and prediction are measured once.
 """
 
 import argparse
@@ -65,6 +65,7 @@ def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
     images, labels = faces(FACES)
     return TrainingTask(
         name="speed",
+        minutes=0.0,
         settings=SIZES[trial.size],
         recipe=RecipeParameters(batch_size=trial.batch, distortions=distortions),
         precision=trial.precision,
@@ -167,7 +168,7 @@ def main() -> None:
     )
     parser.add_argument("--size", choices=SIZES, default="medium")
     parser.add_argument("--batch", type=int, default=RecipeParameters().batch_size)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each but our loop's")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

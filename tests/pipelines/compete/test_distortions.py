@@ -123,3 +123,24 @@ def test_the_same_seed_distorts_alike(places):
     first, again, other = (distorted(dots(places), points, seed=s, **how) for s in (5, 5, 6))
     np.testing.assert_array_equal(first[0], again[0])
     assert (first[0] != other[0]).any()
+
+
+def test_strength_is_a_factor_on_what_is_done(places):
+    from facial_keypoints.pipelines.compete.distortions import Distorter
+
+    how = DistortionParameters.none().model_copy(update={"shift": 10.0, "erase": 1.0})
+    distances, changed = [], []
+    for strength in (0.0, 0.1, 1.0):
+        distort = Distorter(how, PARTNERS, tf.random.Generator.from_seed(0))
+        distort.strength.assign(strength)
+        points = np.repeat(places[:, None], 15, axis=1)
+        grey = np.full((len(places), 96, 96, 1), 7.0, np.float32)
+        pictures, found, _ = distort(
+            tf.constant(grey), tf.constant(points), tf.ones(points.shape[:2])
+        )
+        distances.append(float(np.abs(found.numpy() - points).max()))
+        changed.append(int((pictures.numpy() != 7).any(axis=(1, 2)).sum()))
+    assert distances[0] == pytest.approx(0, abs=1e-4)
+    assert 0 < distances[1] <= 1.0 < distances[2] <= 10.0
+    assert changed[0] == 0 < changed[2]
+    assert changed[1] < changed[2]

@@ -32,6 +32,7 @@ def task(faces, seconds=0.0, **changes):
     return TrainingTask(
         **{
             "name": "net",
+            "minutes": 15.0,
             "settings": SETTINGS,
             "recipe": RECIPE,
             "precision": "float32",
@@ -106,6 +107,7 @@ def test_a_fingerprint_tells_all_but_the_clock(spots):
     other = bright_spots(64, seed=9)
     assert task(spots, images=other.images).fingerprint() != first
     assert task(spots, seed=2).fingerprint() != first
+    assert task(spots, minutes=60.0).fingerprint() != first
     assert task(spots, start=[np.zeros(3, np.float32)]).fingerprint() != first
 
 
@@ -193,7 +195,7 @@ def test_a_batch_that_cannot_be_split_is_left_whole(spots):
     odd = RECIPE.model_copy(update={"batch_size": 15})
     _, loss = fitted(spots, recipe=odd)
     _, same_loss = fitted(spots, recipe=odd, parts=2)
-    assert same_loss == pytest.approx(loss, rel=1e-3)
+    assert same_loss == pytest.approx(loss, rel=1e-5)
 
 
 def test_what_is_found_in_views_is_told_in_pixels_of_the_picture(spots, monkeypatch):

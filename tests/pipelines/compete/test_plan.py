@@ -82,6 +82,18 @@ def test_more_time_allows_for_more_views_of_each_picture():
     assert views[-1] == planning._MOST_VIEWS
 
 
+def test_distortions_are_stronger_the_longer_a_net_trains():
+    strengths = [plan_for(minutes).strength for minutes in (10, 30, 600)]
+    first = [strength[0] for strength in strengths]
+    assert first == sorted(set(first))
+    assert all(last < beginning <= 1 for beginning, last in strengths)
+
+
+def test_a_strength_that_the_user_has_chosen_is_taken():
+    plan = plan_for(10, recipe={"first_strength": 0.7, "last_strength": 0.2})
+    assert plan.strength == (0.7, 0.2)
+
+
 def test_views_take_little_of_the_training():
     plan = plan_for(60)
     seconds = plan.seconds_to_predict(1800 + 600, plan.views)

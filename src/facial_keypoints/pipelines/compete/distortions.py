@@ -49,7 +49,8 @@ class Distorter:
         """
         count = tf.shape(pictures)[0]
         mirrored = self._chance(count, 0.5 if self._how.mirror else 0.0)
-        pictures, points = warp(pictures, points, self.homographies(count, mirrored))
+        ways = self.homographies(count, mirrored)
+        pictures, points = warp(pictures, ways), moved(points, ways)
         swapped = tf.gather(points, self._partners, axis=1)
         points = tf.where(mirrored[:, None, None], swapped, points)
         shares = tf.where(mirrored[:, None], tf.gather(shares, self._partners, axis=1), shares)
@@ -123,26 +124,20 @@ class Distorter:
         return self._uniform(count, 0.0, 1.0) < probability
 
 
-def warp(
-    pictures: tf.Tensor, points: tf.Tensor, homographies: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Move pictures and points alike.
+def warp(pictures: tf.Tensor, homographies: tf.Tensor) -> tf.Tensor:
+    """Pictures moved, bilinear, with their border repeated where nothing is known.
 
     Args:
         pictures: float32 (b, 96, 96, 1).
-        points: float32 (b, p, 2) in pixels; NaN stays NaN.
         homographies: float32 (b, 3, 3), from a place to where it goes, both in pixels from the
             picture's centre.
-
-    Returns:
-        Pictures, bilinear, with their border repeated where nothing is known; and points.
     """
     # pixel i lies at i + 0.5 (see keypoints.py), so the centre is at pixel 47.5
     to_centre = _translation(-(_CENTRE - 0.5))
     from_centre = _translation(_CENTRE - 0.5)
     back = from_centre @ tf.linalg.inv(homographies) @ to_centre
     back = tf.reshape(back / back[:, 2:, 2:], (-1, 9))[:, :8]
-    pictures = tf.raw_ops.ImageProjectiveTransformV3(
+    return tf.raw_ops.ImageProjectiveTransformV3(
         images=pictures,
         transforms=back,
         output_shape=[IMAGE_SIZE, IMAGE_SIZE],
@@ -150,11 +145,10 @@ def warp(
         interpolation="BILINEAR",
         fill_mode="NEAREST",
     )
-    return pictures, moved(points, homographies)
 
 
 def moved(points: tf.Tensor, homographies: tf.Tensor) -> tf.Tensor:
-    """Where points (b, p, 2) go, in pixels; see ``warp``."""
+    """Where points (b, p, 2) go, in pixels, when their pictures are warped; NaN stays NaN."""
     places = tf.concat([points - _CENTRE, tf.ones_like(points[..., :1])], axis=-1)
     places = tf.linalg.matmul(places, homographies, transpose_b=True)
     return places[..., :2] / places[..., 2:] + _CENTRE

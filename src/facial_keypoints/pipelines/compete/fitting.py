@@ -207,13 +207,11 @@ class Fit:
                 are turned, scaled and moved a little, always in the same ways.
         """
         total = self._found_with_mirror(images)
+        pictures = tf.cast(images, tf.float32)[..., None]
         ways = Distorter(_VIEWS, PARTNERS, tf.random.Generator.from_seed(0)).homographies(views)
         for way in ways[1:]:
             there = tf.repeat(way[None], len(images), axis=0)
-            pictures, _ = warp(
-                tf.cast(images, tf.float32)[..., None], tf.zeros((len(images), 1, 2)), there
-            )
-            seen = tf.cast(tf.round(pictures[..., 0]), tf.uint8).numpy()
+            seen = tf.cast(tf.round(warp(pictures, there)[..., 0]), tf.uint8).numpy()
             total += moved(self._found_with_mirror(seen), tf.linalg.inv(there)).numpy()
         return (total / views).astype(np.float32)
 

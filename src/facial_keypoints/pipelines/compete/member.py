@@ -36,6 +36,8 @@ class TrainingTask:
 
     Attributes:
         name: For the log.
+        minutes: Budget of the whole command. A longer one does not go on from what a shorter one
+            has left, which has its learning rate behind it.
         settings: Of the architecture ``heatmap_unet``.
         recipe: How to train, in what precision.
         precision: Keras' name of the number format.
@@ -53,6 +55,7 @@ class TrainingTask:
     """
 
     name: str
+    minutes: float
     settings: dict[str, Any]
     recipe: RecipeParameters
     precision: str
@@ -72,7 +75,8 @@ class TrainingTask:
         """Sixteen hexadecimal digits of all that the training depends on but the clock, progress
         and strength, which go by a measured speed.
         """
-        kind = [self.settings, self.recipe.model_dump(mode="json"), self.precision, self.seed]
+        recipe = self.recipe.model_dump(mode="json")
+        kind = [self.minutes, self.settings, recipe, self.precision, self.seed]
         content = hashlib.sha256(json.dumps(kind).encode())
         for array in (self.images, self.labels, self.shares, *(self.start or [])):
             content.update(np.ascontiguousarray(array).data)

@@ -68,6 +68,7 @@ def plan_competition(
     few = np.arange(_MEASURED_FACES) % len(faces)
     task = TrainingTask(
         name="speed",
+        minutes=competition.minutes,
         settings=SIZES[MEASURED],
         recipe=competition.recipe,
         precision=precision,
@@ -138,6 +139,7 @@ def train_scouts(
         own = half == scout % NUM_HALVES
         return TrainingTask(
             name=f"scout {scout + 1}",
+            minutes=competition.minutes,
             settings=plan.settings,
             recipe=competition.recipe,
             precision=plan.precision,
@@ -220,6 +222,7 @@ def train_members(
         pictures = np.concatenate([faces.images[predicted[member]], test_faces.images])
         return TrainingTask(
             name=f"net {member + 1}",
+            minutes=competition.minutes,
             settings=plan.settings,
             recipe=competition.recipe,
             precision=plan.precision,

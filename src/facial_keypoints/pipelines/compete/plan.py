@@ -25,8 +25,7 @@ _COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge":
 """Time of a step as a multiple of the measured size's: small is measured, others are by their
 arithmetic."""
 _EPOCHS_WORTH: Final = {"small": 0, "medium": 10, "large": 300, "huge": 600}
-"""Epochs of a net from which on its size is taken to be worth its time. Ten epochs of large are
-worse than the twenty of medium that take as long; where it turns has not been measured."""
+"""Epochs of a net from which on its size is taken to be worth its time; not measured yet."""
 _EPOCHS_OF_A_MEMBER: Final = 80
 """Epochs from which on a second net is taken to gain more than as many again of the first."""
 
@@ -41,7 +40,7 @@ _VIEWS_SHARE: Final = 0.03
 _MOST_VIEWS: Final = 12
 _STRENGTH: Final = ((20.0, 60.0, 200.0), (0.3, 0.8, 1.0))
 """Epochs of a net, and how strong the distortions are in the beginning of so many: a short training
-gains nothing from faces that are stranger than those it is asked for."""
+is taken to gain nothing from faces that are stranger than those it is asked for."""
 _AFTERWARDS: Final = 20.0
 """Seconds for audit, estimate, pictures, submission and MLflow, besides what follows."""
 _AFTERWARDS_SHARE: Final = 0.01
