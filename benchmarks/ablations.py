@@ -11,7 +11,7 @@ import csv
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.member import TrainedNet, TrainingTask, train_net
 from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, gather, heads_to_use, spread
-from facial_keypoints.pipelines.compete.workers import run_side_by_side
+from facial_keypoints.pipelines.compete.workers import Report, run_side_by_side
 from facial_keypoints.precision import choose_precision
 
 DRAWS = 500
@@ -104,9 +104,14 @@ def task_of(line: Line, data: Competition, minutes: float) -> TrainingTask:
         start=None,
         progress=(0.0, 1.0),
         strength=line.strength,
-        ends=time.time() + 60 * minutes,
+        ends=0.0,  # see train_for
         predict=faces.images[data.held_out],
     )
+
+
+def train_for(task: TrainingTask, report: Report) -> TrainedNet:
+    """Train for the task's minutes, from when its process is ready."""
+    return train_net(replace(task, ends=time.time() + 60 * task.minutes), report)
 
 
 def points_of(line: Line, data: Competition, heads: Floats) -> Floats:
@@ -126,7 +131,7 @@ def results(
         # a last line without company would have all cores
         company = (batch * side_by_side)[:side_by_side]
         tasks = [[task_of(line, data, minutes)] for line in company]
-        nets = run_side_by_side(train_net, tasks, lambda _: None, keep=False)
+        nets = run_side_by_side(train_for, tasks, lambda _: None, keep=False)
         yield from zip(batch, (net[0] for net in nets), strict=False)
 
 
@@ -136,7 +141,9 @@ def main() -> None:
     )
     parser.add_argument("archive", type=Path)
     parser.add_argument("--minutes", type=float, default=8.0, help="of each net; 8 if not given")
-    parser.add_argument("--suspects", type=Path, help="suspects.csv of an earlier run")
+    parser.add_argument(
+        "--suspects", type=Path, required=True, help="suspects.csv of an earlier run"
+    )
     parser.add_argument("--only", nargs="+", metavar="LINE", help="some of the lines, by name")
     parser.add_argument(
         "--side-by-side", type=int, default=2, help="nets at a time, which share the cores; 2"

@@ -1,27 +1,26 @@
 """How much sooner the competition's net is as good as the paper's network.
 
 The paper's network trains by the paper's recipe for `--minutes`: forward-filled labels, its
-augmentation of the complete rows, mean squared error, float32. The competition's net trains for a
-minute, then anew for two, for four ..., until it is as good. Both use all cores and the same
-faces, and are measured on the same fifth of them, folds grouped by photograph, without suspect
-labels.
+augmentation of the complete rows, mean squared error, float32. The competition's net trains for
+`--first` minutes, then anew for twice as many, and so on, until it is as good. Both use all cores
+and the same faces, and are measured on the same fifth of them, folds grouped by photograph.
+Neither is taught or measured by suspect labels.
 """
 
 import argparse
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from ablations import LINES, points_of, task_of
+from ablations import LINES, points_of, task_of, train_for
 from held_out import Competition, Floats, read_competition
 from measuring import print_table
 from sklearn.model_selection import GroupShuffleSplit
 from stages import load_parameters
 
+from facial_keypoints.faces import FaceSet
 from facial_keypoints.pipelines.augment.nodes import augment_faces
 from facial_keypoints.pipelines.clean.nodes import treat_missing_labels
-from facial_keypoints.pipelines.compete.member import train_net
 from facial_keypoints.pipelines.compete.workers import run_side_by_side
 from facial_keypoints.pipelines.train.trainer import fit_variant
 
@@ -42,9 +41,19 @@ def papers_points(data: Competition, variant: str, minutes: float) -> tuple[Floa
     return found, training.record["minutes"], training.record["epochs"]
 
 
+def without_suspects(data: Competition) -> Competition:
+    """The same without suspect labels, and without the faces that have no others."""
+    arrays = data.faces.arrays()
+    arrays["keypoints"] = np.where(data.suspect[..., None], np.nan, arrays["keypoints"])
+    arrays["labelled"] = arrays["labelled"] & ~data.suspect
+    rows = np.asarray(arrays["labelled"].any(axis=1))
+    faces = FaceSet(**arrays).select(rows)
+    return replace(data, faces=faces, held_out=data.held_out[rows], suspect=data.suspect[rows])
+
+
 def our_points(data: Competition, minutes: float) -> tuple[Floats, float, float]:
-    task = replace(task_of(LINES[0], data, minutes), ends=time.time() + 60 * minutes)
-    net = run_side_by_side(train_net, [[task]], lambda _: None, keep=False)[0][0]
+    task = task_of(LINES[0], data, minutes)
+    net = run_side_by_side(train_for, [[task]], lambda _: None, keep=False)[0][0]
     return points_of(LINES[0], data, net.found), net.seconds / 60, net.curve[-1][1]
 
 
@@ -55,23 +64,29 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--variant", default="15cl-5mpl", help="Table 1's if not given")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--suspects", type=Path, help="suspects.csv of an earlier run")
+    parser.add_argument(
+        "--suspects", type=Path, required=True, help="suspects.csv of an earlier run"
+    )
     parser.add_argument("--first", type=float, default=1.0, help="minutes of our first net")
     args = parser.parse_args()
-    data = read_competition(args.archive, args.suspects)
+    data = without_suspects(read_competition(args.archive, args.suspects))
     found, took, epochs = papers_points(data, args.variant, args.minutes)
     theirs = data.rmse(*data.errors(found))
     rows = [[f"the paper's {args.variant}", f"{took:.1f}", f"{epochs:.1f}", *_cells(theirs)]]
-    ours, minutes = np.full(3, np.inf), args.first
-    while ours[2] > theirs[2]:
+    theirs_took, as_good, minutes = took, False, args.first
+    while not as_good and minutes <= args.minutes:
         found, took, epochs = our_points(data, minutes)
         ours = data.rmse(*data.errors(found))
         rows.append(["the competition's net", f"{took:.1f}", f"{epochs:.1f}", *_cells(ours)])
+        as_good = bool(ours[2] <= theirs[2])
         minutes *= 2
     print_table(["", "minutes", "epochs", "A", "B", "leaderboard"], rows)
-    print(
-        f"As good in {took:.1f} of {args.minutes:g} minutes: {args.minutes / took:.0f} times sooner"
-    )
+    if as_good:
+        print(
+            f"\nAs good in {took:.2f} of {theirs_took:.1f} minutes: {theirs_took / took:.0f} times"
+        )
+    else:
+        print(f"\nNot as good in {args.minutes:g} minutes")
 
 
 def _cells(figures: Floats) -> list[str]:

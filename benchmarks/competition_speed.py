@@ -6,8 +6,8 @@ float32 on arrays in memory, both without distortions; what share of a step the 
 what share of the processor's matrix multiplication is reached; and prediction, of many pictures
 with their mirror images and of a single one, against Keras' `predict`.
 
-Each measurement has processes of its own. The ways of training are measured in turns, `--repeats`
-times, and the median counts; the product of matrices and prediction are measured once.
+Each measurement has processes of its own. They take turns, `--repeats` times, and the median
+counts.
 """
 
 import argparse
@@ -173,11 +173,10 @@ def main() -> None:
     args = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     precision, why = choose_precision("auto")
-    cores = len(workers.own_cores())
+    cores = workers.number_of_cores()
     processes = number_of_processes(cores)
     trial = Trial(args.size, args.batch, precision, args.seconds)
     print(f"{args.size} net, batches of {args.batch}, {cores} core(s), {precision}: {why}\n")
-    rates: dict[str, list[float]] = {}
     ways: dict[str, Callable[[], float]] = {
         "our loop": partial(our_loop, trial, DistortionParameters(), processes),
         "our loop without distortions": partial(
@@ -186,43 +185,43 @@ def main() -> None:
         f"train_on_batch, {precision}": partial(alone, partial(in_keras, "train_on_batch"), trial),
         "fit, float32": partial(alone, partial(in_keras, "fit"), trial),
     }
+    rounds = []
     for _ in range(args.repeats):
-        for name, way in ways.items():
-            rates.setdefault(name, []).append(way())
-    median = {name: statistics.median(values) for name, values in rates.items()}
+        rates = {name: way() for name, way in ways.items()}
+        products = workers.run_side_by_side(matmul, [[trial]] * cores, lambda _: None, keep=False)
+        rounds.append(
+            rates | {"matmul": sum(found[0] for found in products)} | alone(predictions, trial)
+        )
+    median = {name: statistics.median(round_[name] for round_ in rounds) for name in rounds[0]}
     ours = median["our loop"]
     print_table(
         ["training", "images/s", "our loop is faster by"],
-        [[name, f"{rate:.0f}", f"{ours / rate:.2f}"] for name, rate in median.items()],
+        [[name, f"{median[name]:.0f}", f"{ours / median[name]:.2f}"] for name in ways],
     )
     bare = median["our loop without distortions"]
     print(f"\nShare of a step that the distortions take: {1 - ours / bare:.1%}")
     work = complexity(build_model("heatmap_unet", {**SIZES[args.size], "points": NUM_HEADS}))
     # two operations per multiply-add, forward and twice as many backward
     reached = 6 * float(work["multiply_adds"]) * ours
-    peak = sum(
-        found[0]
-        for found in workers.run_side_by_side(matmul, [[trial]] * cores, lambda _: None, keep=False)
-    )
+    peak = median["matmul"]
     print(
         f"Operations per second: {reached / 1e9:.0f} G, {reached / peak:.0%} of what a product of "
         f"matrices reaches side by side ({peak / 1e9:.0f} G)\n"
     )
-    found = alone(predictions, trial)
     print_table(
         ["prediction, mirror image included", "ours", "Keras' predict, float32", "ratio"],
         [
             [
                 "256 pictures, per second",
-                f"{found['ours many']:.0f}",
-                f"{found['keras many']:.0f}",
-                f"{found['ours many'] / found['keras many']:.2f}",
+                f"{median['ours many']:.0f}",
+                f"{median['keras many']:.0f}",
+                f"{median['ours many'] / median['keras many']:.2f}",
             ],
             [
                 "one picture, ms",
-                f"{1000 / found['ours one']:.1f}",
-                f"{1000 / found['keras one']:.1f}",
-                f"{found['ours one'] / found['keras one']:.2f}",
+                f"{1000 / median['ours one']:.1f}",
+                f"{1000 / median['keras one']:.1f}",
+                f"{median['ours one'] / median['keras one']:.2f}",
             ],
         ],
     )

@@ -54,13 +54,11 @@ class Competition:
         return np.asarray(np.sqrt([of_a, of_b, together]))
 
 
-def read_competition(archive: Path, suspects: Path | None) -> Competition:
+def read_competition(archive: Path, suspects: Path) -> Competition:
     """Both tables of the archive, and the suspects.csv of an earlier run."""
     opened = CompetitionArchive(archive)
     faces = read_training_faces(opened)
     _, lookup = read_test_faces(opened)
     folds = fold_faces(faces, group_faces(faces), seed=0)
-    suspect = np.zeros(faces.keypoints.shape[:2], bool)
-    if suspects is not None:
-        suspect = acted_on(pd.read_csv(suspects), len(faces))
+    suspect = acted_on(pd.read_csv(suspects), len(faces))
     return Competition(faces, np.isin(folds, HELD_OUT_FOLDS), suspect, asked_values(lookup))

@@ -55,7 +55,7 @@ class RecipeParameters(Section):
     """Norm to which longer gradients are cut."""
     average_decay: Fraction = 0.998
     """Of the moving average of the weights, which is what predicts."""
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     distortions: DistortionParameters = DistortionParameters()
     first_strength: _Extent | None = None
     """A factor on the distortions where training begins; null goes by its epochs."""
@@ -70,7 +70,7 @@ class CompetitionParameters(Section):
     """Wall-clock budget of the whole command, from start to submission."""
     size: Literal["auto", "tiny", "small", "medium", "large", "huge"] = "auto"
     """Of the nets; ``auto`` goes by the measured speed and the budget."""
-    members: int | None = Field(None, ge=1, le=40)
+    members: int | None = Field(None, ge=1, le=10)
     """Nets in the ensemble; null goes by the measured speed and the budget."""
     suspects: Literal["leave_out", "down_weight", "keep"] = "leave_out"
     """What becomes of labels on which the audit would act: they are not trained on, count a

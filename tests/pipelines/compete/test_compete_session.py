@@ -113,7 +113,7 @@ def spoilt(given, folder, change):
 def nets_that_find(monkeypatch):
     """Puts nets in place of the real ones that find every point at one place, give or take."""
 
-    def place(x, y):
+    def place(x, y, failing=()):
         random = np.random.default_rng(0)
 
         def train(queues):
@@ -123,6 +123,8 @@ def nets_that_find(monkeypatch):
                 for task in queue:
                     assert len(task.images)
                     found = random.normal((x, y), 2, (len(task.predict), NUM_HEADS, 2))
+                    if task.name in failing:
+                        found += np.nan
                     yield TrainedNet(
                         weights, weights, found.astype(np.float32), [(1.0, 1.0, 9.0)], 1, 1.0
                     )
@@ -185,9 +187,20 @@ def test_nets_that_are_worse_than_the_mean_do_not_answer(done, tmp_path, caplog,
     assert "is over before the first step" in caplog.text
     assert "the mean of the labels by" in caplog.text
     score = read(data / "08_reporting" / "score_estimate.json")
-    assert score["without_suspects"]["leaderboard"]["rmse"] > 40
+    assert score["answered_by"] == {"A": "mean", "B": "mean"}
+    assert 1 < score["without_suspects"]["leaderboard"]["rmse"] < 20
     submission = pd.read_csv(data / "07_model_output" / "submission.csv")
     assert submission["Location"].nunique() <= 30 + 8
+
+
+def test_a_scout_without_numbers_is_told_and_spoils_nothing(done, tmp_path, caplog, nets_that_find):
+    nets_that_find(48, 50, failing={"scout 1"})
+    given = done.parent / "01_raw" / "facial-keypoints-detection.zip"
+    with caplog.at_level("WARNING"):
+        data = compete(make_project(tmp_path / "project"), given)
+    assert "scout 1 came to no numbers" in caplog.text
+    score = read(data / "08_reporting" / "score_estimate.json")
+    assert 1 < score["without_suspects"]["leaderboard"]["rmse"] < 40
 
 
 def test_nets_without_numbers_are_left_out_and_told(done, tmp_path, nets_that_find):

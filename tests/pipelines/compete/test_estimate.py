@@ -31,32 +31,53 @@ def rows_of(n, held_out):
     hard = np.exp(RANDOM.normal(0, 0.8, n))
     first = 30 * 4 * hard * RANDOM.gamma(30, 1 / 30, n)
     single = 30 * 1.5 * hard * RANDOM.gamma(30, 1 / 30, n)
-    return single, first, np.full(n, 30.0), np.arange(n) < held_out
+    known = np.where(np.arange(n) < held_out, 30.0, 0.0)
+    return (np.where(known, single, 0), known), (first, np.full(n, 30.0)), single.mean() / 30
 
 
 def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out():
     plain, by_ratio = [], []
     for _ in range(200):
-        single, first, count, held_out = rows_of(1000, 100)
-        truth = single.sum() / count.sum()
-        plain.append(single[held_out].sum() / count[held_out].sum() / truth - 1)
-        by_ratio.append(estimate.estimate_mse(single, first, count, held_out) / truth - 1)
+        single, first, truth = rows_of(1000, 100)
+        plain.append(single[0].sum() / single[1].sum() / truth - 1)
+        by_ratio.append(estimate.estimate_mse(single, first) / truth - 1)
     assert np.std(by_ratio) < 0.5 * np.std(plain)
     assert abs(np.mean(by_ratio)) < 0.02
+
+
+@pytest.mark.parametrize("failed", [slice(0, 500), slice(1000)], ids=["half", "all"])
+def test_scouts_that_failed_on_some_faces_do_not_spoil_the_estimate(failed):
+    ratios = []
+    for _ in range(100):
+        single, first, truth = rows_of(1000, 600)
+        first[0][failed], first[1][failed] = 0, 0
+        ratios.append(estimate.estimate_mse(single, first) / truth)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
+
+
+def test_the_mean_does_not_know_the_fold_that_it_answers():
+    labels = np.full((4, 15, 2), 10.0)
+    labels[0], labels[1] = 20, 40
+    labels[:, 3] = np.nan
+    labels[0, 3] = 1
+    found = estimate.mean_of_others(labels, np.array([0, 0, 1, 1]))
+    assert (found[:2, :3] == 10).all()
+    assert (found[2:, :3] == 30).all()
+    assert np.isnan(found[:2, 3]).all()
+    assert (found[2:, 3] == 1).all()
 
 
 def test_nineteen_intervals_of_twenty_hold_the_score():
     inside = 0
     for _ in range(60):
-        single, first, count, held_out = rows_of(600, 200)
-        test, *_ = rows_of(200, 0)
+        single, first, _ = rows_of(600, 200)
+        *_, score = rows_of(200, 0)
         random = np.random.default_rng(0)
         photographs = np.arange(600)
-        mse = estimate.estimate_mse(single, first, count, held_out)
-        draws = estimate.interval(single, first, count, held_out, photographs, 200, random)
+        mse = estimate.estimate_mse(single, first)
+        draws = estimate.interval(single, first, photographs, 200, random)
         summary = estimate.summarise({"A": (mse, draws)}, {"A": 10, "B": 0})
-        score = np.sqrt(test.mean() / 30)
-        inside += summary["A"]["low"] <= score <= summary["A"]["high"]
+        inside += summary["A"]["low"] <= np.sqrt(score) <= summary["A"]["high"]
     assert 51 <= inside <= 60
 
 

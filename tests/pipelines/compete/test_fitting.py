@@ -318,6 +318,28 @@ def test_queues_are_worked_through_side_by_side_by_processes_that_stay(no_worker
         os.kill(processes.pop(), 0)
 
 
+def settled(number, report):
+    import tensorflow as tf
+
+    return os.sched_getaffinity(0), tf.config.threading.get_intra_op_parallelism_threads()
+
+
+@pytest.mark.skipif(workers.number_of_cores() < 2, reason="there is one core to keep to")
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone keeps to cores")
+@pytest.mark.parametrize("quota", [False, True])
+def test_processes_keep_to_cores_unless_a_quota_allows_for_fewer(no_workers, monkeypatch, quota):
+    if quota:
+        monkeypatch.setattr(workers, "number_of_cores", lambda: 1)
+    (one, threads), (other, _) = (
+        results[0] for results in workers.run_side_by_side(settled, [[1], [2]], silent)
+    )
+    if quota:
+        assert one == other == os.sched_getaffinity(0)
+        assert threads == 1
+    else:
+        assert not one & other
+
+
 @pytest.mark.parametrize(
     ("work", "error", "told"),
     [

@@ -1,6 +1,8 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
@@ -62,6 +64,18 @@ def test_pictures_that_all_look_alike_are_not_taken_for_one(make_faces):
 def test_few_faces_make_fewer_folds(make_faces, rows, folds):
     found = fold_faces(make_faces(rows), np.arange(rows, dtype=np.int32), seed=0)
     assert set(found.tolist()) == set(range(folds))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 30)), min_size=2, max_size=40))
+def test_any_populations_and_photographs_are_split_in_halves(make_faces, rows):
+    population, photograph = (np.array(column) for column in zip(*rows, strict=True))
+    groups = photograph.astype(np.int32)
+    assume(len(np.unique(groups)) > 1)
+    faces = of(make_faces(len(rows)), population=population.astype(np.int8))
+    folds = fold_faces(faces, groups, seed=0)
+    assert set(folds % 2) == {0, 1}
+    assert len(set(zip(groups, folds, strict=True))) == len(np.unique(groups))
 
 
 def test_a_single_face_cannot_be_split(make_faces):

@@ -1,6 +1,9 @@
 """Nodes of the compete stage that follow training: what was found, and how good it is."""
 
+import hashlib
 import logging
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -8,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from facial_keypoints import tracking
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import (
     COORDINATE_COLUMNS,
@@ -16,12 +20,29 @@ from facial_keypoints.keypoints import (
     POPULATION_B_INDEX,
     POPULATIONS,
 )
-from facial_keypoints.metrics import asked_values, mean_face, rmse
+from facial_keypoints.metrics import asked_values, mean_face
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pictures import face_sheet
-from facial_keypoints.pipelines.compete import estimate
+from facial_keypoints.pipelines.compete import ENSEMBLE
 from facial_keypoints.pipelines.compete.audit import WHOLE, acted_on, audited, named_points
-from facial_keypoints.pipelines.compete.points import NUM_HEADS, heads_to_use, points_of
+from facial_keypoints.pipelines.compete.ensemble import ensemble_model, numbered
+from facial_keypoints.pipelines.compete.estimate import (
+    Errors,
+    ambiguity,
+    estimate_mse,
+    interval,
+    mean_of_others,
+    squared_errors,
+    summarise,
+)
+from facial_keypoints.pipelines.compete.plan import Plan
+from facial_keypoints.pipelines.compete.points import (
+    NUM_HEADS,
+    Points,
+    heads_to_use,
+    points_of,
+)
+from facial_keypoints.trainings import Training
 from facial_keypoints.words import listed
 
 logger = logging.getLogger(__name__)
@@ -31,9 +52,11 @@ Arrays = dict[str, npt.NDArray[Any]]
 _SHEET_FACES: Final = 48
 
 
-def audit_labels_again(faces: FaceSet, scouts: Arrays, members: Arrays) -> pd.DataFrame:
-    """The same audit by the best that is known of each face: what the ensemble's nets found in
-    it, where they have not been trained on it, else what the scouts did.
+def audit_labels_again(
+    faces: FaceSet, folds: Arrays, scouts: Arrays, doubts: pd.DataFrame, members: Arrays
+) -> pd.DataFrame:
+    """The same audit by the best that is known of each label: what the ensemble's nets found,
+    where none of them was trained on it, else what the scouts did.
     """
     heads = members["found"]
     with np.errstate(invalid="ignore"):
@@ -41,7 +64,10 @@ def audit_labels_again(faces: FaceSet, scouts: Arrays, members: Arrays) -> pd.Da
         mean = np.where(known[..., None, None], heads, 0).sum(axis=0)
         mean /= np.maximum(np.count_nonzero(known, axis=0), 1)[:, None, None]
     by_members = points_of(mean.astype(np.float32), faces, faces.population)
-    found = np.where(np.any(known, axis=0, keepdims=True).T[..., None], by_members, scouts["found"])
+    held_out = np.isin(folds["fold"], members["held_out"])
+    untaught = acted_on(doubts, len(faces)) | held_out[:, None]
+    better = untaught & np.any(known, axis=0, keepdims=True).T
+    found = np.where(better[..., None], by_members, scouts["found"])
     return audited(faces, found, "at the end")
 
 
@@ -79,16 +105,7 @@ def predict_test_faces(
     _tell_of_fallbacks(faces, test_faces)
     points = points_of(members["test"].mean(axis=0), faces, test_faces.population)
     for code, name in enumerate(POPULATIONS):
-        figures = expected["without_suspects"].get(name)
-        of_mean = expected["rmse_of_the_mean"].get(name)
-        if figures and of_mean is not None and figures["rmse"] > of_mean:
-            logger.warning(
-                "population %s: the nets err by %.1f px, the mean of the labels by %.1f px, which "
-                "is answered instead. More minutes would help",
-                name,
-                figures["rmse"],
-                of_mean,
-            )
+        if expected["answered_by"].get(name) == "mean":
             of_it = test_faces.population == code
             points[of_it] = mean_face(faces.keypoints[faces.population == code])
     return points, mean_face(faces.keypoints)
@@ -122,6 +139,31 @@ def _tell_of_fallbacks(faces: FaceSet, test_faces: FaceSet) -> None:
             )
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """A way to answer.
+
+    Attributes:
+        found: (n, 15, 2), what it answers to training faces that it does not know; NaN for others.
+        first: The same of the scouts, or of itself, for all that can be had.
+        gained: Of mean squared error by averaging, in each population.
+    """
+
+    found: Points
+    first: Points
+    gained: dict[str, float]
+
+    def errors(self, labels: Points, rows: npt.NDArray[np.bool_]) -> tuple[Errors, Errors]:
+        return (
+            squared_errors(labels[rows], self.found[rows]),
+            squared_errors(labels[rows], self.first[rows]),
+        )
+
+    def mse(self, labels: Points, rows: npt.NDArray[np.bool_], population: str) -> float:
+        mse = estimate_mse(*self.errors(labels, rows)) - self.gained[population]
+        return mse if np.isnan(mse) else max(mse, 0.0)
+
+
 def estimate_score(
     faces: FaceSet,
     test_faces: FaceSet,
@@ -134,58 +176,66 @@ def estimate_score(
 ) -> dict[str, Any]:
     """What the submission will score: RMSE by population and as the leaderboard weighs them, with
     95 % intervals; without the labels that the audit would act on, which the kept answers are
-    hoped not to hold, and with them.
+    hoped not to hold, and with them. Also who answers for each population: the nets, or the mean
+    of its labels where the nets are expected to do worse, as after a few steps only.
     """
     labels = np.where(acted_on(suspects, len(faces))[..., None], np.nan, faces.keypoints)
-    single = np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
+    nets = np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
+    mean = nets.copy()
     for fold, heads in zip(members["held_out"], members["found"], strict=True):
         rows = folds["fold"] == fold
-        single[rows] = points_of(heads[rows], faces, faces.population[rows])
+        nets[rows] = points_of(heads[rows], faces, faces.population[rows])
+    for code in np.unique(faces.population):
+        rows = faces.population == code
+        mean[rows] = mean_of_others(labels[rows], folds["fold"][rows])
+    of_tests = np.stack([points_of(h, faces, test_faces.population) for h in members["test"]])
+    gained = _mean_asked(ambiguity(of_tests), test_faces, lookup)
+    ways = {
+        "nets": _Answer(nets, scouts["found"], gained),
+        "mean": _Answer(mean, mean, dict.fromkeys(POPULATIONS, 0.0)),
+    }
     asked = asked_values(lookup)
-    spread_of_members = estimate.ambiguity(
-        np.stack([points_of(h, faces, test_faces.population) for h in members["test"]])
-    )
-    gained = _mean_asked(spread_of_members, test_faces, lookup)
+    populations = {
+        name: faces.population == code
+        for code, name in enumerate(POPULATIONS)
+        if (faces.population == code).any() and asked.get(name)
+    }
+    answered_by = {
+        name: _who_answers(ways, labels, rows, name) for name, rows in populations.items()
+    }
     result: dict[str, Any] = {"members": len(members["test"]), "asked": asked}
-    for name, known in (("without_suspects", labels), ("with_suspects", faces.keypoints)):
+    for figures, known in (("without_suspects", labels), ("with_suspects", faces.keypoints)):
         random = np.random.default_rng(competition.seed)
         by_population = {}
-        for code, population in enumerate(POPULATIONS):
-            of_it = faces.population == code
-            if not of_it.any() or not asked.get(population):
-                continue
-            errors, count = estimate.squared_errors(known[of_it], single[of_it])
-            first, count_first = estimate.squared_errors(known[of_it], scouts["found"][of_it])
-            held_out = count > 0
-            if not held_out.any():
-                continue
-            mse = estimate.estimate_mse(errors, first, count_first, held_out)
-            draws = estimate.interval(
-                errors,
-                first,
-                count_first,
-                held_out,
-                folds["photograph"][of_it],
-                int((test_faces.population == code).sum()),
-                random,
-            )
-            by_population[population] = (max(mse - gained[population], 0.0), draws)
-        result[name] = estimate.summarise(by_population, asked)
-    result["rmse_of_the_mean"] = _rmse_of_the_mean(faces.population, labels)
+        for name, rows in populations.items():
+            way = ways[answered_by[name]]
+            mse = way.mse(known, rows, name)
+            if np.isfinite(mse):
+                pictures = int((test_faces.population == POPULATIONS.index(name)).sum())
+                errors = way.errors(known, rows)
+                draws = interval(*errors, folds["photograph"][rows], pictures, random)
+                by_population[name] = (mse, draws)
+        result[figures] = summarise(by_population, asked)
+    result["answered_by"] = answered_by
     result["gained_by_averaging"] = {k: v for k, v in gained.items() if np.isfinite(v)}
     _tell_of_estimate(result)
     return result
 
 
-def _rmse_of_the_mean(
-    population: npt.NDArray[np.integer], labels: npt.NDArray[np.floating]
-) -> dict[str, float]:
-    """RMSE of always answering the mean of a population's labels (n, 15, 2)."""
-    return {
-        name: rmse(labels[population == code], mean_face(labels[population == code]))
-        for code, name in enumerate(POPULATIONS)
-        if np.isfinite(labels[population == code]).any()
-    }
+def _who_answers(
+    ways: dict[str, _Answer], labels: Points, rows: npt.NDArray[np.bool_], population: str
+) -> str:
+    rmse = {name: np.sqrt(way.mse(labels, rows, population)) for name, way in ways.items()}
+    if not rmse["mean"] < rmse["nets"]:
+        return "nets"
+    logger.warning(
+        "population %s: the nets err by %.1f px, the mean of the labels by %.1f px, which is "
+        "answered instead. More minutes would help",
+        population,
+        rmse["nets"],
+        rmse["mean"],
+    )
+    return "mean"
 
 
 def _mean_asked(
@@ -210,3 +260,45 @@ def _tell_of_estimate(result: dict[str, Any]) -> None:
             if figures["rmse"] is not None and figures["low"] is not None
         ]
         logger.info("Estimated RMSE in px, %s: %s", words, "; ".join(parts) or "unknown")
+
+
+def assemble_ensemble(
+    scouts: Arrays,
+    members: Arrays,
+    timetable: dict[str, Any],
+    competition: CompetitionParameters,
+) -> Training:
+    """One model that answers as the ensemble does, and how it came about."""
+    plan = Plan(**timetable)
+    count = len(members["test"])
+    curves = [members[f"curve/{i}"] for i in range(count)]
+    weights = [numbered(members, f"averaged/{i}/") for i in range(count)]
+    content = hashlib.sha256(b"".join(array.tobytes() for net in weights for array in net))
+    record = {
+        "variant": ENSEMBLE,
+        "architecture": "heatmap_unet",
+        "settings": plan.settings,
+        "members": count,
+        "precision": plan.precision,
+        "fingerprint": content.hexdigest()[:16],
+        "made_of": [*scouts["fingerprints"].tolist(), *members["fingerprints"].tolist()],
+        "minutes": sum(float(curve[-1, 0]) for curve in curves) / 60 / plan.processes,
+        "epochs_of_members": [float(curve[-1, 1]) for curve in curves],
+        "competition": competition.model_dump(mode="json"),
+        "mlflow_run_id": tracking.active_run_id(),
+    }
+    return Training(record, by_epoch(curves), partial(ensemble_model, plan.settings, weights))
+
+
+def crown_ensemble(training: Training) -> dict[str, Any]:
+    """The name by which the stages that follow, and MLflow's registry, find the ensemble."""
+    return {"variant": ENSEMBLE, "fingerprint": training.fingerprint}
+
+
+def by_epoch(curves: list[npt.NDArray[np.floating]]) -> pd.DataFrame:
+    """Mean loss of each net in each of its epochs, from curves (k, 3) of seconds, epochs, loss."""
+    columns = {}
+    for number, curve in enumerate(curves, start=1):
+        epoch = np.ceil(curve[:, 1]).clip(min=1).astype(int)
+        columns[f"net_{number}_loss"] = pd.Series(curve[:, 2]).groupby(epoch).mean()
+    return pd.DataFrame(columns).rename_axis("epoch").reset_index()

@@ -86,23 +86,30 @@ class Distorter:
     def _photometric(self, pictures: tf.Tensor, count: Any) -> tf.Tensor:
         how = self._how
         if how.blur:
-            blurred = tf.nn.conv2d(pictures, _BLUR, 1, "SAME")
-            twice = tf.nn.conv2d(blurred, _BLUR, 1, "SAME")
-            blurred = tf.where(_each(self._chance(count, 0.5)), twice, blurred)
-            chosen = self._chance(count, how.blur * self.strength)
-            share = tf.where(chosen, self._uniform(count, 0.3, 1.0), 0.0)
-            pictures += _each(share) * (blurred - pictures)
+            chosen = tf.where(self._chance(count, how.blur * self.strength))
+            pictures = tf.tensor_scatter_nd_update(
+                pictures, chosen, self._blurred(tf.gather_nd(pictures, chosen))
+            )
         if how.gamma:
             power = tf.exp(self._within(count, how.gamma))
             pictures = _GREY * tf.maximum(pictures / _GREY, 1e-3) ** _each(power)
         if how.noise:
             deviation = _GREY * self.strength * self._uniform(count, 0.0, how.noise)
-            pictures += _each(deviation) * self._random.normal(tf.shape(pictures))
+            # uniform of deviation 1: a normal one takes three times as long
+            evenly = self._random.uniform(tf.shape(pictures), -np.sqrt(3), np.sqrt(3))
+            pictures += _each(deviation) * evenly
         if how.erase:
             chosen = self._chance(count, how.erase * self.strength)
             inside = self._rectangles(count) & _each(chosen)
             pictures = tf.where(inside, _each(self._uniform(count, 0.0, _GREY)), pictures)
         return pictures
+
+    def _blurred(self, pictures: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(pictures)[0]
+        once = tf.nn.conv2d(pictures, _BLUR, 1, "SAME")
+        twice = tf.nn.conv2d(once, _BLUR, 1, "SAME")
+        blurred = tf.where(_each(self._chance(count, 0.5)), twice, once)
+        return pictures + _each(self._uniform(count, 0.3, 1.0)) * (blurred - pictures)
 
     def _rectangles(self, count: Any) -> tf.Tensor:
         """True inside a random rectangle of each picture, (b, 96, 96, 1)."""

@@ -53,3 +53,9 @@ def _mean(outputs: list["keras.KerasTensor"]) -> "keras.KerasTensor":
     from keras import layers
 
     return outputs[0] if len(outputs) == 1 else layers.Average()(outputs)
+
+
+def numbered(arrays: dict[str, npt.NDArray[Any]], prefix: str) -> list[npt.NDArray[np.float32]]:
+    """The arrays named ``prefix`` and a number, by it."""
+    count = sum(name.startswith(prefix) for name in arrays)
+    return [arrays[f"{prefix}{i}"] for i in range(count)]

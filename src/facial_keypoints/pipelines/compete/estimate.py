@@ -9,15 +9,14 @@ from facial_keypoints.keypoints import POPULATIONS
 from facial_keypoints.metrics import weighted_rmse
 from facial_keypoints.pipelines.compete.points import Points
 
-Rows = npt.NDArray[np.bool_]
+Errors = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
+"""Of each row, (n,): the sum of the squared errors of its coordinates, and how many there are."""
 _DRAWS: Final = 2000
 _INTERVAL: Final = (0.025, 0.975)
 
 
-def squared_errors(
-    labels: Points, found: Points
-) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
-    """Sum of the squared errors of each row's coordinates, and how many there are, both (n,).
+def squared_errors(labels: Points, found: Points) -> Errors:
+    """The errors of what was found.
 
     Args:
         labels: (n, 15, 2), NaN where there is none that counts.
@@ -37,12 +36,19 @@ def ambiguity(members: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     return np.asarray(np.var(members.astype(np.float64), axis=0))
 
 
-def estimate_mse(
-    single: npt.NDArray[np.floating],
-    first: npt.NDArray[np.floating],
-    count: npt.NDArray[np.floating],
-    held_out: Rows,
-) -> float:
+def mean_of_others(labels: Points, folds: npt.NDArray[np.integer]) -> Points:
+    """The mean of each point in the other folds' labels (n, 15, 2), for each row; NaN where none
+    of them has it.
+    """
+    found = np.full(labels.shape, np.nan, np.float32)
+    for fold in np.unique(folds):
+        others = labels[folds != fold]
+        known = np.isfinite(others).any(axis=(0, 2))
+        found[np.ix_(folds == fold, known)] = np.nanmean(others[:, known], axis=0)
+    return found
+
+
+def estimate_mse(single: Errors, first: Errors) -> float:
     """Mean squared error of one net over all rows, where it is known for some of them only.
 
     A ratio estimate (Cochran 1977, chapter 6): the error on the rows held out, times what the
@@ -50,25 +56,22 @@ def estimate_mse(
     held out.
 
     Args:
-        single: Sums of squared errors (n,) of the nets that did not train on the row; any
-            number where there is none.
-        first: The same of the scouts, for every row.
-        count: How many coordinates these are of, (n,).
-        held_out: Rows of which ``single`` is known, (n,).
+        single: Of the nets that did not train on the row; a count of 0 where there are none.
+        first: Of the scouts, for every row, or all but those whose scout failed.
     """
-    if not count[held_out].sum():
+    if not single[1].any():
         return float("nan")
-    known = float(single[held_out].sum() / count[held_out].sum())
-    of_these = first[held_out].sum() / count[held_out].sum()
-    of_all = first.sum() / count.sum()
-    return known * float(of_all / of_these) if of_these > 0 else known
+    known = float(single[0].sum() / single[1].sum())
+    these = single[1] > 0
+    if not first[0][these].any():
+        return known
+    of_these = first[0][these].sum() / first[1][these].sum()
+    return known * float(first[0].sum() / first[1].sum() / of_these)
 
 
 def interval(
-    single: npt.NDArray[np.floating],
-    first: npt.NDArray[np.floating],
-    count: npt.NDArray[np.floating],
-    held_out: Rows,
+    single: Errors,
+    first: Errors,
     groups: npt.NDArray[np.integer],
     test_pictures: int,
     random: np.random.Generator,
@@ -80,13 +83,15 @@ def interval(
     """
     names, photograph = np.unique(groups, return_inverse=True)
     deviations = np.empty(_DRAWS)
-    estimate = estimate_mse(single, first, count, held_out)
-    rows = np.flatnonzero(held_out & (count > 0))
-    per_row = single[rows] / count[rows]
+    estimate = estimate_mse(single, first)
+    rows = np.flatnonzero(single[1])
+    per_row = single[0][rows] / single[1][rows]
     for draw in range(_DRAWS):
         times = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         weight = times[photograph].astype(float)
-        again = estimate_mse(single * weight, first * weight, count * weight, held_out)
+        again = estimate_mse(
+            (single[0] * weight, single[1] * weight), (first[0] * weight, first[1] * weight)
+        )
         luck = per_row[random.integers(len(rows), size=test_pictures)].mean() - per_row.mean()
         deviations[draw] = luck - (again - estimate)
     return deviations[np.isfinite(deviations)]

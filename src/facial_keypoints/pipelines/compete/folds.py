@@ -1,6 +1,7 @@
 """Folds that keep every face on one side, also where its picture occurs in another crop."""
 
 import logging
+import warnings
 from typing import Final
 
 import cv2
@@ -34,7 +35,8 @@ _MOST_IN_A_GROUP: Final = 0.05
 def fold_faces(faces: FaceSet, groups: npt.NDArray[np.int32], seed: int) -> npt.NDArray[np.int8]:
     """The fold of each face, int8 (n,): ``NUM_FOLDS`` of about equal size and with the same
     shares of the populations; fewer where there are fewer different faces, but an even number.
-    Faces of one group stay together.
+    Faces of one group stay together. Where no population has as many rows as there are folds, the
+    shares are left to chance.
 
     Raises:
         InputError: if there are fewer than two different faces.
@@ -47,9 +49,13 @@ def fold_faces(faces: FaceSet, groups: npt.NDArray[np.int32], seed: int) -> npt.
         )
     folds = np.empty(len(faces), np.int8)
     number = min(NUM_FOLDS, count - count % 2)
+    enough = np.bincount(faces.population).max() >= number
+    population = faces.population if enough else np.zeros_like(faces.population)
     splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
-    for fold, (_, rows) in enumerate(splitter.split(groups, faces.population, groups)):
-        folds[rows] = fold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # it spreads as it can
+        for fold, (_, rows) in enumerate(splitter.split(groups, population, groups)):
+            folds[rows] = fold
     return folds
 
 

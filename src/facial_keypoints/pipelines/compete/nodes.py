@@ -1,23 +1,20 @@
 """Nodes of the compete stage: folds, timetable, scouts, first audit, the ensemble."""
 
-import hashlib
 import logging
 import time
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from facial_keypoints import clock, tracking
+from facial_keypoints import clock
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.parameters import CompetitionParameters
-from facial_keypoints.pipelines.compete import ENSEMBLE
 from facial_keypoints.pipelines.compete.audit import acted_on, audited
-from facial_keypoints.pipelines.compete.ensemble import ensemble_model
+from facial_keypoints.pipelines.compete.ensemble import numbered
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.member import (
     TrainedNet,
@@ -41,7 +38,6 @@ from facial_keypoints.pipelines.compete.points import (
 from facial_keypoints.pipelines.compete.running import Backups, trained
 from facial_keypoints.pipelines.compete.workers import run_side_by_side
 from facial_keypoints.precision import choose_precision
-from facial_keypoints.trainings import Training
 from facial_keypoints.words import duration
 
 logger = logging.getLogger(__name__)
@@ -64,7 +60,15 @@ def plan_competition(
     """A timetable for the budget, from a speed measured with all processes at work."""
     precision, why = choose_precision(competition.recipe.precision)
     count = int(folds["fold"].max()) + 1
-    processes = number_of_processes(count)
+    if competition.members is not None and competition.members > count:
+        logger.warning(
+            "competition.members=%d, but only %d can each hold out a fold of the faces: %d are "
+            "trained",
+            competition.members,
+            count,
+            count,
+        )
+    processes = number_of_processes(min(count, competition.members or count))
     few = np.arange(_MEASURED_FACES) % len(faces)
     task = TrainingTask(
         name="speed",
@@ -127,8 +131,8 @@ def train_scouts(
     """Nets trained on one half of the faces each, and what they find in the other half.
 
     Returns:
-        ``found`` float32 (n, 15, 2), by nets that have not seen the face; ``weights/i/j``, the
-        weights of scout i.
+        ``found`` float32 (n, 15, 2), by nets that have not seen the face, NaN where these came to
+        no numbers; ``weights/i/j``, the weights of scout i.
     """
     plan = Plan(**timetable)
     now = time.time()
@@ -143,7 +147,7 @@ def train_scouts(
             settings=plan.settings,
             recipe=competition.recipe,
             precision=plan.precision,
-            seed=competition.seed + scout,
+            seed=_seed(competition, scout),
             images=faces.images[own],
             labels=labels[own],
             shares=np.ones((int(own.sum()), NUM_HEADS), np.float32),
@@ -160,10 +164,12 @@ def train_scouts(
     found = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros(len(faces))
     for scout, net in nets.items():
+        if not _is_usable(f"scout {scout + 1}", net):
+            continue
         others = half != scout % NUM_HALVES
         found[others] += net.found
         times[others] += 1
-    found /= times[:, None, None]
+    found = np.where(times[:, None, None] > 0, found / np.maximum(times, 1)[:, None, None], np.nan)
     weights = {
         f"weights/{scout}/{i}": array
         for scout, net in nets.items()
@@ -226,7 +232,7 @@ def train_members(
             settings=plan.settings,
             recipe=competition.recipe,
             precision=plan.precision,
-            seed=competition.seed + member,
+            seed=_seed(competition, member),
             images=faces.images[rows],
             labels=labels[rows],
             shares=head_shares[rows],
@@ -244,7 +250,7 @@ def train_members(
     nets = [
         (member, net)
         for member, net in trained(tasks, backups, keep=False).items()
-        if _is_usable(member, net)
+        if _is_usable(f"net {member + 1}", net)
     ]
     if not nets:
         raise InputError(
@@ -272,67 +278,23 @@ def _fingerprints(tasks: list[list[tuple[int, TrainingTask]]]) -> npt.NDArray[np
     return np.asarray([task.fingerprint() for queue in tasks for _, task in queue])
 
 
+def _seed(competition: CompetitionParameters, number: int) -> int:
+    return (competition.seed + number) % 2**32
+
+
 def _fold_held_out(member: int, folds: int) -> int:
     """One of the half that the member's scout has not seen; another one for each member."""
     return (1 - member % NUM_HALVES + NUM_HALVES * (member // NUM_HALVES)) % folds
 
 
-def _is_usable(member: int, net: TrainedNet) -> bool:
+def _is_usable(name: str, net: TrainedNet) -> bool:
     if np.isfinite(net.found).all():
         return True
-    logger.warning("net %d came to no numbers and is left out of the ensemble", member + 1)
+    logger.warning("%s came to no numbers and is left out", name)
     return False
 
 
 def _weights_of(scouts: Arrays, scout: int) -> list[npt.NDArray[np.float32]] | None:
     """What a scout came to; None if these are no numbers."""
-    weights = _numbered(scouts, f"weights/{scout}/")
+    weights = numbered(scouts, f"weights/{scout}/")
     return weights if all(np.isfinite(array).all() for array in weights) else None
-
-
-def _numbered(arrays: Arrays, prefix: str) -> list[npt.NDArray[np.float32]]:
-    """The arrays named ``prefix`` and a number, by it."""
-    count = sum(name.startswith(prefix) for name in arrays)
-    return [arrays[f"{prefix}{i}"] for i in range(count)]
-
-
-def assemble_ensemble(
-    scouts: Arrays,
-    members: Arrays,
-    timetable: dict[str, Any],
-    competition: CompetitionParameters,
-) -> Training:
-    """One model that answers as the ensemble does, and how it came about."""
-    plan = Plan(**timetable)
-    count = len(members["test"])
-    curves = [members[f"curve/{i}"] for i in range(count)]
-    weights = [_numbered(members, f"averaged/{i}/") for i in range(count)]
-    content = hashlib.sha256(b"".join(array.tobytes() for net in weights for array in net))
-    record = {
-        "variant": ENSEMBLE,
-        "architecture": "heatmap_unet",
-        "settings": plan.settings,
-        "members": count,
-        "precision": plan.precision,
-        "fingerprint": content.hexdigest()[:16],
-        "made_of": [*scouts["fingerprints"].tolist(), *members["fingerprints"].tolist()],
-        "minutes": sum(float(curve[-1, 0]) for curve in curves) / 60 / plan.processes,
-        "epochs_of_members": [float(curve[-1, 1]) for curve in curves],
-        "competition": competition.model_dump(mode="json"),
-        "mlflow_run_id": tracking.active_run_id(),
-    }
-    return Training(record, by_epoch(curves), partial(ensemble_model, plan.settings, weights))
-
-
-def crown_ensemble(training: Training) -> dict[str, Any]:
-    """The name by which the stages that follow, and MLflow's registry, find the ensemble."""
-    return {"variant": ENSEMBLE, "fingerprint": training.fingerprint}
-
-
-def by_epoch(curves: list[npt.NDArray[np.floating]]) -> pd.DataFrame:
-    """Mean loss of each net in each of its epochs, from curves (k, 3) of seconds, epochs, loss."""
-    columns = {}
-    for number, curve in enumerate(curves, start=1):
-        epoch = np.ceil(curve[:, 1]).clip(min=1).astype(int)
-        columns[f"net_{number}_loss"] = pd.Series(curve[:, 2]).groupby(epoch).mean()
-    return pd.DataFrame(columns).rename_axis("epoch").reset_index()

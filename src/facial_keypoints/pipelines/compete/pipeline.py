@@ -4,15 +4,15 @@ from kedro.pipeline import Node, Pipeline
 
 from facial_keypoints.pipelines.compete import ENSEMBLE
 from facial_keypoints.pipelines.compete.answers import (
+    assemble_ensemble,
     audit_labels_again,
+    crown_ensemble,
     draw_suspects_sheet,
     estimate_score,
     predict_test_faces,
 )
 from facial_keypoints.pipelines.compete.nodes import (
-    assemble_ensemble,
     audit_labels,
-    crown_ensemble,
     fold_training_faces,
     plan_competition,
     train_members,
@@ -74,7 +74,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 audit_labels_again,
-                ["faces_as_labelled", "scouts", "members"],
+                ["faces_as_labelled", "competition_folds", "scouts", "doubts", "members"],
                 "suspects",
                 name="audit_labels_again",
             ),

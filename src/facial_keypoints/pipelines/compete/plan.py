@@ -9,7 +9,7 @@ import numpy as np
 import psutil
 
 from facial_keypoints.parameters import CompetitionParameters, RecipeParameters
-from facial_keypoints.pipelines.compete.workers import own_cores
+from facial_keypoints.pipelines.compete.workers import number_of_cores
 
 SIZES: Final[dict[str, dict[str, Any]]] = {
     "tiny": {"filters": 8, "blocks": 1},
@@ -103,7 +103,7 @@ def number_of_processes(folds: int) -> int:
 
     if tf.config.list_physical_devices("GPU"):
         return 1
-    cores = len(own_cores()) // _CORES_OF_A_NET
+    cores = number_of_cores() // _CORES_OF_A_NET
     by_memory = int(psutil.virtual_memory().available // _MEMORY_OF_A_PROCESS)
     return max(1, min(cores, folds, by_memory))
 

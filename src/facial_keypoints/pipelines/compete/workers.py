@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, Final, TypeVar
 
+import joblib
+
 from facial_keypoints import interruption
 from facial_keypoints.errors import TrainingFailedError
 
@@ -33,10 +35,9 @@ class _Worker:
 _workers: list[_Worker] = []
 
 
-def own_cores() -> list[int]:
-    """Numbers of the processor cores that this process may use."""
-    known = getattr(os, "sched_getaffinity", None)  # Linux alone knows
-    return sorted(known(0)) if known else list(range(os.cpu_count() or 1))
+def number_of_cores() -> int:
+    """How many processor cores this process may use at a time, a container's quota included."""
+    return int(joblib.cpu_count())
 
 
 def run_side_by_side(
@@ -102,12 +103,12 @@ def _have_workers(count: int) -> None:
         return
     dismiss()
     context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    cores = own_cores()
-    share = max(1, len(cores) // count)
+    share = max(1, number_of_cores() // count)
+    cores = _own_cores()
     for i in range(count):
         here, there = context.Pipe()
-        own = [cores[k % len(cores)] for k in range(i * share, (i + 1) * share)]
-        process = context.Process(target=_serve, args=(there, own), daemon=True)
+        own = [cores[k % len(cores)] for k in range(i * share, (i + 1) * share) if cores]
+        process = context.Process(target=_serve, args=(there, share, own), daemon=True)
         process.start()
         there.close()  # so that the process' end is the end of the connection
         _workers.append(_Worker(process, here))
@@ -141,11 +142,21 @@ def _ended() -> TrainingFailedError:
     )
 
 
-def _serve(connection: Any, cores: list[int]) -> None:
+def _own_cores() -> list[int]:
+    """Numbers of the cores to keep to; none where that cannot be asked for, or where a quota
+    allows for fewer at a time: any of them may be the idle ones then.
+    """
+    if not hasattr(os, "sched_getaffinity"):
+        return []
+    cores = sorted(os.sched_getaffinity(0))
+    return cores if len(cores) <= number_of_cores() else []
+
+
+def _serve(connection: Any, share: int, cores: list[int]) -> None:
     """Do what is asked until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # what matters comes as an exception
-    _settle(cores)
+    _settle(share, cores)
     try:
         while True:
             work, task = connection.recv()
@@ -181,14 +192,16 @@ def operations_at_a_time() -> int:
     return max(1, int(tf.config.threading.get_inter_op_parallelism_threads()))
 
 
-def _settle(cores: list[int]) -> None:
-    """Keep to these cores, and let a GPU's memory grow with the need."""
+def _settle(share: int, cores: list[int]) -> None:
+    """Keep to so many cores, to these ones if there are any, and let a GPU's memory grow with the
+    need.
+    """
     import tensorflow as tf
 
-    if hasattr(os, "sched_setaffinity"):
+    if cores:
         os.sched_setaffinity(0, cores)
-    at_a_time = min(2, len(cores))
-    tf.config.threading.set_intra_op_parallelism_threads(len(cores) // at_a_time)
+    at_a_time = min(2, share)
+    tf.config.threading.set_intra_op_parallelism_threads(share // at_a_time)
     tf.config.threading.set_inter_op_parallelism_threads(at_a_time)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
