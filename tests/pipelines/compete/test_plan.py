@@ -72,7 +72,14 @@ def test_tasks_are_dealt_out_and_take_time_by_weight():
 
 def test_every_size_has_its_cost():
     assert set(planning._COST) == set(SIZES)
-    assert set(planning._EPOCHS_WORTH) < set(SIZES)
+    assert {*planning._EPOCHS_WORTH, *planning._LARGER} < set(SIZES)
+
+
+def test_larger_nets_come_after_as_many_as_there_are_folds():
+    plans = [plan_for(minutes, processes=1) for minutes in range(60, 6000, 60)]
+    assert {plan.size for plan in plans} == {"medium", "large", "huge"}
+    assert all(plan.members == 10 for plan in plans if plan.size != "medium")
+    assert max(plan.members for plan in plans if plan.size == "medium") == 10
 
 
 def test_more_time_allows_for_more_views_of_each_picture():

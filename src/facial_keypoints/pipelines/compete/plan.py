@@ -24,8 +24,10 @@ MEASURED: Final = "medium"
 _COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge": 5.0}
 """Time of a step as a multiple of the measured size's: small is measured, others are by their
 arithmetic."""
-_EPOCHS_WORTH: Final = {"small": 0, "medium": 10, "large": 300, "huge": 600}
-"""Epochs of a net from which on its size is taken to be worth its time; not measured yet."""
+_EPOCHS_WORTH: Final = {"small": 0, "medium": 10}
+"""Epochs of a net from which on its size is taken to be worth its time. Larger ones are once there
+is time for as many of them as there are folds: in the same time, another net gains more."""
+_LARGER: Final = ("large", "huge")
 _EPOCHS_OF_A_MEMBER: Final = 80
 """Epochs from which on a second net is taken to gain more than as many again of the first."""
 
@@ -138,8 +140,9 @@ def make_plan(
     at_measured_size = trained * seconds / faces  # epochs of one process
     size: str = competition.size
     if size == "auto":
-        worth = [n for n, least in _EPOCHS_WORTH.items() if at_measured_size / _COST[n] >= least]
-        size = worth[-1]
+        of_all_members = _EPOCHS_OF_A_MEMBER * -(-folds // processes)
+        worth = _EPOCHS_WORTH | dict.fromkeys(_LARGER, of_all_members)
+        size = [n for n, least in worth.items() if at_measured_size / _COST[n] >= least][-1]
     epochs = at_measured_size / _COST[size]
     if competition.members is None:
         rounds = max(1, int(epochs // _EPOCHS_OF_A_MEMBER))
