@@ -31,7 +31,7 @@ class DistortionParameters(Section):
     gamma: _Extent = 0.3
     """Largest logarithm of the power of the grey values."""
     noise: Annotated[float, Field(ge=0, le=1)] = 0.03
-    """Largest standard deviation of normal noise, as a share of the grey range."""
+    """Largest standard deviation of even noise, as a share of the grey range."""
     erase: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the pictures in which a rectangle of 10 to 40 px is covered with grey."""
 

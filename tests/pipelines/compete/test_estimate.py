@@ -32,15 +32,16 @@ def rows_of(n, held_out):
     first = 30 * 4 * hard * RANDOM.gamma(30, 1 / 30, n)
     single = 30 * 1.5 * hard * RANDOM.gamma(30, 1 / 30, n)
     known = np.where(np.arange(n) < held_out, 30.0, 0.0)
-    return (np.where(known, single, 0), known), (first, np.full(n, 30.0)), single.mean() / 30
+    half = np.arange(n) % 2
+    return (np.where(known, single, 0), known), (first, np.full(n, 30.0)), half, single.mean() / 30
 
 
 def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out():
     plain, by_ratio = [], []
     for _ in range(200):
-        single, first, truth = rows_of(1000, 100)
+        single, first, half, truth = rows_of(1000, 100)
         plain.append(single[0].sum() / single[1].sum() / truth - 1)
-        by_ratio.append(estimate.estimate_mse(single, first) / truth - 1)
+        by_ratio.append(estimate.estimate_mse(single, first, half) / truth - 1)
     assert np.std(by_ratio) < 0.5 * np.std(plain)
     assert abs(np.mean(by_ratio)) < 0.02
 
@@ -49,9 +50,20 @@ def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out():
 def test_scouts_that_failed_on_some_faces_do_not_spoil_the_estimate(failed):
     ratios = []
     for _ in range(100):
-        single, first, truth = rows_of(1000, 600)
+        single, first, half, truth = rows_of(1000, 600)
         first[0][failed], first[1][failed] = 0, 0
-        ratios.append(estimate.estimate_mse(single, first) / truth)
+        ratios.append(estimate.estimate_mse(single, first, half) / truth)
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
+
+
+def test_a_bad_scout_does_not_pass_for_luck():
+    ratios = []
+    for _ in range(100):
+        single, first, half, truth = rows_of(1000, 300)
+        for errors in single:
+            errors[half == 1] = 0  # one net alone: its fold is of one half
+        first[0][half == 1] *= 40
+        ratios.append(estimate.estimate_mse(single, first, half) / truth)
     assert np.mean(ratios) == pytest.approx(1, abs=0.03)
 
 
@@ -70,12 +82,12 @@ def test_the_mean_does_not_know_the_fold_that_it_answers():
 def test_nineteen_intervals_of_twenty_hold_the_score():
     inside = 0
     for _ in range(60):
-        single, first, _ = rows_of(600, 200)
+        single, first, half, _ = rows_of(600, 200)
         *_, score = rows_of(200, 0)
         random = np.random.default_rng(0)
         photographs = np.arange(600)
-        mse = estimate.estimate_mse(single, first)
-        draws = estimate.interval(single, first, photographs, 200, random)
+        mse = estimate.estimate_mse(single, first, half)
+        draws = estimate.interval(single, first, half, photographs, 200, random)
         summary = estimate.summarise({"A": (mse, draws)}, {"A": 10, "B": 0})
         inside += summary["A"]["low"] <= np.sqrt(score) <= summary["A"]["high"]
     assert 51 <= inside <= 60
@@ -92,4 +104,4 @@ def test_populations_are_weighed_as_the_leaderboard_does():
 def test_a_population_that_was_not_measured_is_not_made_up():
     summary = estimate.summarise({"A": (1.0, np.zeros(10))}, {"A": 30, "B": 10})
     assert "B" not in summary
-    assert summary["leaderboard"]["rmse"] is None
+    assert summary["leaderboard"] == {"rmse": None, "low": None, "high": None}

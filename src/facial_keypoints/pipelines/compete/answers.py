@@ -20,7 +20,7 @@ from facial_keypoints.keypoints import (
     POPULATION_B_INDEX,
     POPULATIONS,
 )
-from facial_keypoints.metrics import asked_values, mean_face
+from facial_keypoints.metrics import asked_values, mean_face, mse, rmse
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pictures import face_sheet
 from facial_keypoints.pipelines.compete import ENSEMBLE
@@ -35,7 +35,7 @@ from facial_keypoints.pipelines.compete.estimate import (
     squared_errors,
     summarise,
 )
-from facial_keypoints.pipelines.compete.plan import Plan
+from facial_keypoints.pipelines.compete.plan import NUM_HALVES, Plan
 from facial_keypoints.pipelines.compete.points import (
     NUM_HEADS,
     Points,
@@ -58,16 +58,19 @@ def audit_labels_again(
     """The same audit by the best that is known of each label: what the ensemble's nets found,
     where none of them was trained on it, else what the scouts did.
     """
-    heads = members["found"]
-    with np.errstate(invalid="ignore"):
-        known = np.asarray(np.isfinite(heads[:, :, 0, 0]))
-        mean = np.where(known[..., None, None], heads, 0).sum(axis=0)
-        mean /= np.maximum(np.count_nonzero(known, axis=0), 1)[:, None, None]
-    by_members = points_of(mean.astype(np.float32), faces, faces.population)
-    held_out = np.isin(folds["fold"], members["held_out"])
-    untaught = acted_on(doubts, len(faces)) | held_out[:, None]
-    better = untaught & np.any(known, axis=0, keepdims=True).T
-    found = np.where(better[..., None], by_members, scouts["found"])
+    doubted = acted_on(doubts, len(faces))
+    total = np.zeros((len(faces), NUM_KEYPOINTS, 2))
+    times = np.zeros((len(faces), NUM_KEYPOINTS, 1))
+    for fold, heads in zip(members["held_out"], members["found"], strict=True):
+        # a label left out of training has been seen all the same where the net was a scout: it
+        # was one of the half that its fold is not of
+        other_half = folds["fold"] % NUM_HALVES == fold % NUM_HALVES
+        untaught = (folds["fold"] == fold)[:, None] | (doubted & other_half[:, None])
+        untaught &= np.isfinite(heads).all(axis=(1, 2))[:, None]
+        by_it = points_of(heads, faces, faces.population)
+        total += np.where(untaught[..., None], by_it, 0)
+        times += untaught[..., None]
+    found = np.where(times > 0, total / np.maximum(times, 1), scouts["found"])
     return audited(faces, found, "at the end")
 
 
@@ -96,7 +99,11 @@ def draw_suspects_sheet(faces: FaceSet, suspects: pd.DataFrame) -> Figure:
 
 
 def predict_test_faces(
-    faces: FaceSet, test_faces: FaceSet, members: Arrays, expected: dict[str, Any]
+    faces: FaceSet,
+    test_faces: FaceSet,
+    members: Arrays,
+    suspects: pd.DataFrame,
+    expected: dict[str, Any],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The ensemble's answer (t, 15, 2) to each test picture, with the head of its population; and
     the mean face. Where the nets are expected to do worse than the mean of their population's
@@ -106,9 +113,17 @@ def predict_test_faces(
     points = points_of(members["test"].mean(axis=0), faces, test_faces.population)
     for code, name in enumerate(POPULATIONS):
         if expected["answered_by"].get(name) == "mean":
-            of_it = test_faces.population == code
-            points[of_it] = mean_face(faces.keypoints[faces.population == code])
+            labels = without_suspects(faces, suspects)
+            own = labels[faces.population == code]
+            known = np.isfinite(own).any(axis=0)
+            answer = np.where(known, mean_face(own), mean_face(labels))
+            points[test_faces.population == code] = answer
     return points, mean_face(faces.keypoints)
+
+
+def without_suspects(faces: FaceSet, suspects: pd.DataFrame) -> Points:
+    """Labels (n, 15, 2), NaN where the audit would act on them."""
+    return np.where(acted_on(suspects, len(faces))[..., None], np.nan, faces.keypoints)
 
 
 def _tell_of_fallbacks(faces: FaceSet, test_faces: FaceSet) -> None:
@@ -159,9 +174,15 @@ class _Answer:
             squared_errors(labels[rows], self.first[rows]),
         )
 
-    def mse(self, labels: Points, rows: npt.NDArray[np.bool_], population: str) -> float:
-        mse = estimate_mse(*self.errors(labels, rows)) - self.gained[population]
-        return mse if np.isnan(mse) else max(mse, 0.0)
+    def mse(
+        self,
+        labels: Points,
+        half: npt.NDArray[np.integer],
+        rows: npt.NDArray[np.bool_],
+        population: str,
+    ) -> float:
+        single = estimate_mse(*self.errors(labels, rows), half[rows])
+        return float(np.maximum(single - self.gained[population], 0.0))
 
 
 def estimate_score(
@@ -179,7 +200,8 @@ def estimate_score(
     hoped not to hold, and with them. Also who answers for each population: the nets, or the mean
     of its labels where the nets are expected to do worse, as after a few steps only.
     """
-    labels = np.where(acted_on(suspects, len(faces))[..., None], np.nan, faces.keypoints)
+    labels = without_suspects(faces, suspects)
+    half = folds["fold"] % NUM_HALVES
     nets = np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
     mean = nets.copy()
     for fold, heads in zip(members["held_out"], members["found"], strict=True):
@@ -201,20 +223,23 @@ def estimate_score(
         if (faces.population == code).any() and asked.get(name)
     }
     answered_by = {
-        name: _who_answers(ways, labels, rows, name) for name, rows in populations.items()
+        name: _who_answers(ways["nets"], ways["mean"], labels[rows], rows, name)
+        for name, rows in populations.items()
     }
+    if "mean" in answered_by.values():  # a population without labels has no better nets
+        answered_by = dict.fromkeys(POPULATIONS, "mean") | answered_by
     result: dict[str, Any] = {"members": len(members["test"]), "asked": asked}
     for figures, known in (("without_suspects", labels), ("with_suspects", faces.keypoints)):
         random = np.random.default_rng(competition.seed)
         by_population = {}
         for name, rows in populations.items():
             way = ways[answered_by[name]]
-            mse = way.mse(known, rows, name)
-            if np.isfinite(mse):
+            expected = way.mse(known, half, rows, name)
+            if np.isfinite(expected):
                 pictures = int((test_faces.population == POPULATIONS.index(name)).sum())
                 errors = way.errors(known, rows)
-                draws = interval(*errors, folds["photograph"][rows], pictures, random)
-                by_population[name] = (mse, draws)
+                draws = interval(*errors, half[rows], folds["photograph"][rows], pictures, random)
+                by_population[name] = (expected, draws)
         result[figures] = summarise(by_population, asked)
     result["answered_by"] = answered_by
     result["gained_by_averaging"] = {k: v for k, v in gained.items() if np.isfinite(v)}
@@ -223,17 +248,24 @@ def estimate_score(
 
 
 def _who_answers(
-    ways: dict[str, _Answer], labels: Points, rows: npt.NDArray[np.bool_], population: str
+    nets: _Answer, mean: _Answer, labels: Points, rows: npt.NDArray[np.bool_], population: str
 ) -> str:
-    rmse = {name: np.sqrt(way.mse(labels, rows, population)) for name, way in ways.items()}
-    if not rmse["mean"] < rmse["nets"]:
+    """The better one on the very rows (k, 15, 2) of which both are known."""
+    found, gained = nets.found[rows], nets.gained[population]
+    if not np.isfinite(found).any():
+        found, gained = nets.first[rows], 0.0
+    known = np.isfinite(found) & np.isfinite(mean.found[rows])
+    labels = np.where(known, labels, np.nan)
+    of_nets = np.sqrt(max(mse(labels, found) - gained, 0.0))
+    of_mean = rmse(labels, mean.found[rows])
+    if not of_mean < of_nets:
         return "nets"
     logger.warning(
         "population %s: the nets err by %.1f px, the mean of the labels by %.1f px, which is "
         "answered instead. More minutes would help",
         population,
-        rmse["nets"],
-        rmse["mean"],
+        of_nets,
+        of_mean,
     )
     return "mean"
 

@@ -86,10 +86,15 @@ class Distorter:
     def _photometric(self, pictures: tf.Tensor, count: Any) -> tf.Tensor:
         how = self._how
         if how.blur:
-            chosen = tf.where(self._chance(count, how.blur * self.strength))
-            pictures = tf.tensor_scatter_nd_update(
-                pictures, chosen, self._blurred(tf.gather_nd(pictures, chosen))
-            )
+            chosen = self._chance(count, how.blur * self.strength)
+            if tf.config.list_physical_devices("GPU"):
+                # a batch of another size each time would be dearer there
+                pictures = tf.where(_each(chosen), self._blurred(pictures), pictures)
+            else:
+                places = tf.where(chosen)
+                pictures = tf.tensor_scatter_nd_update(
+                    pictures, places, self._blurred(tf.gather_nd(pictures, places))
+                )
         if how.gamma:
             power = tf.exp(self._within(count, how.gamma))
             pictures = _GREY * tf.maximum(pictures / _GREY, 1e-3) ** _each(power)

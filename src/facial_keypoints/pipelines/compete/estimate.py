@@ -48,7 +48,7 @@ def mean_of_others(labels: Points, folds: npt.NDArray[np.integer]) -> Points:
     return found
 
 
-def estimate_mse(single: Errors, first: Errors) -> float:
+def estimate_mse(single: Errors, first: Errors, half: npt.NDArray[np.integer]) -> float:
     """Mean squared error of one net over all rows, where it is known for some of them only.
 
     A ratio estimate (Cochran 1977, chapter 6): the error on the rows held out, times what the
@@ -58,20 +58,27 @@ def estimate_mse(single: Errors, first: Errors) -> float:
     Args:
         single: Of the nets that did not train on the row; a count of 0 where there are none.
         first: Of the scouts, for every row, or all but those whose scout failed.
+        half: Of which half each row is, (n,): the two have scouts of their own, one of which may
+            be better, so that each is compared with itself alone.
     """
     if not single[1].any():
         return float("nan")
-    known = float(single[0].sum() / single[1].sum())
-    these = single[1] > 0
-    if not first[0][these].any():
-        return known
-    of_these = first[0][these].sum() / first[1][these].sum()
-    return known * float(first[0].sum() / first[1].sum() / of_these)
+    total = 0.0
+    for code in np.unique(half):
+        of_it = half == code
+        these = of_it & (single[1] > 0)
+        luck = 1.0
+        if first[0][these].any():
+            of_these = first[0][these].sum() / first[1][these].sum()
+            luck = first[0][of_it].sum() / first[1][of_it].sum() / of_these
+        total += single[0][these].sum() * luck
+    return float(total / single[1].sum())
 
 
 def interval(
     single: Errors,
     first: Errors,
+    half: npt.NDArray[np.integer],
     groups: npt.NDArray[np.integer],
     test_pictures: int,
     random: np.random.Generator,
@@ -83,14 +90,14 @@ def interval(
     """
     names, photograph = np.unique(groups, return_inverse=True)
     deviations = np.empty(_DRAWS)
-    estimate = estimate_mse(single, first)
+    estimate = estimate_mse(single, first, half)
     rows = np.flatnonzero(single[1])
     per_row = single[0][rows] / single[1][rows]
     for draw in range(_DRAWS):
         times = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         weight = times[photograph].astype(float)
         again = estimate_mse(
-            (single[0] * weight, single[1] * weight), (first[0] * weight, first[1] * weight)
+            (single[0] * weight, single[1] * weight), (first[0] * weight, first[1] * weight), half
         )
         luck = per_row[random.integers(len(rows), size=test_pictures)].mean() - per_row.mean()
         deviations[draw] = luck - (again - estimate)
@@ -114,7 +121,8 @@ def summarise(
     rmse = {name: float(np.sqrt(mse)) for name, (mse, _) in by_population.items()}
     share = {name: asked.get(name, 0) for name in by_population}
     total = sum(share.values())
-    shortest = min((len(d) for d in drawn.values()), default=0)
+    measured = all(name in by_population for name, values in asked.items() if values)
+    shortest = min((len(d) for d in drawn.values()), default=0) if measured else 0
     together = np.zeros(shortest)
     for name, draws in drawn.items():
         together += share[name] * draws[:shortest] / max(total, 1)

@@ -86,7 +86,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 predict_test_faces,
-                ["faces_as_labelled", "test_faces", "members", "score_estimate"],
+                ["faces_as_labelled", "test_faces", "members", "suspects", "score_estimate"],
                 [f"{ENSEMBLE}.test_predictions", "mean_face"],
                 name="predict_test_faces",
             ),

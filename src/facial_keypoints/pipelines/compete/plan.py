@@ -140,7 +140,8 @@ def make_plan(
     at_measured_size = trained * seconds / faces  # epochs of one process
     size: str = competition.size
     if size == "auto":
-        of_all_members = _EPOCHS_OF_A_MEMBER * -(-folds // processes)
+        wanted = min(competition.members or folds, folds)
+        of_all_members = _EPOCHS_OF_A_MEMBER * -(-wanted // min(processes, wanted))
         worth = _EPOCHS_WORTH | dict.fromkeys(_LARGER, of_all_members)
         size = [n for n, least in worth.items() if at_measured_size / _COST[n] >= least][-1]
     epochs = at_measured_size / _COST[size]

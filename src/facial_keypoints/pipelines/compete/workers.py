@@ -201,7 +201,7 @@ def _settle(share: int, cores: list[int]) -> None:
     if cores:
         os.sched_setaffinity(0, cores)
     at_a_time = min(2, share)
-    tf.config.threading.set_intra_op_parallelism_threads(share // at_a_time)
+    tf.config.threading.set_intra_op_parallelism_threads(-(-share // at_a_time))
     tf.config.threading.set_inter_op_parallelism_threads(at_a_time)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
