@@ -1,10 +1,11 @@
 """How much sooner the competition's net is as good as the paper's network.
 
 The paper's network trains by the paper's recipe for `--minutes`: forward-filled labels, its
-augmentation of the complete rows, mean squared error, float32. The competition's net trains for
-`--first` minutes, then anew for twice as many, and so on, until it is as good. Both use all cores
-and the same faces, and are measured on the same fifth of them, folds grouped by photograph.
-Neither is taught or measured by faces with suspect labels.
+augmentation of the complete rows, mean squared error, float32, but with a rate that falls to
+nothing in the last quarter of the time. Its time is that until its best epoch, by which it answers.
+The competition's net trains for `--first` minutes, then anew for twice as many, and so on, until it
+is as good. Both use all cores and the same faces, and are measured on the same fifth of them, folds
+grouped by photograph. Neither is taught or measured by faces with suspect labels.
 """
 
 import argparse
@@ -34,7 +35,7 @@ def papers_points(data: Competition, variant: str, minutes: float) -> tuple[Floa
     splitter = GroupShuffleSplit(1, test_size=0.1, random_state=0)
     train, validation = next(splitter.split(samples.source, groups=samples.source))
     network = parameters.variants[variant]
-    # the rate falls in the last quarter of the time, as ours does: better than without
+    # cut off at its full rate it would be worse; ours falls, too
     asked = {"max_minutes": minutes, "precision": "float32", "cooldown": 0.25}
     how = network.train.model_copy(update=asked)
     chosen = network.model_copy(update={"train": how})
@@ -83,9 +84,8 @@ def main() -> None:
         minutes *= 2
     print_table(["", "minutes", "epochs", "A", "B", "leaderboard"], rows)
     if as_good:
-        print(
-            f"\nAs good in {took:.2f} of {theirs_took:.1f} minutes: {theirs_took / took:.0f} times"
-        )
+        ratio = theirs_took / took
+        print(f"\nAs good in {took:.2f} of {theirs_took:.1f} minutes: {ratio:.0f} times sooner")
     else:
         print(f"\nNot as good in {args.minutes:g} minutes")
 

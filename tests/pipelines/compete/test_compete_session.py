@@ -24,7 +24,7 @@ from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.pipelines.compete.points import NUM_HEADS
 
 pytestmark = pytest.mark.session
-TINY = {"minutes": 1.2, "size": "tiny", "members": 2, "recipe": {"batch_size": 16}}
+TINY = {"minutes": 1.6, "size": "tiny", "members": 2, "recipe": {"batch_size": 16}}
 
 
 def compete(project, archive=None, download=None, **competition):
@@ -78,7 +78,7 @@ def test_the_plan_says_what_was_trained(done):
     plan = read(done / "06_models" / "competition_plan.json")
     assert plan["size"] == "tiny"
     assert plan["members"] == 2
-    assert 0 <= plan["training"] < 72  # nothing is left of it where a machine is slow
+    assert 0 < plan["training"] < 60 * TINY["minutes"]
 
 
 def test_mlflow_holds_the_ensemble_with_its_model(project, done):

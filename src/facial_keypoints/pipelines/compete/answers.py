@@ -111,9 +111,9 @@ def predict_test_faces(
     """
     _tell_of_fallbacks(faces, test_faces)
     points = points_of(members["test"].mean(axis=0), faces, test_faces.population)
+    labels = _without_suspects(faces, suspects)
     for code, name in enumerate(POPULATIONS):
         if expected["answered_by"].get(name) == "mean":
-            labels = without_suspects(faces, suspects)
             own = labels[faces.population == code]
             known = np.isfinite(own).any(axis=0)
             answer = np.where(known, mean_face(own), mean_face(labels))
@@ -121,7 +121,7 @@ def predict_test_faces(
     return points, mean_face(faces.keypoints)
 
 
-def without_suspects(faces: FaceSet, suspects: pd.DataFrame) -> Points:
+def _without_suspects(faces: FaceSet, suspects: pd.DataFrame) -> Points:
     """Labels (n, 15, 2), NaN where the audit would act on them."""
     return np.where(acted_on(suspects, len(faces))[..., None], np.nan, faces.keypoints)
 
@@ -200,7 +200,7 @@ def estimate_score(
     hoped not to hold, and with them. Also who answers for each population: the nets, or the mean
     of its labels where the nets are expected to do worse, as after a few steps only.
     """
-    labels = without_suspects(faces, suspects)
+    labels = _without_suspects(faces, suspects)
     half = folds["fold"] % NUM_HALVES
     nets = np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
     mean = nets.copy()

@@ -26,7 +26,7 @@ _COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge":
 arithmetic."""
 _EPOCHS_WORTH: Final = {"small": 0, "medium": 10}
 """Epochs of a net from which on its size is taken to be worth its time. Larger ones are once there
-is time for as many of them as there are folds: in the same time, another net gains more."""
+is time for as many of them as there are folds: another net is taken to gain more until then."""
 _LARGER: Final = ("large", "huge")
 _EPOCHS_OF_A_MEMBER: Final = 80
 """Epochs from which on a second net is taken to gain more than as many again of the first."""
