@@ -136,7 +136,9 @@ def predictions(trial: Trial) -> dict[str, float]:
     from facial_keypoints.pipelines.compete.ensemble import ensemble_model
 
     net = build_model("heatmap_unet", {**SIZES[trial.size], "points": NUM_HEADS})
-    ensemble = ensemble_model(SIZES[trial.size], [net.get_weights()])
+    ensemble = ensemble_model(
+        SIZES[trial.size], [net.get_weights()], np.zeros((NUM_HEADS, 2), np.float32)
+    )
     images, _ = faces(trial.predicted)
     find = point_finder(ensemble)
 

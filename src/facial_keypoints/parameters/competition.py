@@ -48,7 +48,7 @@ class RecipeParameters(Section):
     learning_rate: Positive = 4e-3
     """The highest: it rises linearly over ``warm_up_steps`` and falls as a cosine to nothing."""
     warm_up_steps: int = Field(200, ge=1)
-    weight_decay: _Extent = 0.01
+    weight_decay: _Extent = 0.1
     linear_beyond: Positive = 2.0
     """Pixels up to which the smooth L1 loss is a parabola."""
     largest_gradient: Positive = 5.0

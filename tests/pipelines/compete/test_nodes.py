@@ -1,8 +1,10 @@
 """What the nodes ask of the processes that measure and train, which are stood in for here."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import nodes
 from facial_keypoints.pipelines.compete.member import Speed, TrainedNet
@@ -51,3 +53,39 @@ def test_the_largest_seed_is_followed_by_the_smallest(planned, monkeypatch):
     faces, folds, timetable = planned(competition)
     nodes.train_scouts(faces, folds, timetable, competition, backups=None)
     assert seeds == {0: 2**32 - 1, 1: 0}
+
+
+def test_labels_are_taught_without_their_asymmetry_and_answers_get_it_back(
+    planned, monkeypatch, caplog
+):
+    """All labels lie 2 px to the right of what scouts find in pictures and mirror images."""
+    competition = CompetitionParameters(minutes=30)
+    faces, folds, timetable = planned(competition)
+    taught = []
+
+    def knowing_by_heart(queues, backups, keep=True):
+        tasks = dict(task for queue in queues for task in queue)
+        taught.extend(task.labels for task in tasks.values())
+        found = {
+            number: np.full((len(task.predict), NUM_HEADS, 2), 40, np.float32)
+            for number, task in tasks.items()
+        }
+        return {
+            number: TrainedNet([], [], found[number], [(1.0, 1.0, 1.0)], 1, 1.0) for number in found
+        }
+
+    monkeypatch.setattr(nodes, "trained", knowing_by_heart)
+    scouts = {"found": faces.keypoints - np.float32([2, 0])}
+    no_doubts = pd.DataFrame({"row": [], "point": [], "act": []}).astype({"act": bool})
+    with caplog.at_level("INFO"):
+        members = nodes.train_members(
+            faces, faces, folds, scouts, no_doubts, timetable, competition, backups=None
+        )
+    assert "Population A: labels lie +2.00 px" in caplog.text
+    assert np.nanmax(np.concatenate(taught)[..., 0]) == faces.keypoints[..., 0].max() - 2
+    assert np.nanmax(np.concatenate(taught)[..., 1]) == faces.keypoints[..., 1].max()
+    of_a = members["test"][:, :, :NUM_KEYPOINTS]
+    np.testing.assert_allclose(of_a[..., 0], 42)
+    np.testing.assert_allclose(of_a[..., 1], 40)
+    held_out = folds["fold"] == members["held_out"][0]
+    np.testing.assert_allclose(members["found"][0, held_out, :NUM_KEYPOINTS, 0], 42)

@@ -1,9 +1,11 @@
 import numpy as np
+import pytest
 
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
 from facial_keypoints.pipelines.compete.points import (
     NUM_HEADS,
     PARTNERS,
+    asymmetry,
     gather,
     heads_to_use,
     mirrored_back,
@@ -49,3 +51,43 @@ def test_a_mirror_undone_twice_changes_nothing():
     left_eye, right_eye = NUM_KEYPOINTS, NUM_KEYPOINTS + 1  # B's
     assert PARTNERS[left_eye] == right_eye
     assert mirrored_back(heads)[0, left_eye, 0] == 96 - heads[0, right_eye, 0]
+
+
+@pytest.fixture
+def errors_of():
+    """Gives labels and answers (n, 19, 2) whose difference is a given one and noise of 1 px."""
+
+    def make(count, difference):
+        random = np.random.default_rng(1)
+        found = random.uniform(20, 76, (count, NUM_HEADS, 2)).astype(np.float32)
+        return found + difference + random.normal(size=found.shape).astype(np.float32), found
+
+    return make
+
+
+def test_what_mirrors_do_not_share_is_found(errors_of):
+    to_the_right = np.zeros((NUM_HEADS, 2), np.float32)
+    to_the_right[NUM_KEYPOINTS:, 0] = 0.5  # all of B's points
+    to_the_right[0, 1], to_the_right[1, 1] = 0.3, -0.3  # A's left eye lower, the right one higher
+    found = asymmetry(*errors_of(4000, to_the_right))
+    np.testing.assert_allclose(found, to_the_right, atol=0.05)
+
+
+def test_what_mirrors_share_is_left_to_the_net(errors_of):
+    shared = np.zeros((NUM_HEADS, 2), np.float32)
+    shared[:, 1] = 0.7
+    shared[0, 0], shared[1, 0] = 0.4, -0.4  # both eyes outwards
+    assert np.abs(asymmetry(*errors_of(4000, shared))).max() < 0.05
+
+
+def test_few_labels_and_unknown_points_are_not_believed(errors_of):
+    beside = np.zeros((NUM_HEADS, 2), np.float32)
+    beside[:, 0] = 0.1
+    labels, found = errors_of(20, beside)
+    labels[:, 3] = np.nan
+    few = asymmetry(labels, found)
+    assert np.abs(few).mean() < 0.15
+    assert (few == 0).mean() > 0.3
+    assert (few[[3, PARTNERS[3]]] == 0).all()
+    assert (asymmetry(labels[:1], found[:1]) == 0).all()
+    assert (asymmetry(labels[:0], found[:0]) == 0).all()

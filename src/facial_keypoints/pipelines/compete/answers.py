@@ -319,7 +319,8 @@ def assemble_ensemble(
         "competition": competition.model_dump(mode="json"),
         "mlflow_run_id": tracking.active_run_id(),
     }
-    return Training(record, by_epoch(curves), partial(ensemble_model, plan.settings, weights))
+    build = partial(ensemble_model, plan.settings, weights, members["asymmetry"])
+    return Training(record, by_epoch(curves), build)
 
 
 def crown_ensemble(training: Training) -> dict[str, Any]:

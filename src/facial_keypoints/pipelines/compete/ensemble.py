@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def ensemble_model(
-    settings: dict[str, Any], weights: list[list[npt.NDArray[np.float32]]]
+    settings: dict[str, Any],
+    weights: list[list[npt.NDArray[np.float32]]],
+    asymmetry: npt.NDArray[np.float32],
 ) -> "keras.Model":
     """Pictures uint8 (n, 96, 96) to the mean answer of all nets to a picture and its mirror
     image: float32 (n, 38), x and y in pixels of the 19 points of ``points``. In float32, of
@@ -26,6 +28,7 @@ def ensemble_model(
     Args:
         settings: Of the architecture ``heatmap_unet``.
         weights: Of each net, in the order of ``get_weights``.
+        asymmetry: float32 (19, 2), added to what the nets find (see ``points``).
     """
     import keras
     from keras import layers, ops
@@ -45,7 +48,9 @@ def ensemble_model(
     here = layers.Reshape(shape)(_mean(straight))
     there = ops.take(layers.Reshape(shape)(_mean(turned)), PARTNERS, axis=1)
     there = layers.Rescaling([-1.0, 1.0], [float(IMAGE_SIZE), 0.0])(there)
-    outputs = layers.Reshape((2 * NUM_HEADS,), name=OUTPUT_LAYER)((here + there) / 2)
+    found = layers.Reshape((2 * NUM_HEADS,))((here + there) / 2)
+    ones = [1.0] * 2 * NUM_HEADS
+    outputs = layers.Rescaling(ones, asymmetry.ravel().tolist(), name=OUTPUT_LAYER)(found)
     return keras.Model(picture, outputs, name="ensemble")
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from facial_keypoints import clock
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.keypoints import NUM_KEYPOINTS
+from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete.audit import acted_on, audited
 from facial_keypoints.pipelines.compete.ensemble import numbered
@@ -32,6 +32,8 @@ from facial_keypoints.pipelines.compete.plan import (
 )
 from facial_keypoints.pipelines.compete.points import (
     NUM_HEADS,
+    Points,
+    asymmetry,
     points_of,
     spread,
 )
@@ -202,7 +204,8 @@ def train_members(
     Returns:
         ``test`` float32 (m, t, 19, 2), what each finds in the test pictures; ``found``
         (m, n, 19, 2), in the faces that it has not been trained on, NaN for others;
-        ``held_out`` (m,), the fold of these; ``averaged/i/j``, the weights of net i;
+        ``held_out`` (m,), the fold of these; ``asymmetry`` (19, 2), which is part of both (see
+        ``points``); ``averaged/i/j``, the weights of net i;
         ``curve/i`` (k, 3), seconds, epochs and loss.
 
     Raises:
@@ -212,13 +215,16 @@ def train_members(
     now = time.time()
     until = clock.began() + 60 * competition.minutes - plan.afterwards
     number = int(folds["fold"].max()) + 1
+    doubted = acted_on(doubts, len(faces))
     labels = spread(faces.keypoints, faces.population)
+    beside = _asymmetry(faces, doubted, scouts["found"])
+    labels = labels - beside
     shares = np.full((len(faces), NUM_KEYPOINTS), 1.0, np.float32)
-    shares[acted_on(doubts, len(faces))] = _SHARE_OF_SUSPECTS[competition.suspects]
+    shares[doubted] = _SHARE_OF_SUSPECTS[competition.suspects]
     head_shares = spread(np.repeat(shares[..., None], 2, axis=2), faces.population)[..., 0]
     head_shares = np.nan_to_num(head_shares, nan=0.0)
     # nobody is trained on these labels, so that every net may look at them again
-    left_out = (acted_on(doubts, len(faces)) & (shares == 0)).any(axis=1)
+    left_out = (doubted & (shares == 0)).any(axis=1)
     held_out = [_fold_held_out(member, number) for member in range(plan.members)]
     predicted = [(folds["fold"] == fold) | left_out for fold in held_out]
 
@@ -259,10 +265,12 @@ def train_members(
         )
     found = np.full((len(nets), len(faces), NUM_HEADS, 2), np.nan, np.float32)
     for i, (member, net) in enumerate(nets):
-        found[i, predicted[member]] = net.found[: predicted[member].sum()]
+        found[i, predicted[member]] = net.found[: predicted[member].sum()] + beside
+    tests = np.stack([net.found[predicted[member].sum() :] for member, net in nets])
     return {
-        "test": np.stack([net.found[predicted[member].sum() :] for member, net in nets]),
+        "test": tests + beside,
         "found": found,
+        "asymmetry": beside,
         "held_out": np.asarray([held_out[member] for member, _ in nets]),
         "fingerprints": _fingerprints(tasks),
         **{
@@ -272,6 +280,24 @@ def train_members(
         },
         **{f"curve/{i}": np.asarray(net.curve) for i, (_, net) in enumerate(nets)},
     }
+
+
+def _asymmetry(faces: FaceSet, doubted: npt.NDArray[np.bool_], found: Points) -> Points:
+    """See ``points.asymmetry``; doubted labels do not count."""
+    labels = np.where(doubted[..., None], np.nan, faces.keypoints)
+    beside = asymmetry(spread(labels, faces.population), spread(found, faces.population))
+    for name, own in zip(
+        POPULATIONS, (beside[:NUM_KEYPOINTS], beside[NUM_KEYPOINTS:]), strict=True
+    ):
+        if own.any():
+            logger.info(
+                "Population %s: labels lie %+.2f px beside what mirrored faces teach (x, in the "
+                "mean; %.2f px at most). Nets learn without that, and their answers get it back",
+                name,
+                own[:, 0].mean(),
+                np.abs(own).max(),
+            )
+    return beside
 
 
 def _fingerprints(tasks: list[list[tuple[int, TrainingTask]]]) -> npt.NDArray[np.str_]:
