@@ -19,15 +19,24 @@ from typing import Any
 import numpy as np
 from held_out import Competition, Floats, read_competition
 
-from facial_keypoints.keypoints import POPULATION_B_INDEX
+from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
 from facial_keypoints.models.prediction import point_finder
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.member import TrainedNet, TrainingTask, train_net
 from facial_keypoints.pipelines.compete.plan import SIZES
-from facial_keypoints.pipelines.compete.points import NUM_HEADS, gather, heads_to_use, spread
+from facial_keypoints.pipelines.compete.points import (
+    NUM_HEADS,
+    Points,
+    asymmetry,
+    gather,
+    heads_to_use,
+    spread,
+)
 from facial_keypoints.pipelines.compete.workers import Report, run_side_by_side
 from facial_keypoints.precision import choose_precision
 
+NOWHERE = np.zeros((NUM_KEYPOINTS, 2), np.float32)
+"""Instead of points that no head answers for."""
 DRAWS = 500
 """Of the faces held out, for the deviation of a difference."""
 
@@ -44,6 +53,7 @@ class Line:
     heads: bool = True
     complete_only: bool = False
     suspects: bool = False
+    asymmetry: bool = True
     strength: tuple[float, float] = (0.4, 0.05)
     seed: int = 0
 
@@ -58,6 +68,7 @@ LINES = (
     Line("complete rows only", complete_only=True),
     Line("one head for both populations", heads=False),
     Line("suspect labels kept", suspects=True),
+    Line("labels with their asymmetry", asymmetry=False),
     Line("heat maps without offsets", settings={"offsets": False}),
     Line("no distortion at all", distortions=DistortionParameters.none().model_dump()),
     Line("no mirrors", distortions={"mirror": False}),
@@ -80,13 +91,16 @@ LINES = (
 )
 
 
-def task_of(line: Line, data: Competition, minutes: float) -> TrainingTask:
+def task_of(
+    line: Line, data: Competition, minutes: float, beside: Points | None = None
+) -> TrainingTask:
+    """The training of a line, from labels of which ``beside`` (n, 15, 2) is taken off."""
     faces = data.faces
     rows = ~data.held_out
     if line.complete_only:
         rows = rows & faces.complete
     population = faces.population if line.heads else np.zeros_like(faces.population)
-    keypoints = faces.keypoints.copy()
+    keypoints = faces.keypoints - (0 if beside is None or not line.asymmetry else beside)
     if not line.suspects:
         keypoints[data.suspect] = np.nan
     recipe = RecipeParameters.model_validate({**line.recipe, "distortions": line.distortions})
@@ -117,23 +131,36 @@ def train_for(task: TrainingTask, report: Report) -> TrainedNet:
     return replace(net, seconds=time.time() - began)
 
 
-def points_of(line: Line, data: Competition, heads: Floats) -> Floats:
-    """The 15 points of the faces held out."""
+def points_of(line: Line, data: Competition, heads: Floats, beside: Points | None = None) -> Floats:
+    """The 15 points of the faces held out; they get back what was taken off labels."""
     population = data.faces.population[data.held_out]
     use = heads_to_use(data.faces)
     if not line.heads or line.complete_only:  # B's heads have learnt nothing
         use[1, list(POPULATION_B_INDEX)] = POPULATION_B_INDEX
-    return gather(heads.astype(np.float32), population, use, np.zeros((15, 2), np.float32))
+    points = gather(heads.astype(np.float32), population, use, NOWHERE)
+    return points if beside is None or not line.asymmetry else points + beside[data.held_out]
+
+
+def asymmetry_of_labels(data: Competition, minutes: float) -> Points:
+    """What lies beside mirror images in the labels of each face, (n, 15, 2): by a net that has
+    trained on them as they are, and in the very faces that are not held out.
+    """
+    taught = data.faces.select(~data.held_out)
+    task = replace(task_of(LINES[0], data, minutes), predict=taught.images)
+    net = run_side_by_side(train_for, [[task]], lambda _: None, keep=False)[0][0]
+    heads = asymmetry(task.labels, net.found)
+    of_each = np.repeat(heads[None], len(data.faces), axis=0)
+    return gather(of_each, data.faces.population, heads_to_use(data.faces), NOWHERE)
 
 
 def results(
-    lines: list[Line], data: Competition, minutes: float, side_by_side: int
+    lines: list[Line], data: Competition, minutes: float, side_by_side: int, beside: Points
 ) -> Iterator[tuple[Line, TrainedNet]]:
     for first in range(0, len(lines), side_by_side):
         batch = lines[first : first + side_by_side]
         # a last line without company would have all cores
         company = (batch * side_by_side)[:side_by_side]
-        tasks = [[task_of(line, data, minutes)] for line in company]
+        tasks = [[task_of(line, data, minutes, beside)] for line in company]
         nets = run_side_by_side(train_for, tasks, lambda _: None, keep=False)
         yield from zip(batch, (net[0] for net in nets), strict=False)
 
@@ -150,11 +177,11 @@ def other_answers(nets: list[TrainedNet], data: Competition) -> Iterator[tuple[s
     images = data.faces.images[data.held_out]
     fit.model.set_weights(nets[0].averaged)
     straight = point_finder(fit.model)(images).reshape(-1, NUM_HEADS, 2)
-    yield "the recipe, without the mirror image", straight
+    yield "the recipe without the mirror image", straight
     for views in (4, 12):
-        yield f"the recipe, {views} views", fit.find_points(images, views)
+        yield f"the recipe in {views} views", fit.find_points(images, views)
     if len(nets) > 1:
-        yield "the recipe, mean of both seeds", np.mean([net.found for net in nets], axis=0)
+        yield "the recipe: mean of both seeds", np.mean([net.found for net in nets], axis=0)
 
 
 def main() -> None:
@@ -198,15 +225,16 @@ def main() -> None:
         writer.writerow([name, args.minutes, f"{epochs:.1f}", *cells])
         out.flush()
 
+    beside = asymmetry_of_labels(data, args.minutes / 2)
     of_the_recipe: list[TrainedNet] = []
-    for line, net in results(lines, data, args.minutes, args.side_by_side):
+    for line, net in results(lines, data, args.minutes, args.side_by_side, beside):
         if line in LINES[:SEEDS]:
             of_the_recipe.append(net)
-        write(line.name, net.curve[-1][1], points_of(line, data, net.found))
+        write(line.name, net.curve[-1][1], points_of(line, data, net.found, beside))
     if of_the_recipe and lines[0] is LINES[0]:
         epochs = of_the_recipe[0].curve[-1][1]
         for name, found in other_answers(of_the_recipe, data):
-            write(name, epochs, points_of(LINES[0], data, found))
+            write(name, epochs, points_of(LINES[0], data, found, beside))
 
 
 if __name__ == "__main__":
