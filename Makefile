@@ -34,7 +34,7 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=10
 
 faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md, the long ones too, and print the table
 	$(BIN)/python -m pytest -m fault --fault-table=docs/reliability.md

@@ -64,7 +64,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("archive", type=Path)
-    parser.add_argument("--variant", default="15cl-5mpl", help="Table 1's if not given")
+    parser.add_argument("--variant", default="15cl-5mpl", help="Table 1's, its best, if not given")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument(
         "--suspects", type=Path, required=True, help="suspects.csv of an earlier run"

@@ -143,19 +143,16 @@ def train_scouts(
 
     def task(scout: int, end: float) -> TrainingTask:
         own = half == scout % NUM_HALVES
-        return TrainingTask(
-            name=f"scout {scout + 1}",
-            minutes=competition.minutes,
-            settings=plan.settings,
-            recipe=competition.recipe,
-            precision=plan.precision,
-            seed=_seed(competition, scout),
+        return _task(
+            plan,
+            competition,
+            "scout",
+            scout,
             images=faces.images[own],
             labels=labels[own],
             shares=np.ones((int(own.sum()), NUM_HEADS), np.float32),
             start=None,
             progress=(0.0, plan.share),
-            strength=plan.strength,
             ends=end - plan.seconds_to_predict(int((~own).sum())),
             predict=faces.images[~own],
         )
@@ -232,19 +229,16 @@ def train_members(
         is_scout = member < plan.scouts
         rows = (folds["fold"] != held_out[member]) & (head_shares.max(axis=1) > 0)
         pictures = np.concatenate([faces.images[predicted[member]], test_faces.images])
-        return TrainingTask(
-            name=f"net {member + 1}",
-            minutes=competition.minutes,
-            settings=plan.settings,
-            recipe=competition.recipe,
-            precision=plan.precision,
-            seed=_seed(competition, member),
+        return _task(
+            plan,
+            competition,
+            "net",
+            member,
             images=faces.images[rows],
             labels=labels[rows],
             shares=head_shares[rows],
             start=_weights_of(scouts, member) if is_scout else None,
             progress=(plan.share if is_scout else 0.0, 1.0),
-            strength=plan.strength,
             ends=end - plan.seconds_to_predict(len(pictures), plan.views),
             predict=pictures,
             views=plan.views,
@@ -304,8 +298,20 @@ def _fingerprints(tasks: list[list[tuple[int, TrainingTask]]]) -> npt.NDArray[np
     return np.asarray([task.fingerprint() for queue in tasks for _, task in queue])
 
 
-def _seed(competition: CompetitionParameters, number: int) -> int:
-    return (competition.seed + number) % 2**32
+def _task(
+    plan: Plan, competition: CompetitionParameters, kind: str, number: int, **own: Any
+) -> TrainingTask:
+    """What scouts and members have in common, and what is a task's own."""
+    return TrainingTask(
+        name=f"{kind} {number + 1}",
+        minutes=competition.minutes,
+        settings=plan.settings,
+        recipe=competition.recipe,
+        precision=plan.precision,
+        seed=(competition.seed + number) % 2**32,
+        strength=plan.strength,
+        **own,
+    )
 
 
 def _fold_held_out(member: int, folds: int) -> int:
