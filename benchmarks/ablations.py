@@ -23,7 +23,7 @@ from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
 from facial_keypoints.models.prediction import point_finder
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.member import TrainedNet, TrainingTask, train_net
-from facial_keypoints.pipelines.compete.plan import SIZES
+from facial_keypoints.pipelines.compete.plan import MEASURED, SIZES
 from facial_keypoints.pipelines.compete.points import (
     NUM_HEADS,
     Points,
@@ -49,7 +49,7 @@ class Line:
     recipe: dict[str, Any] = field(default_factory=dict)
     distortions: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    size: str = "medium"
+    size: str = ""  # that of the others
     heads: bool = True
     complete_only: bool = False
     suspects: bool = False
@@ -85,8 +85,7 @@ LINES = (
     Line("twice the learning rate", recipe={"learning_rate": 8e-3}),
     Line("no weight decay", recipe={"weight_decay": 0}),
     Line("a tenth of the weight decay", recipe={"weight_decay": 0.01}),
-    Line("small", size="small"),
-    Line("large", size="large"),
+    *(Line(f"a {size} net", size=size) for size in ("small", "medium", "large")),
     Line("float32", recipe={"precision": "float32"}),
 )
 
@@ -94,20 +93,20 @@ LINES = (
 def task_of(
     line: Line, data: Competition, minutes: float, beside: Points | None = None
 ) -> TrainingTask:
-    """The training of a line, from labels of which ``beside`` (n, 15, 2) is taken off."""
+    """The training of a line, from labels of which ``beside`` (19, 2) is taken off."""
     faces = data.faces
     rows = ~data.held_out
     if line.complete_only:
         rows = rows & faces.complete
     population = faces.population if line.heads else np.zeros_like(faces.population)
-    keypoints = faces.keypoints - (0 if beside is None or not line.asymmetry else beside)
+    keypoints = faces.keypoints - _beside(line, data, beside)
     if not line.suspects:
         keypoints[data.suspect] = np.nan
     recipe = RecipeParameters.model_validate({**line.recipe, "distortions": line.distortions})
     return TrainingTask(
         name=line.name,
         minutes=minutes,
-        settings={**SIZES[line.size], **line.settings},
+        settings={**SIZES[line.size or MEASURED], **line.settings},
         recipe=recipe,
         precision=choose_precision(recipe.precision)[0],
         seed=line.seed,
@@ -138,19 +137,27 @@ def points_of(line: Line, data: Competition, heads: Floats, beside: Points | Non
     if not line.heads or line.complete_only:  # B's heads have learnt nothing
         use[1, list(POPULATION_B_INDEX)] = POPULATION_B_INDEX
     points = gather(heads.astype(np.float32), population, use, NOWHERE)
-    return points if beside is None or not line.asymmetry else points + beside[data.held_out]
+    return points + _beside(line, data, beside)[data.held_out]
 
 
-def asymmetry_of_labels(data: Competition, minutes: float) -> Points:
-    """What lies beside mirror images in the labels of each face, (n, 15, 2): by a net that has
+def _beside(line: Line, data: Competition, beside: Points | None) -> Points:
+    """Of each face's points (n, 15, 2)."""
+    if beside is None or not line.asymmetry:
+        return np.zeros_like(data.faces.keypoints)
+    of_each = np.repeat(beside[None], len(data.faces), axis=0)
+    # complete rows tell nothing of B
+    population = data.faces.population * (not line.complete_only)
+    return gather(of_each, population, heads_to_use(data.faces), NOWHERE)
+
+
+def asymmetry_of_labels(line: Line, data: Competition, minutes: float) -> Points:
+    """What lies beside mirror images in the labels of each head, (19, 2): by a net that has
     trained on them as they are, and in the very faces that are not held out.
     """
     taught = data.faces.select(~data.held_out)
-    task = replace(task_of(LINES[0], data, minutes), predict=taught.images)
+    task = replace(task_of(line, data, minutes), predict=taught.images)
     net = run_side_by_side(train_for, [[task]], lambda _: None, keep=False)[0][0]
-    heads = asymmetry(task.labels, net.found)
-    of_each = np.repeat(heads[None], len(data.faces), axis=0)
-    return gather(of_each, data.faces.population, heads_to_use(data.faces), NOWHERE)
+    return asymmetry(task.labels, net.found)
 
 
 def results(
@@ -165,7 +172,9 @@ def results(
         yield from zip(batch, (net[0] for net in nets), strict=False)
 
 
-def other_answers(nets: list[TrainedNet], data: Competition) -> Iterator[tuple[str, Floats]]:
+def other_answers(
+    size: str, nets: list[TrainedNet], data: Competition
+) -> Iterator[tuple[str, Floats]]:
     """What nets of the recipe, of different seeds, find together and in other views."""
     import keras
 
@@ -173,7 +182,7 @@ def other_answers(nets: list[TrainedNet], data: Competition) -> Iterator[tuple[s
 
     recipe = RecipeParameters()
     keras.config.set_dtype_policy(choose_precision(recipe.precision)[0])
-    fit = Fit(SIZES[LINES[0].size], recipe)
+    fit = Fit(SIZES[size], recipe)
     images = data.faces.images[data.held_out]
     fit.model.set_weights(nets[0].averaged)
     straight = point_finder(fit.model)(images).reshape(-1, NUM_HEADS, 2)
@@ -197,13 +206,24 @@ def main() -> None:
     parser.add_argument(
         "--side-by-side", type=int, default=2, help="nets at a time, which share the cores; 2"
     )
+    parser.add_argument(
+        "--size",
+        choices=SIZES,
+        default="small",
+        help="of the nets, where a line is not about it; small, which sees as many epochs in a few "
+        "minutes of one core as a medium one in a quarter of an hour of two",
+    )
     parser.add_argument("--csv", type=Path, help="where to keep the lines, as they come")
     args = parser.parse_args()
     known = {line.name: line for line in LINES}
     unknown = [name for name in args.only or [] if name not in known]
     if unknown:
         parser.error(f"there is no line {unknown[0]!r}; there are: {', '.join(known)}")
-    lines = [known[name] for name in args.only or known]
+    lines = [
+        replace(known[name], size=known[name].size or args.size)
+        for name in args.only or known
+        if known[name].size != args.size
+    ]
     data = read_competition(args.archive, args.suspects)
     out = args.csv.open("a", newline="") if args.csv else sys.stdout
     writer = csv.writer(out)
@@ -225,15 +245,16 @@ def main() -> None:
         writer.writerow([name, args.minutes, f"{epochs:.1f}", *cells])
         out.flush()
 
-    beside = asymmetry_of_labels(data, args.minutes / 2)
+    beside = asymmetry_of_labels(replace(LINES[0], size=args.size), data, args.minutes / 2)
+    seeds = [line.name for line in LINES[:SEEDS]]
     of_the_recipe: list[TrainedNet] = []
     for line, net in results(lines, data, args.minutes, args.side_by_side, beside):
-        if line in LINES[:SEEDS]:
+        if line.name in seeds:
             of_the_recipe.append(net)
         write(line.name, net.curve[-1][1], points_of(line, data, net.found, beside))
-    if of_the_recipe and lines[0] is LINES[0]:
+    if of_the_recipe and lines[0].name == seeds[0]:
         epochs = of_the_recipe[0].curve[-1][1]
-        for name, found in other_answers(of_the_recipe, data):
+        for name, found in other_answers(args.size, of_the_recipe, data):
             write(name, epochs, points_of(LINES[0], data, found, beside))
 
 
