@@ -39,7 +39,7 @@ class _Run(click.Command):
             click.secho(
                 "\nInterrupted. Finished results are kept; MLflow's runs are closed as KILLED.\n"
                 "The same command goes on: what is trained already is not trained again, and a\n"
-                "training in progress goes on after its last whole epoch.",
+                "training in progress goes on after the last epoch or minute that was kept.",
                 err=True,
             )
             sys.exit(130)

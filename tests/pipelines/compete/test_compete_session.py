@@ -78,7 +78,7 @@ def test_the_plan_says_what_was_trained(done):
     plan = read(done / "06_models" / "competition_plan.json")
     assert plan["size"] == "tiny"
     assert plan["members"] == 2
-    assert 0 < plan["training"] < 60 * TINY["minutes"]
+    assert plan["training"] + plan["afterwards"] < 60 * TINY["minutes"]
 
 
 def test_mlflow_holds_the_ensemble_with_its_model(project, done):
@@ -89,7 +89,8 @@ def test_mlflow_holds_the_ensemble_with_its_model(project, done):
     assert child.data.tags["variant"] == "ensemble"
     assert "net_1_loss" in child.data.metrics
     version = client.get_model_version_by_alias("facial-keypoints-competition", "champion")
-    assert version.tags["variant"] == "ensemble" or version.run_id == child.info.run_id
+    assert version.tags["variant"] == "ensemble"
+    assert version.run_id == child.info.run_id
 
 
 def spoilt(given, folder, change):
@@ -172,7 +173,10 @@ def test_what_is_missing_is_told_and_answered_all_the_same(
     given = done.parent / "01_raw" / "facial-keypoints-detection.zip"
     with caplog.at_level("WARNING"):
         data = compete(project, spoilt(given, tmp_path, change))
-    assert (told or "") in caplog.text
+    if told is None:
+        assert "are asked for" not in caplog.text
+    else:
+        assert told in caplog.text
     submission = pd.read_csv(data / "07_model_output" / "submission.csv")
     assert len(submission) == len(pd.read_csv(data / "03_primary" / "lookup.csv"))
     assert submission["Location"].between(0, 96).all()
@@ -224,7 +228,7 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path):
         command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     for line in run.stdout:
-        if "net 1" in line and "0 s left" not in line:
+        if "net 1" in line and "  0 s left" not in line:
             unfinished = project / "data" / "competition" / "06_models" / "ensemble"
             if len(list(unfinished.glob("*.unfinished.npz"))) == 3:
                 run.send_signal(signal.SIGKILL)

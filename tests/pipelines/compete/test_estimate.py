@@ -3,12 +3,15 @@ import pytest
 
 from facial_keypoints.pipelines.compete import estimate
 
-RANDOM = np.random.default_rng(0)
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(0)
 
 
-def test_averaging_gains_exactly_the_ambiguity():
-    truth = RANDOM.uniform(0, 96, (50, 15, 2))
-    members = truth + RANDOM.normal(0, 2, (4, 50, 15, 2)) + RANDOM.normal(0, 1, (50, 15, 2))
+def test_averaging_gains_exactly_the_ambiguity(random):
+    truth = random.uniform(0, 96, (50, 15, 2))
+    members = truth + random.normal(0, 2, (4, 50, 15, 2)) + random.normal(0, 1, (50, 15, 2))
     single = np.square(members - truth).mean()
     together = np.square(members.mean(axis=0) - truth).mean()
     gained = estimate.ambiguity(members.astype(np.float32)).mean()
@@ -26,20 +29,20 @@ def test_errors_are_summed_over_what_is_known():
     assert counts.tolist() == [30, 4, 0]
 
 
-def rows_of(n, held_out):
+def rows_of(random, n, held_out):
     """Errors that are larger for some faces, for scouts and, less, for the nets."""
-    hard = np.exp(RANDOM.normal(0, 0.8, n))
-    first = 30 * 4 * hard * RANDOM.gamma(30, 1 / 30, n)
-    single = 30 * 1.5 * hard * RANDOM.gamma(30, 1 / 30, n)
+    hard = np.exp(random.normal(0, 0.8, n))
+    first = 30 * 4 * hard * random.gamma(30, 1 / 30, n)
+    single = 30 * 1.5 * hard * random.gamma(30, 1 / 30, n)
     known = np.where(np.arange(n) < held_out, 30.0, 0.0)
     half = np.arange(n) % 2
     return (np.where(known, single, 0), known), (first, np.full(n, 30.0)), half, single.mean() / 30
 
 
-def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out():
+def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out(random):
     plain, by_ratio = [], []
     for _ in range(200):
-        single, first, half, truth = rows_of(1000, 100)
+        single, first, half, truth = rows_of(random, 1000, 100)
         plain.append(single[0].sum() / single[1].sum() / truth - 1)
         by_ratio.append(estimate.estimate_mse(single, first, half) / truth - 1)
     assert np.std(by_ratio) < 0.5 * np.std(plain)
@@ -47,19 +50,19 @@ def test_the_scouts_take_out_the_luck_of_which_faces_were_held_out():
 
 
 @pytest.mark.parametrize("failed", [slice(0, 500), slice(1000)], ids=["half", "all"])
-def test_scouts_that_failed_on_some_faces_do_not_spoil_the_estimate(failed):
+def test_scouts_that_failed_on_some_faces_do_not_spoil_the_estimate(random, failed):
     ratios = []
     for _ in range(100):
-        single, first, half, truth = rows_of(1000, 600)
+        single, first, half, truth = rows_of(random, 1000, 600)
         first[0][failed], first[1][failed] = 0, 0
         ratios.append(estimate.estimate_mse(single, first, half) / truth)
     assert np.mean(ratios) == pytest.approx(1, abs=0.03)
 
 
-def test_a_bad_scout_does_not_pass_for_luck():
+def test_a_bad_scout_does_not_pass_for_luck(random):
     ratios = []
     for _ in range(100):
-        single, first, half, truth = rows_of(1000, 300)
+        single, first, half, truth = rows_of(random, 1000, 300)
         for errors in single:
             errors[half == 1] = 0  # one net alone: its fold is of one half
         first[0][half == 1] *= 40
@@ -79,18 +82,20 @@ def test_the_mean_does_not_know_the_fold_that_it_answers():
     assert (found[2:, 3] == 1).all()
 
 
-def test_nineteen_intervals_of_twenty_hold_the_score():
-    inside = 0
+def test_nineteen_intervals_of_twenty_hold_the_score_and_are_no_wider_than_that_takes(random):
+    beyond, widths = [], []
     for _ in range(60):
-        single, first, half, _ = rows_of(600, 200)
-        *_, score = rows_of(200, 0)
-        random = np.random.default_rng(0)
+        single, first, half, _ = rows_of(random, 600, 200)
+        *_, score = rows_of(random, 200, 0)
         photographs = np.arange(600)
         mse = estimate.estimate_mse(single, first, half)
         draws = estimate.interval(single, first, half, photographs, 200, random)
-        summary = estimate.summarise({"A": (mse, draws)}, {"A": 10, "B": 0})
-        inside += summary["A"]["low"] <= np.sqrt(score) <= summary["A"]["high"]
-    assert 51 <= inside <= 60
+        summary = estimate.summarise({"A": (mse, draws)}, {"A": 10, "B": 0})["A"]
+        beyond.append(abs(np.sqrt(score) - (summary["low"] + summary["high"]) / 2))
+        widths.append(summary["high"] - summary["low"])
+    inside = np.asarray(beyond) <= np.asarray(widths) / 2
+    assert 51 <= inside.sum() <= 60
+    assert np.mean(widths) / 2 < 1.5 * np.quantile(beyond, 0.95)
 
 
 def test_populations_are_weighed_as_the_leaderboard_does():

@@ -10,7 +10,7 @@ import pytest
 from spots import bright_spots
 
 from facial_keypoints.datasets import ArraysDataset
-from facial_keypoints.errors import TrainingFailedError
+from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete import member, running, workers
 from facial_keypoints.pipelines.compete.ensemble import ensemble_model
@@ -131,6 +131,8 @@ def test_a_fingerprint_tells_all_but_the_clock(spots):
     assert task(spots, images=other.images).fingerprint() != first
     assert task(spots, seed=2).fingerprint() != first
     assert task(spots, minutes=60.0).fingerprint() != first
+    assert task(spots, members=2).fingerprint() != first
+    assert task(spots, members=2, processes=2).fingerprint() != task(spots, members=2).fingerprint()
     assert task(spots, start=[np.zeros(3, np.float32)]).fingerprint() != first
 
 
@@ -312,7 +314,7 @@ def doubled(number, report):
 
 
 def fail(number, report):
-    raise TrainingFailedError("no more")
+    raise InputError("no more")
 
 
 def stumble(number, report):
@@ -367,9 +369,9 @@ def test_processes_keep_to_cores_unless_a_quota_allows_for_fewer(no_workers, mon
 @pytest.mark.parametrize(
     ("work", "error", "told"),
     [
-        (fail, TrainingFailedError, "no more"),
+        (fail, InputError, "no more"),
         (stumble, RuntimeError, "ZeroDivisionError"),
-        (die, TrainingFailedError, "ended from outside, most likely because memory"),
+        (die, InputError, "ended from outside, most likely because memory"),
     ],
 )
 def test_a_task_that_fails_is_told_and_nothing_runs_on(no_workers, work, error, told):

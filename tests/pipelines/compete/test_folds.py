@@ -76,6 +76,15 @@ def test_any_populations_and_photographs_are_split_in_halves(make_faces, rows):
     folds = fold_faces(faces, groups, seed=0)
     assert set(folds % 2) == {0, 1}
     assert len(set(zip(groups, folds, strict=True))) == len(np.unique(groups))
+    assert set(folds) == set(range(folds.max() + 1))
+    assert folds.max() % 2 == 1
+
+
+def test_no_fold_is_empty_where_one_photograph_is_large(make_faces):
+    population = np.array([1, 0, 0, 1, 1, 1, 1, 0, 1], np.int8)
+    groups = np.array([2, 3, 1, 5, 1, 1, 5, 1, 2], np.int32)
+    faces = of(make_faces(9), population=population)
+    assert set(fold_faces(faces, groups, seed=0)) == {0, 1}
 
 
 def test_a_single_face_cannot_be_split(make_faces):

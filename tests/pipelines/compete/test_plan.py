@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from facial_keypoints.parameters import CompetitionParameters
@@ -52,6 +54,23 @@ def test_a_slow_machine_gets_smaller_nets():
 def test_what_the_user_has_chosen_is_taken():
     plan = plan_for(10, size="huge", members=5)
     assert (plan.size, plan.members) == ("huge", 5)
+
+
+@pytest.mark.parametrize(
+    ("limit", "processes"), [("max", 8), (str(4 * 2**30), 2), ("0", 1), (None, 8)]
+)
+def test_a_containers_memory_holds_fewer_nets(monkeypatch, tmp_path, limit, processes):
+    file = tmp_path / "memory.max"
+    if limit is not None:
+        file.write_text(limit)
+    of_this_process = SimpleNamespace(rss=2**29)
+    monkeypatch.setattr(planning, "_MEMORY_LIMIT", file)
+    monkeypatch.setattr(planning, "number_of_cores", lambda: 16)
+    psutil = planning.psutil
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=2**40))
+    monkeypatch.setattr(psutil.Process, "memory_info", lambda _: of_this_process)
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda _: [])
+    assert planning.number_of_processes(folds=10) == processes
 
 
 def test_no_more_members_than_folds():

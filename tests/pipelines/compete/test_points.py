@@ -80,6 +80,23 @@ def test_what_mirrors_share_is_left_to_the_net(errors_of):
     assert np.abs(asymmetry(*errors_of(4000, shared))).max() < 0.05
 
 
+def test_as_many_figures_are_taken_for_noise_whatever_a_point_becomes_in_a_mirror():
+    random = np.random.default_rng(0)
+    nothing = np.zeros((50, NUM_HEADS, 2), np.float32)
+    runs = 400
+    found = [
+        asymmetry(random.normal(size=nothing.shape).astype(np.float32), nothing)
+        for _ in range(runs)
+    ]
+    taken_for_noise = np.mean([own == 0 for own in found], axis=0)
+    alone = np.asarray(PARTNERS) == np.arange(NUM_HEADS)
+    assert (taken_for_noise[alone, 1] == 1).all()  # their height is the same in a mirror
+    # one standard deviation to each side holds 0.68 of a normal distribution
+    deviation = np.sqrt(0.68 * 0.32 / runs)
+    for figures in (taken_for_noise[~alone], taken_for_noise[alone, 0]):
+        np.testing.assert_allclose(figures, 0.68, atol=4 * deviation)
+
+
 def test_few_labels_and_unknown_points_are_not_believed(errors_of):
     beside = np.zeros((NUM_HEADS, 2), np.float32)
     beside[:, 0] = 0.1

@@ -56,7 +56,11 @@ def fold_faces(faces: FaceSet, groups: npt.NDArray[np.int32], seed: int) -> npt.
         warnings.filterwarnings("ignore", "The least populated class")  # it spreads as it can
         for fold, (_, rows) in enumerate(splitter.split(groups, population, groups)):
             folds[rows] = fold
-    return folds
+    # where groups are large, some may have stayed empty
+    _, numbered = np.unique(folds, return_inverse=True)
+    last = numbered.max()
+    numbered[numbered == last] -= last % 2 == 0  # their number stays even
+    return numbered.astype(np.int8)
 
 
 def group_faces(faces: FaceSet) -> npt.NDArray[np.int32]:

@@ -51,6 +51,12 @@ class TrainingTask:
         ends: When it ends (``time.time()``); there is at least one step.
         predict: uint8 (m, 96, 96), pictures to find the points of.
         views: Of each of these, over which the answer is averaged.
+        members: Nets that share the budget, and
+        processes: how many train at a time. What was trained for another share of the budget is
+            not gone on with, either.
+        beside: float32 (19, 2), pixels to take off the labels (see ``points.asymmetry``). It comes
+            from answers of nets, which may differ in the last bit from run to run, and does not
+            count in the fingerprint.
         state: What an interrupted training of the same fingerprint has left; None begins anew.
     """
 
@@ -69,14 +75,18 @@ class TrainingTask:
     ends: float
     predict: npt.NDArray[np.uint8]
     views: int = 1
+    members: int = 1
+    processes: int = 1
+    beside: Points | None = None
     state: State | None = None
 
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of all that the training depends on but the clock, progress
-        and strength, which go by a measured speed.
+        and strength, which go by a measured speed, and ``beside``.
         """
         recipe = self.recipe.model_dump(mode="json")
-        kind = [self.minutes, self.settings, recipe, self.precision, self.seed]
+        time_shared = [self.minutes, self.members, self.processes]
+        kind = [*time_shared, self.settings, recipe, self.precision, self.seed]
         content = hashlib.sha256(json.dumps(kind).encode())
         for array in (self.images, self.labels, self.shares, *(self.start or [])):
             content.update(np.ascontiguousarray(array).data)
@@ -191,7 +201,8 @@ def _fit_for(task: TrainingTask) -> "Fit":
         keras.backend.clear_session()
         keras.config.set_dtype_policy(task.precision)
         _fits[kind] = Fit(task.settings, task.recipe, operations_at_a_time())
-    _fits[kind].begin(task.images, task.labels, task.shares, task.seed, task.start)
+    labels = task.labels if task.beside is None else task.labels - task.beside
+    _fits[kind].begin(task.images, labels, task.shares, task.seed, task.start)
     return _fits[kind]
 
 

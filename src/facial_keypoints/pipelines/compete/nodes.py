@@ -215,7 +215,6 @@ def train_members(
     doubted = acted_on(doubts, len(faces))
     labels = spread(faces.keypoints, faces.population)
     beside = _asymmetry(faces, doubted, scouts["found"])
-    labels = labels - beside
     shares = np.full((len(faces), NUM_KEYPOINTS), 1.0, np.float32)
     shares[doubted] = _SHARE_OF_SUSPECTS[competition.suspects]
     head_shares = spread(np.repeat(shares[..., None], 2, axis=2), faces.population)[..., 0]
@@ -242,6 +241,7 @@ def train_members(
             ends=end - plan.seconds_to_predict(len(pictures), plan.views),
             predict=pictures,
             views=plan.views,
+            beside=beside,
         )
 
     weights = [1 - plan.share if member < plan.scouts else 1.0 for member in range(plan.members)]
@@ -305,6 +305,8 @@ def _task(
     return TrainingTask(
         name=f"{kind} {number + 1}",
         minutes=competition.minutes,
+        members=plan.members,
+        processes=plan.processes,
         settings=plan.settings,
         recipe=competition.recipe,
         precision=plan.precision,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -47,6 +48,7 @@ _AFTERWARDS: Final = 20.0
 """Seconds for audit, estimate, pictures, submission and MLflow, besides what follows."""
 _AFTERWARDS_SHARE: Final = 0.01
 _MEMORY_OF_A_PROCESS: Final = 1.5 * 2**30
+_MEMORY_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,18 @@ def number_of_processes(folds: int) -> int:
     if tf.config.list_physical_devices("GPU"):
         return 1
     cores = number_of_cores() // _CORES_OF_A_NET
-    by_memory = int(psutil.virtual_memory().available // _MEMORY_OF_A_PROCESS)
+    by_memory = int(_available_memory() // _MEMORY_OF_A_PROCESS)
     return max(1, min(cores, folds, by_memory))
+
+
+def _available_memory() -> int:
+    """Bytes; a container's limit is not among what psutil knows."""
+    available = int(psutil.virtual_memory().available)
+    try:
+        limit = int(_MEMORY_LIMIT.read_text())
+    except (OSError, ValueError):  # no such file, or the word "max"
+        return available
+    return min(available, limit - int(psutil.Process().memory_info().rss))
 
 
 def make_plan(

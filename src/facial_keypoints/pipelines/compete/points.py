@@ -95,18 +95,14 @@ def asymmetry(labels: Points, found: Points) -> Points:
         found: float32 (n, 19, 2), means of what was found in pictures and their mirror images.
     """
     error = labels - found
-    count = np.isfinite(error).sum(axis=0)
-    mean = np.nansum(error, axis=0) / np.maximum(count, 1)
-    squares = (
-        np.nansum((error - mean) ** 2, axis=0) / np.maximum(count - 1, 1) / np.maximum(count, 1)
-    )
-    partners = list(PARTNERS)
-    same_in_mirror = mean[partners] * [-1, 1]
-    beside = (mean - same_in_mirror) / 2
-    uncertain = (squares + squares[partners]) / 4
-    known = (count > 1) & (count[partners] > 1)
+    in_mirror = error[:, PARTNERS] * [-1, 1]
+    each = (error - in_mirror) / 2
+    count = np.isfinite(each).sum(axis=0)
+    beside = np.nansum(each, axis=0) / np.maximum(count, 1)
+    squares = np.nansum((each - beside) ** 2, axis=0)
+    uncertain = squares / np.maximum(count - 1, 1) / np.maximum(count, 1)
     kept = np.maximum(1 - uncertain / np.maximum(beside**2, 1e-12), 0)
-    return np.where(known, beside * kept, 0).astype(np.float32)
+    return np.where(count > 1, beside * kept, 0).astype(np.float32)
 
 
 def points_of(heads: Points, faces: FaceSet, population: npt.NDArray[np.integer]) -> Points:

@@ -11,7 +11,6 @@ from kedro.io import DatasetError
 
 from facial_keypoints import tracking
 from facial_keypoints.datasets import ArraysDataset
-from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.pipelines.compete.member import (
     Progress,
     State,
@@ -92,14 +91,11 @@ def trained(
     """What becomes of numbered tasks, by their numbers; those that were interrupted go on.
 
     Raises:
-        InputError: if a task fails for a reason that a user can mend.
+        InputError: see ``run_side_by_side``.
     """
     files = {task.name: backups(task.fingerprint()) for queue in queues for _, task in queue}
     taken_up = [[_taken_up(task, files[task.name]) for _, task in queue] for queue in queues]
-    try:
-        results = run_side_by_side(train_net, taken_up, _Teller(files), keep)
-    except TrainingFailedError as error:
-        raise InputError(f"training the ensemble failed: {error}") from error
+    results = run_side_by_side(train_net, taken_up, _Teller(files), keep)
     nets = {
         number: net
         for queue, done in zip(queues, results, strict=True)

@@ -16,7 +16,7 @@ from typing import Any, Final, TypeVar
 import joblib
 
 from facial_keypoints import interruption
-from facial_keypoints.errors import TrainingFailedError
+from facial_keypoints.errors import InputError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -24,6 +24,10 @@ Report = Callable[[Any], None]
 """Called every few seconds with how far the task is."""
 
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
+_NEEDS_LESS: Final = (
+    "a smaller competition.size or competition.recipe.batch_size needs less, and so do fewer "
+    "competition.members where several train at a time"
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ def run_side_by_side(
         The results, as the tasks stand in ``queues``.
 
     Raises:
-        TrainingFailedError: if a process is ended from outside, or its task fails so.
+        InputError: if a process is ended from outside, memory does not suffice, or the task says
+            so.
         RuntimeError: if there is a bug in a task.
     """
     try:
@@ -128,17 +133,16 @@ def _receive(worker: _Worker) -> tuple[str, Any]:
     except (EOFError, OSError):
         raise _ended() from None
     if kind == "failure":
-        raise TrainingFailedError(content, may_pass=True)
+        raise InputError(content)
     if kind == "bug":
         raise RuntimeError(f"in a process that trains:\n{content}")
     return kind, content
 
 
-def _ended() -> TrainingFailedError:
-    return TrainingFailedError(
-        "a process that trained a net was ended from outside, most likely because memory did "
-        "not suffice; a smaller competition.size or competition.recipe.batch_size needs less",
-        may_pass=True,
+def _ended() -> InputError:
+    return InputError(
+        "a process that trained a net was ended from outside, most likely because memory did not "
+        f"suffice; {_NEEDS_LESS}"
     )
 
 
@@ -173,11 +177,8 @@ def _outcome(work: Callable[..., Any], task: Any, report: Report) -> tuple[str, 
     except OSError:
         raise
     except (tf.errors.ResourceExhaustedError, MemoryError):
-        return "failure", (
-            "memory did not suffice; a smaller competition.size or "
-            "competition.recipe.batch_size needs less"
-        )
-    except TrainingFailedError as error:
+        return "failure", f"memory did not suffice to train the nets; {_NEEDS_LESS}"
+    except InputError as error:
         return "failure", str(error)
     except Exception:
         return "bug", traceback.format_exc()
