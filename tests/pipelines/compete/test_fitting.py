@@ -136,6 +136,17 @@ def test_a_fingerprint_tells_all_but_the_clock(spots):
     assert task(spots, start=[np.zeros(3, np.float32)]).fingerprint() != first
 
 
+def test_a_net_learns_without_what_lies_beside_and_is_the_same_net(spots):
+    plain = task(spots, seconds=-100)
+    beside = np.full((NUM_HEADS, 2), 2, np.float32)
+    given = task(spots, seconds=-100, beside=beside)
+    moved = task(spots, seconds=-100, beside=beside, labels=plain.labels + beside)
+    assert given.fingerprint() == plain.fingerprint()
+    first, other, same = (train_net(one, silent).curve[-1][2] for one in (plain, given, moved))
+    assert same == pytest.approx(first, rel=1e-4)
+    assert abs(other - first) > 0.1
+
+
 def test_the_state_of_another_net_is_refused(spots):
     fit, _ = fitted(spots, 1)
     with pytest.raises(ValueError, match="do not fit"):

@@ -65,7 +65,7 @@ def test_labels_are_taught_without_their_asymmetry_and_answers_get_it_back(
 
     def knowing_by_heart(queues, backups, keep=True):
         tasks = dict(task for queue in queues for task in queue)
-        taught.extend(task.labels for task in tasks.values())
+        taught.extend(task.taught for task in tasks.values())
         found = {
             number: np.full((len(task.predict), NUM_HEADS, 2), 40, np.float32)
             for number, task in tasks.items()

@@ -80,6 +80,11 @@ class TrainingTask:
     beside: Points | None = None
     state: State | None = None
 
+    @property
+    def taught(self) -> Points:
+        """The labels that the net learns from: ``beside`` is taken off."""
+        return self.labels if self.beside is None else self.labels - self.beside
+
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits of all that the training depends on but the clock, progress
         and strength, which go by a measured speed, and ``beside``.
@@ -201,8 +206,7 @@ def _fit_for(task: TrainingTask) -> "Fit":
         keras.backend.clear_session()
         keras.config.set_dtype_policy(task.precision)
         _fits[kind] = Fit(task.settings, task.recipe, operations_at_a_time())
-    labels = task.labels if task.beside is None else task.labels - task.beside
-    _fits[kind].begin(task.images, labels, task.shares, task.seed, task.start)
+    _fits[kind].begin(task.images, task.taught, task.shares, task.seed, task.start)
     return _fits[kind]
 
 
