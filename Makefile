@@ -6,6 +6,14 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' && echo $$p && break; done)
 ENV ?= demo
 
+# Both packages are TensorFlow, in the same folder: what is there goes first.
+define INSTALL_FOR_GPU
+$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu tensorflow
+$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/gpu.txt
+endef
+# after setup-gpu, what else is installed must not bring the other one back
+KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu demo test lint types contracts unit faults viz ui lock clean
 
@@ -15,8 +23,8 @@ help: ## list the targets
 setup: $(VENV)/.run ## install what runs the pipelines, into .venv
 
 setup-gpu: $(VENV)/.run ## the same with TensorFlow for Nvidia GPUs (Linux)
-	$(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/gpu.txt
+	@touch $(VENV)/.gpu
+	$(INSTALL_FOR_GPU)
 
 demo: setup ## download to submission on the embedded competition, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
@@ -61,8 +69,10 @@ $(VENV)/.run: requirements/cpu.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing into $(VENV): a few minutes the first time ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/cpu.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(KEEP_GPU)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(KEEP_GPU)
 	@touch $@

@@ -6,7 +6,13 @@ from kedro.config import OmegaConfigLoader
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameter_checks import check_parameters
-from facial_keypoints.parameters import Parameters, row_of
+from facial_keypoints.parameters import (
+    CompetitionParameters,
+    DistortionParameters,
+    Parameters,
+    RecipeParameters,
+    row_of,
+)
 from facial_keypoints.parameters.stages import PlateauParameters
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
@@ -47,6 +53,15 @@ def problem(given):
 def test_every_environment_is_right(env):
     loader = OmegaConfigLoader(str(CONF), env=env, **CONFIG_LOADER_ARGS)
     assert check_parameters(loader["parameters"]).chosen
+
+
+def test_the_competitions_file_gives_what_the_benchmarks_measure():
+    loader = OmegaConfigLoader(str(CONF), env="competition", **CONFIG_LOADER_ARGS)
+    given = loader["parameters"]["competition"]
+    assert check_parameters(loader["parameters"]).competition == CompetitionParameters()
+    assert set(given) == set(CompetitionParameters.model_fields)
+    assert set(given["recipe"]) == set(RecipeParameters.model_fields)
+    assert set(given["recipe"]["distortions"]) == set(DistortionParameters.model_fields)
 
 
 def test_a_variant_gets_its_name_and_what_it_does_not_say_about_training():

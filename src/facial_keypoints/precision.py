@@ -6,13 +6,15 @@ from typing import Literal
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 _BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
+_BFLOAT16_CAPABILITY = (8, 0)
+"""Compute capability from which on an Nvidia GPU multiplies bfloat16 itself (Ampere)."""
 
 
 def choose_precision(asked: str) -> tuple[Precision, str]:
     """The precision to train in, and why.
 
-    ``auto`` picks mixed_bfloat16 where a GPU is there or the processor multiplies bfloat16
-    itself; elsewhere it is emulated, and slower than float32.
+    ``auto`` picks mixed_bfloat16 where every GPU, or without one the processor, multiplies
+    bfloat16 itself; elsewhere it is emulated, and slower than float32.
 
     Raises:
         ValueError: if ``asked`` is no precision.
@@ -20,8 +22,12 @@ def choose_precision(asked: str) -> tuple[Precision, str]:
     if asked == "auto":
         import tensorflow as tf
 
-        if tf.config.list_physical_devices("GPU"):
-            return "mixed_bfloat16", "a GPU is there"
+        gpus = tf.config.list_physical_devices("GPU")
+        if gpus:
+            details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+            if all(d.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for d in details):
+                return "mixed_bfloat16", "the GPU multiplies bfloat16 itself"
+            return "float32", "the GPU has no bfloat16 instructions"
         if processor_has_bfloat16():
             return "mixed_bfloat16", "the processor multiplies bfloat16 itself"
         return "float32", "the processor has no bfloat16 instructions"

@@ -280,6 +280,26 @@ def test_precision_is_asked_for_or_chosen(tmp_path):
         choose_precision("half")
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "chosen"),
+    [
+        ([(9, 0)], "mixed_bfloat16"),
+        ([(8, 0), (8, 6)], "mixed_bfloat16"),
+        ([(8, 0), (7, 5)], "float32"),
+        ([None], "float32"),  # no Nvidia GPU, or one that does not tell
+    ],
+)
+def test_bfloat16_is_chosen_where_every_gpu_multiplies_it(monkeypatch, capabilities, chosen):
+    import tensorflow as tf
+
+    def details(gpu):
+        return {} if gpu is None else {"compute_capability": gpu}
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: capabilities)
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", details)
+    assert choose_precision("auto")[0] == chosen
+
+
 def test_the_learning_curve_shows_training_and_validation():
     history = pd.DataFrame(
         {"epoch": [1, 2], "loss": [9.0, 4.0], "val_loss": [10.0, 5.0]}
