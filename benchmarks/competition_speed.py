@@ -1,8 +1,9 @@
 """How fast the competition's loop trains and predicts, against plain Keras on the same net.
 
 One run measures, on all cores that it may use: pictures per second of our loop (processes side by
-side, distortions and all), of Keras' `train_on_batch` in the same precision and of `fit` in
-float32 on arrays in memory, both without distortions; what share of a step the distortions take;
+side, distortions and all) at the full and at the low resolution, and without oneDNN; of Keras'
+`train_on_batch` in the same precision and of `fit` in float32 on arrays in memory, both without
+distortions; what share of a step the distortions take;
 what share of the processor's matrix multiplication is reached; and prediction, of many pictures
 with their mirror images and of a single one, against Keras' `predict`.
 
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from measuring import print_table
@@ -61,7 +63,9 @@ def per_second(work: Callable[[], int], seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
+def task_of(
+    trial: Trial, distortions: DistortionParameters, progress: float = 1.0
+) -> TrainingTask:
     images, labels = faces(FACES)
     return TrainingTask(
         name="speed",
@@ -74,17 +78,23 @@ def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
         labels=labels,
         shares=np.ones((FACES, NUM_HEADS), np.float32),
         start=None,
-        progress=(0.0, 0.0),
+        progress=(progress, 1.0),
         strength=(1.0, 1.0),
         ends=0.0,
         predict=images[: trial.predicted],
     )
 
 
-def our_loop(trial: Trial, distortions: DistortionParameters, processes: int) -> float:
-    queues = [[task_of(trial, distortions)]] * processes
+def our_loop(task: TrainingTask, processes: int) -> float:
+    queues = [[task]] * processes
     found = workers.run_side_by_side(measure_speed, queues, lambda _: None, keep=False)
     return sum(speeds[0].trained for speeds in found)
+
+
+def without_onednn(work: Callable[[], float]) -> float:
+    """With TensorFlow's own kernels in the processes that it starts."""
+    with mock.patch.dict(os.environ, TF_ENABLE_ONEDNN_OPTS="0"):
+        return work()
 
 
 def in_keras(kind: str, trial: Trial) -> float:
@@ -179,11 +189,17 @@ def main() -> None:
     processes = number_of_processes(cores)
     trial = Trial(args.size, args.batch, precision, args.seconds)
     print(f"{args.size} net, batches of {args.batch}, {cores} core(s), {precision}: {why}\n")
+    low = RecipeParameters().low_resolution
+    with_all = partial(our_loop, task_of(trial, DistortionParameters()), processes)
     ways: dict[str, Callable[[], float]] = {
-        "our loop": partial(our_loop, trial, DistortionParameters(), processes),
-        "our loop without distortions": partial(
-            our_loop, trial, DistortionParameters.none(), processes
+        "our loop": with_all,
+        f"our loop at {low}x{low}": partial(
+            our_loop, task_of(trial, DistortionParameters(), progress=0.0), processes
         ),
+        "our loop without distortions": partial(
+            our_loop, task_of(trial, DistortionParameters.none()), processes
+        ),
+        "our loop without oneDNN": partial(without_onednn, with_all),
         f"train_on_batch, {precision}": partial(alone, partial(in_keras, "train_on_batch"), trial),
         "fit, float32": partial(alone, partial(in_keras, "fit"), trial),
     }

@@ -1,6 +1,16 @@
-"""What this machine and this process tell of themselves."""
+"""What this machine and this process tell of themselves, and what they are told."""
 
+import os
 import sys
+
+
+def use_onednn() -> None:
+    """Let TensorFlow compute by oneDNN; it must not be loaded yet.
+
+    It does so by itself only on processors with AVX512-VNNI or the like. On others, too, oneDNN's
+    convolutions are faster (benchmarks/README.md). TF_ENABLE_ONEDNN_OPTS decides where it is set.
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 def peak_memory() -> float:

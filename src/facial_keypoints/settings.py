@@ -15,8 +15,11 @@ warnings.filterwarnings("ignore", message=r".*Add type hints to the `predict` me
 from facial_keypoints.clock import ClockHooks  # noqa: E402
 from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
 from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402
+from facial_keypoints.machine import use_onednn  # noqa: E402
 from facial_keypoints.run_lock import RUN_LOCK  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
+
+use_onednn()
 
 # TrackingHooks are kedro-mlflow's, made to outlast an absence of MLflow.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
+from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.parameters import CompetitionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.workers import number_of_cores
 
@@ -171,7 +172,7 @@ def make_plan(
     prediction = 1000 * _COST[size] / predicted
     of_a_view = prediction / 1000 * (test_faces + faces / folds)
     views = int(_VIEWS_SHARE * of_a_net / of_a_view)
-    epochs *= of_a_net / seconds if seconds else 0.0
+    epochs *= epochs_gained(competition.recipe) * of_a_net / seconds if seconds else 0.0
     return Plan(
         size=size,
         settings=SIZES[size],
@@ -189,6 +190,12 @@ def make_plan(
         epochs=epochs,
         speed=processes * trained / _COST[size],
     )
+
+
+def epochs_gained(recipe: RecipeParameters) -> float:
+    """How many times the epochs of the full resolution there is time for, by the pixels."""
+    faster = (IMAGE_SIZE / recipe.low_resolution) ** 2
+    return 1 + recipe.low_resolution_until * (faster - 1)
 
 
 def first_strength(recipe: RecipeParameters, epochs: float) -> float:

@@ -17,6 +17,7 @@ import joblib
 
 from facial_keypoints import interruption
 from facial_keypoints.errors import InputError
+from facial_keypoints.machine import use_onednn
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -160,6 +161,7 @@ def _serve(connection: Any, share: int, cores: list[int]) -> None:
     """Do what is asked until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # what matters comes as an exception
+    use_onednn()
     _settle(share, cores)
     try:
         while True:
