@@ -87,10 +87,6 @@ LINES = (
     Line("a tenth of the weight decay", recipe={"weight_decay": 0.01}),
     *(Line(f"a {size} net", size=size) for size in ("small", "medium", "large")),
     Line("float32", recipe={"precision": "float32"}),
-    Line("full resolution from the beginning", recipe={"low_resolution_until": 0}),
-    Line("a lower resolution in the beginning", recipe={"low_resolution": 48}),
-    Line("low resolution for three quarters", recipe={"low_resolution_until": 0.75}),
-    Line("low resolution for a quarter", recipe={"low_resolution_until": 0.25}),
     Line("distortions as strong to the end", strength=(0.4, 0.4)),
 )
 

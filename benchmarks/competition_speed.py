@@ -1,9 +1,8 @@
 """How fast the competition's loop trains and predicts, against plain Keras on the same net.
 
 One run measures, on all cores that it may use: pictures per second of our loop (processes side by
-side, distortions and all) at the full and at the low resolution, and without oneDNN; of Keras'
-`train_on_batch` in the same precision and of `fit` in float32 on arrays in memory, both without
-distortions; what share of a step the distortions take;
+side, distortions and all), the same without oneDNN, of Keras' `train_on_batch` in the same precision
+and of `fit` in float32 on arrays in memory, both without distortions; what share of a step the distortions take;
 what share of the processor's matrix multiplication is reached; and prediction, of many pictures
 with their mirror images and of a single one, against Keras' `predict`.
 
@@ -63,9 +62,7 @@ def per_second(work: Callable[[], int], seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-def task_of(
-    trial: Trial, distortions: DistortionParameters, progress: float = 1.0
-) -> TrainingTask:
+def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
     images, labels = faces(FACES)
     return TrainingTask(
         name="speed",
@@ -78,15 +75,15 @@ def task_of(
         labels=labels,
         shares=np.ones((FACES, NUM_HEADS), np.float32),
         start=None,
-        progress=(progress, 1.0),
+        progress=(0.0, 0.0),
         strength=(1.0, 1.0),
         ends=0.0,
         predict=images[: trial.predicted],
     )
 
 
-def our_loop(task: TrainingTask, processes: int) -> float:
-    queues = [[task]] * processes
+def our_loop(trial: Trial, distortions: DistortionParameters, processes: int) -> float:
+    queues = [[task_of(trial, distortions)]] * processes
     found = workers.run_side_by_side(measure_speed, queues, lambda _: None, keep=False)
     return sum(speeds[0].trained for speeds in found)
 
@@ -189,15 +186,11 @@ def main() -> None:
     processes = number_of_processes(cores)
     trial = Trial(args.size, args.batch, precision, args.seconds)
     print(f"{args.size} net, batches of {args.batch}, {cores} core(s), {precision}: {why}\n")
-    low = RecipeParameters().low_resolution
-    with_all = partial(our_loop, task_of(trial, DistortionParameters()), processes)
+    with_all = partial(our_loop, trial, DistortionParameters(), processes)
     ways: dict[str, Callable[[], float]] = {
         "our loop": with_all,
-        f"our loop at {low}x{low}": partial(
-            our_loop, task_of(trial, DistortionParameters(), progress=0.0), processes
-        ),
         "our loop without distortions": partial(
-            our_loop, task_of(trial, DistortionParameters.none()), processes
+            our_loop, trial, DistortionParameters.none(), processes
         ),
         "our loop without oneDNN": partial(without_onednn, with_all),
         f"train_on_batch, {precision}": partial(alone, partial(in_keras, "train_on_batch"), trial),

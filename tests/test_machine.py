@@ -1,6 +1,18 @@
-import numpy as np
+import os
 
-from facial_keypoints.machine import peak_memory
+import numpy as np
+import pytest
+
+from facial_keypoints.machine import peak_memory, use_onednn
+
+
+@pytest.mark.parametrize(("set_before", "then"), [(None, "1"), ("0", "0")])
+def test_onednn_is_used_unless_the_user_says_otherwise(monkeypatch, set_before, then):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    if set_before is not None:
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", set_before)
+    use_onednn()
+    assert os.environ["TF_ENABLE_ONEDNN_OPTS"] == then
 
 
 def test_the_peak_grows_by_what_is_held():

@@ -205,11 +205,6 @@ def test_heat_maps_know_where_their_places_are_also_in_a_copy():
         assert centres[0].tolist() == [2, 2]
         assert centres[1].tolist() == [6, 2]
         assert centres[-1].tolist() == [94, 94]
-    lower = build_model("heatmap_unet", {"filters": 4, "resolution": 64})
-    (centres,) = lower.get_layer("expected_place").get_weights()
-    assert centres.shape == (16 * 16, 2)
-    assert centres[1].tolist() == [9, 3]
-    assert lower.input_shape == (None, 96, 96)
 
 
 def test_fused_batch_normalisation_is_keras_own_but_for_rounding():

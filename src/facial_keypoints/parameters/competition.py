@@ -56,11 +56,6 @@ class RecipeParameters(Section):
     average_decay: Fraction = 0.998
     """Of the moving average of the weights, which is what predicts."""
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
-    low_resolution: int = Field(64, ge=32, le=96, multiple_of=16)
-    """Side to which pictures are shrunk in the first part of a training, where a step then takes
-    less time by its square (progressive resizing)."""
-    low_resolution_until: Fraction = 0.5
-    """Share of a training's time that is this first part; 0 leaves it out."""
     distortions: DistortionParameters = DistortionParameters()
     first_strength: _Extent | None = None
     """A factor on the distortions where training begins; null goes by its epochs."""

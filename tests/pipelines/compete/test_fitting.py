@@ -20,14 +20,8 @@ from facial_keypoints.pipelines.compete.points import NUM_HEADS, mirrored_back, 
 keras = pytest.importorskip("keras")
 SETTINGS = {"filters": 8, "blocks": 1}
 RECIPE = RecipeParameters(
-    batch_size=16,
-    learning_rate=5e-3,
-    warm_up_steps=10,
-    precision="float32",
-    average_decay=0.9,
-    low_resolution_until=0,
+    batch_size=16, learning_rate=5e-3, warm_up_steps=10, precision="float32", average_decay=0.9
 )
-LOW_FIRST = RECIPE.model_copy(update={"low_resolution": 48, "low_resolution_until": 0.5})
 
 
 @pytest.fixture
@@ -157,49 +151,6 @@ def test_the_state_of_another_net_is_refused(spots):
     fit, _ = fitted(spots, 1)
     with pytest.raises(ValueError, match="do not fit"):
         fit.restore({**fit.state(), "model/0": np.zeros(3)})
-    with pytest.raises(ValueError, match="resolution of 32 does not fit"):
-        fit.restore({**fit.state(), "resolution": np.asarray(32)})
-
-
-def table_of_places(fit):
-    return fit.model.get_layer("expected_place").get_weights()[0]
-
-
-def test_a_training_begins_at_a_low_resolution_and_the_same_net_goes_on_at_the_full_one(spots):
-    fit, _ = fitted(spots, 3, LOW_FIRST)
-    assert table_of_places(fit).shape == (12 * 12, 2)
-    before = fit.state()
-    fit.turn_to(0.49)
-    assert table_of_places(fit).shape == (12 * 12, 2)
-    fit.turn_to(0.5)
-    after = fit.state()
-    assert table_of_places(fit).shape == (24 * 24, 2)
-    assert table_of_places(fit)[0].tolist() == [2, 2]
-    other = [name for name in before if before[name].shape != after[name].shape]
-    assert len(other) == 2  # the table of places, and its average
-    for name in set(before) - {*other, "resolution"}:
-        np.testing.assert_array_equal(after[name], before[name])
-    assert np.isfinite(fit.run(1, 0.6))
-    # whoever goes on from these weights, or from that state, may be at another resolution
-    fit.begin(spots.images, fit._labels.numpy(), fit._shares.numpy(), 1, fit.model.get_weights())
-    assert table_of_places(fit).shape == (12 * 12, 2)
-    fit.restore(after)
-    assert table_of_places(fit).shape == (24 * 24, 2)
-
-
-def test_what_is_told_is_in_pixels_of_the_picture_at_any_resolution(spots, clock):
-    low_only = RECIPE.model_copy(update={"low_resolution": 48, "low_resolution_until": 0.99})
-    net = train_net(
-        task(spots, recipe=low_only, progress=(0.0, 0.9), ends=clock.now + 40), silent
-    )
-    error = np.linalg.norm(net.found[:, 0] - spots.keypoints[:5, 0], axis=1)
-    assert np.median(error) < 12  # from 20 at the beginning
-
-
-def test_a_training_ends_at_the_full_resolution_also_where_there_is_time_for_one_step(spots):
-    net = train_net(task(spots, seconds=-100, recipe=LOW_FIRST), silent)
-    assert net.steps == 1
-    assert (24 * 24, 2) in {array.shape for array in net.averaged}
 
 
 def test_a_state_of_another_net_is_told_and_the_training_begins_anew(spots, caplog):
@@ -268,9 +219,9 @@ def test_each_part_of_a_batch_is_worked_on_once(spots, monkeypatch):
         return tf.constant(float(len(seen))), [tf.zeros_like(v) for v in variables]
 
     variables = fit.model.trainable_variables
-    monkeypatch.setattr(fit._stepper, "_loss_and_gradients", noted)
+    monkeypatch.setattr(fit, "_loss_and_gradients", noted)
     rows = tf.constant(np.arange(16)[None])
-    loss = fit._stepper._steps(rows, fit._images, fit._labels, fit._shares)
+    loss = fit._do_steps(rows, fit._images, fit._labels, fit._shares)
     assert [len(images) for images in seen] == [8, 8]
     np.testing.assert_array_equal(np.concatenate(seen), spots.images[:16])
     assert float(loss) == 1.5
@@ -316,7 +267,7 @@ def test_training_goes_on_from_given_weights(spots):
 def test_far_errors_keep_their_gradient():
     import tensorflow as tf
 
-    from facial_keypoints.pipelines.compete.stepping import smooth_l1
+    from facial_keypoints.pipelines.compete.fitting import smooth_l1
 
     found = tf.Variable([[[40.0, 1.0]], [[10.0, 10.0]]])
     labels = tf.constant([[[10.0, 1.5]], [[np.nan, np.nan]]])
@@ -330,7 +281,7 @@ def test_far_errors_keep_their_gradient():
 def test_a_point_out_of_sight_does_not_count():
     import tensorflow as tf
 
-    from facial_keypoints.pipelines.compete.stepping import smooth_l1
+    from facial_keypoints.pipelines.compete.fitting import smooth_l1
 
     labels = tf.constant([[[50.0, 130.0], [97.0, 50.0]]])
     loss = smooth_l1(labels, tf.zeros((1, 2, 2)), tf.ones((1, 2)), 1.0)

@@ -115,13 +115,6 @@ def test_distortions_are_stronger_the_longer_a_net_trains():
     assert all(last < beginning <= 1 for beginning, last in strengths)
 
 
-def test_a_low_resolution_in_the_beginning_gives_more_epochs():
-    plain = plan_for(30, recipe={"low_resolution_until": 0})
-    half = plan_for(30, recipe={"low_resolution": 48, "low_resolution_until": 0.5})
-    assert half.epochs == pytest.approx(plain.epochs * (0.5 + 0.5 * 4))
-    assert half.members == plain.members
-
-
 def test_a_strength_that_the_user_has_chosen_is_taken():
     plan = plan_for(10, recipe={"first_strength": 0.7, "last_strength": 0.2})
     assert plan.strength == (0.7, 0.2)

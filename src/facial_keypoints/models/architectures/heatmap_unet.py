@@ -13,17 +13,13 @@ from facial_keypoints.models.registry import Settings, register_architecture
 if TYPE_CHECKING:
     import keras
 
-_SHRUNK = 4
-"""By how much a heat map is smaller than the picture: two convolutions of stride 2."""
+HEAT_MAP_SIZE = IMAGE_SIZE // 4
+"""Height and width of a heat map: the picture after two convolutions of stride 2."""
 
 
 class HeatMapUNetSettings(Settings):
     """Numbers of the heat map U-net."""
 
-    resolution: int = Field(IMAGE_SIZE, ge=32, le=IMAGE_SIZE, multiple_of=16)
-    """Side to which the net shrinks pictures first: the work of a step goes with its square. Points
-    are told in pixels of the 96x96 picture all the same, and the weights that are trained fit any
-    resolution."""
     filters: int = Field(64, ge=2)
     """Of convolutions at the heat maps' resolution; twice as many at half of it, four times at a
     quarter."""
@@ -46,8 +42,8 @@ class HeatMapUNetSettings(Settings):
 def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
     """Pictures to points, (n, 2 * points), each the mean of a heat map over its places.
 
-    Two convolutions of stride 2 lead from 96x96 to 24x24. From there residual blocks (He et al.
-    2016) go down to 12x12 and 6x6 and up again, with a sum across at each resolution as in an hourglass
+    Two convolutions of stride 2 lead to 24x24. From there residual blocks (He et al. 2016) go
+    down to 12x12 and 6x6 and up again, with a sum across at each resolution as in an hourglass
     (Newell et al. 2016). A softmax over the places of each heat map gives a probability, and the
     point is its expected place (integral regression, Sun et al. 2018; DSNT, Nibali et al. 2018):
     finer than the grid, and trained by the distance in pixels alone. An offset in pixels, which
@@ -80,8 +76,6 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
 
     inputs, x = picture_input()
     x = ops.cast(x, "float32")  # bfloat16 has 8 bits: too few for a mean over 9,216 pixels
-    if settings.resolution < IMAGE_SIZE:
-        x = layers.Resizing(*2 * [settings.resolution], antialias=True, dtype="float32")(x)
     mean, variance = ops.moments(x, axes=(1, 2, 3), keepdims=True)
     x = (x - mean) / ops.sqrt(variance + 1e-3)
     x = convolve(x, max(1, filters // 2), strides=2)
@@ -97,12 +91,11 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
         x = convolve(x, same.shape[-1], kernel=1)
         x = layers.UpSampling2D(2)(x)
         x = block(layers.Add()([x, same]))
-    side, points = settings.resolution // _SHRUNK, settings.points
-    places = side**2
+    places, points = HEAT_MAP_SIZE**2, settings.points
     heat = layers.Conv2D(points, 1, dtype="float32", name="heat_maps")(x)
     heat = layers.Permute((2, 1))(layers.Reshape((places, points))(heat))
     probability = layers.Softmax(dtype="float32", name="probabilities")(heat)
-    centres = keras.initializers.Constant(place_centres(side).tolist())
+    centres = keras.initializers.Constant(place_centres().tolist())
     expected = layers.Dense(
         2,
         use_bias=False,
@@ -143,8 +136,8 @@ def fold_norms(net: "keras.Model", folded: "keras.Model") -> None:
             target.set_weights(source.get_weights())
 
 
-def place_centres(side: int) -> npt.NDArray[np.float32]:
-    """X and y in pixels of the centres of a heat map's places, row by row: (side * side, 2)."""
-    centres = (np.arange(side) + 0.5) * IMAGE_SIZE / side
+def place_centres() -> npt.NDArray[np.float32]:
+    """X and y in pixels of the centres of a heat map's places, row by row: (576, 2)."""
+    centres = (np.arange(HEAT_MAP_SIZE) + 0.5) * IMAGE_SIZE / HEAT_MAP_SIZE
     y, x = np.meshgrid(centres, centres, indexing="ij")
     return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)

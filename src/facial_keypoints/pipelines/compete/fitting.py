@@ -1,4 +1,7 @@
-"""The training loop: by the clock, at a low resolution first.
+"""The training loop: many steps in one graph, by the clock.
+
+Keras' ``fit`` is left aside because the distortions, the average of the weights and several
+steps belong in one graph: Python is called once in many steps.
 
 This module imports TensorFlow and is itself imported only inside functions.
 """
@@ -13,11 +16,14 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.models.prediction import point_finder
+from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.distortions import Distorter, moved, warp
 from facial_keypoints.pipelines.compete.points import NUM_HEADS, PARTNERS, Points, mirrored_back
-from facial_keypoints.pipelines.compete.stepping import Stepper
 
+_MARGIN: Final = 3.0
+"""Pixels beyond the border within which a point that was moved out of sight still counts."""
 _VIEWS: Final = DistortionParameters.none().model_copy(
     update={"rotation": 9.0, "scale": 0.06, "shift": 2.0}
 )
@@ -25,50 +31,38 @@ _VIEWS: Final = DistortionParameters.none().model_copy(
 
 
 class Fit:
-    """One net in training. Its graphs outlive the training, so that another one of the same
-    settings and recipe need not build them again.
-
-    The first part of a training sees pictures at a low resolution, where steps take less time
-    (progressive resizing, as in Tan and Le 2021); the same weights then go on at the full one.
+    """One net in training. Its graph outlives the training, so that another one of the same
+    settings and recipe need not build it again.
 
     Args:
         settings: Of the architecture ``heatmap_unet``.
         recipe: How to train.
         parts: Into how many parts a batch is split that are worked on at the same time; one where
             it cannot be split evenly.
-
-    Attributes:
-        steps: How many were done.
     """
 
     def __init__(self, settings: dict[str, Any], recipe: RecipeParameters, parts: int = 1) -> None:
-        self._settings = {**settings, "points": NUM_HEADS, "norm": "fused"}
+        settings = {**settings, "points": NUM_HEADS, "norm": "fused"}
+        self.model = build_model("heatmap_unet", settings)
         self._recipe = recipe
-        self._parts = parts
+        self._parts = parts if recipe.batch_size % parts == 0 else 1
         self._random = tf.random.Generator.from_seed(0)
         self._distort = Distorter(recipe.distortions, PARTNERS, self._random)
-        self._steppers: dict[int, Stepper] = {}
-        self._resolution = IMAGE_SIZE
-        self.steps = 0
-
-    def _resolution_at(self, progress: float) -> int:
-        low = progress < self._recipe.low_resolution_until
-        return self._recipe.low_resolution if low else IMAGE_SIZE
-
-    @property
-    def _stepper(self) -> Stepper:
-        """The net at the resolution at hand; it is built when it is first needed."""
-        if self._resolution not in self._steppers:
-            settings = {**self._settings, "resolution": self._resolution}
-            self._steppers[self._resolution] = Stepper(
-                settings, self._recipe, self._distort, self._parts
-            )
-        return self._steppers[self._resolution]
-
-    @property
-    def model(self) -> keras.Model:
-        """The net."""
-        return self._stepper.model
+        self._optimizer = keras.optimizers.AdamW(
+            recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
+        self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta"])
+        self._optimizer.build(self.model.trainable_variables)
+        self._averages = [tf.Variable(v.value, dtype=tf.float32) for v in self.model.variables]
+        pictures = tf.TensorSpec((None, IMAGE_SIZE, IMAGE_SIZE), tf.uint8)
+        labels = tf.TensorSpec((None, NUM_HEADS, 2), tf.float32)
+        shares = tf.TensorSpec((None, NUM_HEADS), tf.float32)
+        # a step is slower where the graph does not know the size of a batch
+        rows = tf.TensorSpec((None, recipe.batch_size), tf.int64)
+        # not XLA, which made Table 1's network four times slower on a CPU
+        self._steps = tf.function(self._do_steps, [rows, pictures, labels, shares])
+        self._average = tf.function(self._do_average, [tf.TensorSpec((), tf.float32)])
+        self._find = point_finder(self.model, parts)
 
     def begin(
         self,
@@ -77,7 +71,6 @@ class Fit:
         shares: npt.NDArray[np.float32],
         seed: int,
         weights: list[npt.NDArray[np.float32]] | None = None,
-        progress: float = 0.0,
     ) -> None:
         """Begin a training.
 
@@ -86,28 +79,26 @@ class Fit:
             labels: float32 (n, 19, 2) in pixels, NaN where unknown (see ``points.spread``).
             shares: float32 (n, 19), how much each label counts.
             seed: Of weights, order and distortions.
-            weights: To begin with, of any resolution; None draws them.
-            progress: Share of the training that is over.
+            weights: To begin with; None draws them.
         """
-        self._resolution = self._resolution_at(progress)
-        self._stepper.begin(seed, weights)
+        if weights is None:
+            keras.utils.set_random_seed(seed)
+            weights = keras.models.clone_model(self.model).get_weights()
+        self.model.set_weights(weights)
+        for average, value in zip(self._averages, weights, strict=True):
+            average.assign(value)
+        for variable in self._optimizer.variables:
+            variable.assign(tf.zeros_like(variable))
         self._random.reset_from_seed(seed)
         self._images, self._labels = tf.constant(images), tf.constant(labels)
         self._shares = tf.constant(shares)
         self._order = rows_in_order(len(images), self._recipe.batch_size, seed)
         self.steps = 0
 
-    def turn_to(self, progress: float) -> None:
-        """Go on at the resolution for so much of the training."""
-        before, self._resolution = self._stepper, self._resolution_at(progress)
-        if self._stepper is not before:
-            self._stepper.take_over(before)
-
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """All that training changes, by name."""
         return {name: variable.numpy() for name, variable in self._changing().items()} | {
-            "steps": np.asarray(self.steps),
-            "resolution": np.asarray(self._resolution),
+            "steps": np.asarray(self.steps)
         }
 
     def restore(self, state: dict[str, npt.NDArray[Any]]) -> None:
@@ -116,10 +107,6 @@ class Fit:
         Raises:
             ValueError: if it is that of another net.
         """
-        resolution = int(state.get("resolution", 0))
-        if resolution not in {self._recipe.low_resolution, IMAGE_SIZE}:
-            raise ValueError(f"a resolution of {resolution} does not fit")
-        begun, self._resolution = self._resolution, resolution
         variables = self._changing()
         wrong = [
             name
@@ -127,14 +114,18 @@ class Fit:
             if name not in state or state[name].shape != tuple(variable.shape)
         ]
         if wrong:
-            self._resolution = begun
             raise ValueError(f"{len(wrong)} of {len(variables)} arrays do not fit")
         for name, variable in variables.items():
             variable.assign(state[name])
         self.steps = int(state["steps"])
 
     def _changing(self) -> dict[str, Any]:
-        parts = self._stepper.changing() | {"random": [self._random.state]}
+        parts = {
+            "model": self.model.variables,
+            "optimizer": self._optimizer.variables,
+            "average": self._averages,
+            "random": [self._random.state],
+        }
         return {f"{part}/{i}": v for part, found in parts.items() for i, v in enumerate(found)}
 
     @property
@@ -147,20 +138,17 @@ class Fit:
 
         Args:
             steps: How many.
-            progress: Share of the training that is over, which resolution and learning rate follow.
+            progress: Share of the training that is over, which the learning rate follows.
             strength: Of the distortions, a factor.
         """
-        self.turn_to(progress)
         self._distort.strength.assign(strength)
-        self._stepper.set_rate(self._rate(progress))
+        self._optimizer.learning_rate.assign(self._rate(progress))
         rows = [next(self._order) for _ in range(steps)]
         self.steps += steps
-        loss = self._stepper.do_steps(
-            tf.constant(np.stack(rows)), self._images, self._labels, self._shares
-        )
+        loss = self._steps(tf.constant(np.stack(rows)), self._images, self._labels, self._shares)
         # an average over the last steps alone while there are few
         decay = min(self._recipe.average_decay, (1 + self.steps) / (10 + self.steps))
-        self._stepper.do_average(tf.constant(decay**steps))
+        self._average(tf.constant(decay**steps))
         return float(loss)
 
     def _rate(self, progress: float) -> float:
@@ -168,6 +156,46 @@ class Fit:
         warm = min(1.0, (self.steps + 1) / self._recipe.warm_up_steps)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
         return self._recipe.learning_rate * max(warm * cosine, 1e-3)
+
+    def _do_steps(
+        self, rows: tf.Tensor, images: tf.Tensor, labels: tf.Tensor, shares: tf.Tensor
+    ) -> tf.Tensor:
+        total = tf.constant(0.0)
+        variables = self.model.trainable_variables
+        for i in tf.range(tf.shape(rows)[0]):
+            # each core has a part of its own: faster than both sharing every operation
+            losses, gradients = zip(
+                *(
+                    self._loss_and_gradients(
+                        tf.gather(images, part), tf.gather(labels, part), tf.gather(shares, part)
+                    )
+                    for part in tf.split(rows[i], self._parts)
+                ),
+                strict=True,
+            )
+            means = [tf.add_n(parts) / self._parts for parts in zip(*gradients, strict=True)]
+            means, _ = tf.clip_by_global_norm(means, self._recipe.largest_gradient)
+            self._optimizer.apply_gradients(zip(means, variables, strict=True))
+            total += tf.add_n(losses) / self._parts
+        return total / tf.cast(tf.shape(rows)[0], tf.float32)
+
+    def _loss_and_gradients(
+        self, images: tf.Tensor, labels: tf.Tensor, shares: tf.Tensor
+    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        pictures, places, weights = self._distort(
+            tf.cast(images, tf.float32)[..., None], labels, shares
+        )
+        with tf.GradientTape() as tape:
+            found = tf.reshape(self.model(pictures, training=True), (-1, NUM_HEADS, 2))
+            loss = smooth_l1(places, found, weights, self._recipe.linear_beyond)
+        return loss, tape.gradient(loss, self.model.trainable_variables)
+
+    def _do_average(self, decay: tf.Tensor) -> None:
+        """Let the averages follow the weights: once in several steps, for it takes as long as a
+        tenth of a step.
+        """
+        for average, variable in zip(self._averages, self.model.variables, strict=True):
+            average.assign_add((1 - decay) * (tf.cast(variable, tf.float32) - average))
 
     def find_points(self, images: npt.NDArray[np.uint8], views: int = 1) -> Points:
         """All 19 points of each picture (n, 19, 2): the mean of what is found in it and in its
@@ -189,14 +217,14 @@ class Fit:
 
     def _found_with_mirror(self, images: npt.NDArray[np.uint8]) -> Points:
         straight, turned = (
-            self._stepper.find(pictures).reshape(-1, NUM_HEADS, 2)
+            self._find(pictures).reshape(-1, NUM_HEADS, 2)
             for pictures in (images, images[:, :, ::-1])
         )
         return ((straight + mirrored_back(turned)) / 2).astype(np.float32)
 
     def averaged(self) -> list[npt.NDArray[np.float32]]:
         """The moving averages of the weights, in the order of ``model.get_weights()``."""
-        return self._stepper.averaged()
+        return [average.numpy() for average in self._averages]
 
 
 def rows_in_order(count: int, batch: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
@@ -210,3 +238,24 @@ def rows_in_order(count: int, batch: int, seed: int) -> Iterator[npt.NDArray[np.
             left = np.concatenate([left, random.permutation(count)])
         yield left[:batch]
         left = left[batch:]
+
+
+def smooth_l1(
+    labels: tf.Tensor, found: tf.Tensor, shares: tf.Tensor, linear_beyond: float
+) -> tf.Tensor:
+    """Mean over the known points of the smooth L1 loss (Girshick 2015) of x and y.
+
+    Args:
+        labels: (b, p, 2) in pixels, NaN where unknown; a point out of sight does not count.
+        found: (b, p, 2) in pixels.
+        shares: (b, p), how much each label counts.
+        linear_beyond: Pixels up to which the loss is a parabola. Beyond, its gradient stays as
+            it is: a loss that grows flat for far errors leaves a point stuck that starts far off.
+    """
+    in_sight = (labels > -_MARGIN) & (labels < IMAGE_SIZE + _MARGIN)  # NaN is neither
+    counts = shares * tf.cast(tf.reduce_all(in_sight, axis=-1), tf.float32)
+    error = tf.abs(found - tf.where(in_sight, labels, found))
+    parabola = 0.5 * tf.square(error) / linear_beyond
+    losses = tf.where(error < linear_beyond, parabola, error - 0.5 * linear_beyond)
+    total = tf.reduce_sum(tf.reduce_sum(losses, axis=-1) * counts)
+    return total / tf.maximum(tf.reduce_sum(counts), 1.0)

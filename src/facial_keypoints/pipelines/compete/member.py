@@ -177,7 +177,6 @@ def train_net(task: TrainingTask, report: Report) -> TrainedNet:
             state = fit.state() | {name: np.asarray(fact) for name, fact in facts.items()}
         report(Progress(task.name, done, fit.epochs, loss, max(ends - now, 0.0), state))
     seconds = time.time() - began
-    fit.turn_to(last)
     weights, averaged = fit.model.get_weights(), fit.averaged()
     fit.model.set_weights(averaged)
     found = fit.find_points(task.predict, task.views)
@@ -207,9 +206,7 @@ def _fit_for(task: TrainingTask) -> "Fit":
         keras.backend.clear_session()
         keras.config.set_dtype_policy(task.precision)
         _fits[kind] = Fit(task.settings, task.recipe, operations_at_a_time())
-    _fits[kind].begin(
-        task.images, task.taught, task.shares, task.seed, task.start, task.progress[0]
-    )
+    _fits[kind].begin(task.images, task.taught, task.shares, task.seed, task.start)
     return _fits[kind]
 
 
@@ -222,16 +219,14 @@ class Speed:
 
 
 def measure_speed(task: TrainingTask, report: Report) -> Speed:
-    """Train and predict for some seconds, at the resolution of the task's progress; when it ends
-    does not matter.
-    """
+    """Train and predict for some seconds; ``ends`` and ``progress`` of the task do not matter."""
     fit = _fit_for(task)
     for _ in range(_WARM_UP_CALLS):
-        fit.run(1, task.progress[0])
+        fit.run(1, 0.0)
     report(None)
     began, before = time.perf_counter(), fit.epochs
     while time.perf_counter() - began < _MEASURED_SECONDS:
-        fit.run(_MEASURED_STEPS, task.progress[0])
+        fit.run(_MEASURED_STEPS, 0.0)
     trained = (fit.epochs - before) * len(task.images) / (time.perf_counter() - began)
     report(None)
     fit.find_points(task.predict)  # builds the graph

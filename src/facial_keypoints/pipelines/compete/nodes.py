@@ -83,7 +83,7 @@ def plan_competition(
         labels=spread(faces.keypoints, faces.population)[few],
         shares=np.ones((len(few), NUM_HEADS), np.float32),
         start=None,
-        progress=(1.0, 1.0),
+        progress=(0.0, 0.0),
         strength=(1.0, 1.0),
         ends=0.0,
         predict=faces.images[few],

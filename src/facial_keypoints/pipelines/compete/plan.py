@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import psutil
 
-from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.parameters import CompetitionParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.workers import number_of_cores
 
@@ -26,8 +25,9 @@ MEASURED: Final = "medium"
 _COST: Final = {"tiny": 0.1, "small": 0.36, "medium": 1.0, "large": 1.9, "huge": 5.0}
 """Time of a step as a multiple of the measured size's: small is measured, others are by their
 arithmetic."""
-_EPOCHS_WORTH: Final = {"small": 0, "medium": 10}
-"""Epochs of a net from which on its size is taken to be worth its time. Larger ones are once there
+_EPOCHS_WORTH: Final = {"small": 0, "medium": 80}
+"""Epochs of a net from which on its size is taken to be worth its time: smaller nets, more of their
+epochs and more of them, score better until then (docs/competition.md). Larger ones are once there
 is time for as many of them as there are folds: another net is taken to gain more until then."""
 _LARGER: Final = ("large", "huge")
 _EPOCHS_OF_A_MEMBER: Final = 80
@@ -172,7 +172,7 @@ def make_plan(
     prediction = 1000 * _COST[size] / predicted
     of_a_view = prediction / 1000 * (test_faces + faces / folds)
     views = int(_VIEWS_SHARE * of_a_net / of_a_view)
-    epochs *= epochs_gained(competition.recipe) * of_a_net / seconds if seconds else 0.0
+    epochs *= of_a_net / seconds if seconds else 0.0
     return Plan(
         size=size,
         settings=SIZES[size],
@@ -190,12 +190,6 @@ def make_plan(
         epochs=epochs,
         speed=processes * trained / _COST[size],
     )
-
-
-def epochs_gained(recipe: RecipeParameters) -> float:
-    """How many times the epochs of the full resolution there is time for, by the pixels."""
-    faster = (IMAGE_SIZE / recipe.low_resolution) ** 2
-    return 1 + recipe.low_resolution_until * (faster - 1)
 
 
 def first_strength(recipe: RecipeParameters, epochs: float) -> float:
