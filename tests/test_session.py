@@ -62,6 +62,12 @@ def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
     assert score["values"] == len(key) == len(both)
 
 
+def test_libraries_warn_of_nothing_that_is_not_ours(fresh):
+    listed = kedro(fresh, "registry", "list")
+    assert "full" in listed.stdout
+    assert "Warning" not in listed.stdout + listed.stderr
+
+
 def test_a_full_run_leaves_its_reports(finished):
     reports = finished.data / "08_reporting"
     table = pd.read_csv(reports / "leaderboard.csv")

@@ -9,8 +9,6 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
-# MLflow's advice to kedro-mlflow's own model class, coloured, whence the dots.
-warnings.filterwarnings("ignore", message=r".*Add type hints to the `predict` method")
 
 from facial_keypoints.clock import ClockHooks  # noqa: E402
 from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
-from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -31,6 +31,10 @@ from facial_keypoints.tracking.delivery import (
 )
 from facial_keypoints.trainings import Training
 from facial_keypoints.words import listed
+
+with warnings.catch_warnings(record=True):
+    # MLflow has advice for kedro-mlflow's own model class, and overrides filters to give it
+    from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 if TYPE_CHECKING:
     import keras
