@@ -1,8 +1,9 @@
 """How fast the competition's loop trains and predicts, against plain Keras on the same net.
 
 One run measures, on all cores that it may use: pictures per second of our loop (processes side by
-side, distortions and all), the same without oneDNN, of Keras' `train_on_batch` in the same precision
-and of `fit` in float32 on arrays in memory, both without distortions; what share of a step the distortions take;
+side, distortions and all), of the same without oneDNN, of Keras' `train_on_batch` in the same
+precision and of `fit` in float32 on arrays in memory, both without distortions but with oneDNN,
+which TensorFlow leaves off on some processors; what share of a step the distortions take;
 what share of the processor's matrix multiplication is reached; and prediction, of many pictures
 with their mirror images and of a single one, against Keras' `predict`.
 
@@ -24,6 +25,7 @@ from unittest import mock
 import numpy as np
 from measuring import print_table
 
+from facial_keypoints.machine import use_onednn
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import DistortionParameters, RecipeParameters
@@ -181,6 +183,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    use_onednn()
     precision, why = choose_precision("auto")
     cores = workers.number_of_cores()
     processes = number_of_processes(cores)

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -21,3 +23,12 @@ def test_the_peak_grows_by_what_is_held():
     assert peak_memory() >= before
     assert peak_memory() >= held.nbytes / 2**20
     assert peak_memory() < 2**20  # in MiB, not in bytes
+
+
+def test_every_kedro_command_uses_onednn():
+    code = "import os, facial_keypoints.settings as s; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    others = {k: v for k, v in os.environ.items() if k != "TF_ENABLE_ONEDNN_OPTS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], env=others, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.split() == ["1"]

@@ -62,7 +62,7 @@ def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
     assert score["values"] == len(key) == len(both)
 
 
-def test_libraries_warn_of_nothing_that_is_not_ours(fresh):
+def test_a_command_starts_without_warnings(fresh):
     listed = kedro(fresh, "registry", "list")
     assert "full" in listed.stdout
     assert "Warning" not in listed.stdout + listed.stderr

@@ -3,8 +3,11 @@
 import os
 import warnings
 
+from facial_keypoints.machine import use_onednn
+
 # Before TensorFlow is first loaded: its start-up notes are of no use to our users.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+use_onednn()
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
@@ -13,11 +16,8 @@ warnings.filterwarnings("ignore", message="One or more dataset names contain")
 from facial_keypoints.clock import ClockHooks  # noqa: E402
 from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
 from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402
-from facial_keypoints.machine import use_onednn  # noqa: E402
 from facial_keypoints.run_lock import RUN_LOCK  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
-
-use_onednn()
 
 # TrackingHooks are kedro-mlflow's, made to outlast an absence of MLflow.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")

@@ -32,9 +32,14 @@ from facial_keypoints.tracking.delivery import (
 from facial_keypoints.trainings import Training
 from facial_keypoints.words import listed
 
-with warnings.catch_warnings(record=True):
-    # MLflow has advice for kedro-mlflow's own model class, and overrides filters to give it
+with warnings.catch_warnings(record=True) as _warned:
     from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+for _warning in _warned:
+    # MLflow has advice for kedro-mlflow's own model class, and overrides filters to give it
+    if "Add type hints" not in str(_warning.message):
+        warnings.warn_explicit(
+            _warning.message, _warning.category, _warning.filename, _warning.lineno
+        )
 
 if TYPE_CHECKING:
     import keras

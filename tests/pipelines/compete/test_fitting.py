@@ -361,6 +361,16 @@ def settled(number, report):
     return os.sched_getaffinity(0), tf.config.threading.get_intra_op_parallelism_threads()
 
 
+def environment(name, report):
+    return os.environ.get(name)
+
+
+def test_processes_that_train_use_onednn(no_workers, monkeypatch):
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    found = workers.run_side_by_side(environment, [["TF_ENABLE_ONEDNN_OPTS"]], silent)
+    assert found == [["1"]]
+
+
 @pytest.mark.skipif(workers.number_of_cores() < 2, reason="there is one core to keep to")
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux alone keeps to cores")
 @pytest.mark.parametrize("quota", [False, True])

@@ -48,7 +48,7 @@ def test_more_time_makes_larger_nets_or_more_of_them():
 
 def test_a_slow_machine_gets_smaller_nets():
     order = list(SIZES)
-    assert order.index(plan_for(15, trained=5).size) < order.index(plan_for(15, trained=500).size)
+    assert order.index(plan_for(60, trained=5).size) < order.index(plan_for(60, trained=500).size)
 
 
 def test_what_the_user_has_chosen_is_taken():
@@ -94,6 +94,26 @@ def test_every_size_has_its_cost():
     assert {*planning._EPOCHS_WORTH, *planning._LARGER} < set(SIZES)
 
 
+def test_small_nets_are_trained_until_there_is_time_for_a_medium_one():
+    plans = [plan_for(minutes, processes=1) for minutes in range(10, 70, 2)]
+    assert [plan.size for plan in plans] == sorted((plan.size for plan in plans), reverse=True)
+    assert {plan.size for plan in plans} == {"small", "medium"}
+    first = next(plan for plan in plans if plan.size == "medium")
+    assert first.members == 1
+    assert first.epochs > planning._EPOCHS_OF_A_MEMBER
+    # several small ones in the same time, each with as many epochs as is asked for
+    before = plans[plans.index(first) - 1]
+    assert before.members >= 2
+    assert before.epochs > planning._EPOCHS_OF_A_MEMBER
+
+
+def test_as_many_members_as_the_user_wants_are_of_a_size_that_there_is_time_for():
+    assert plan_for(60, processes=1).size == "medium"
+    many = plan_for(60, processes=1, members=10)
+    assert (many.size, many.members) == ("small", 10)
+    assert plan_for(600, processes=1, members=10).size == "medium"
+
+
 def test_larger_nets_come_after_as_many_as_there_are_folds():
     plans = [plan_for(minutes, processes=1) for minutes in range(60, 6000, 60)]
     assert {plan.size for plan in plans} == {"medium", "large", "huge"}
@@ -109,7 +129,9 @@ def test_more_time_allows_for_more_views_of_each_picture():
 
 
 def test_distortions_are_stronger_the_longer_a_net_trains():
-    strengths = [plan_for(minutes).strength for minutes in (10, 30, 600)]
+    strengths = [
+        plan_for(minutes, size="medium", members=1).strength for minutes in (20, 40, 100)
+    ]
     first = [strength[0] for strength in strengths]
     assert first == sorted(set(first))
     assert all(last < beginning <= 1 for beginning, last in strengths)

@@ -72,7 +72,8 @@ class Plan:
         prediction: What a thousand pictures take, mirrored ones too.
         views: Of each picture, over which a member averages its answer.
         epochs: What each member is expected to see of its faces.
-        speed: Pictures trained on per second, all processes together, as measured.
+        speed: Pictures of this size that all processes together train on per second; it follows
+            from the measured size's and their costs.
     """
 
     size: str
@@ -154,8 +155,10 @@ def make_plan(
     size: str = competition.size
     if size == "auto":
         wanted = min(competition.members or folds, folds)
-        of_all_members = _EPOCHS_OF_A_MEMBER * -(-wanted // min(processes, wanted))
-        worth = _EPOCHS_WORTH | dict.fromkeys(_LARGER, of_all_members)
+        turns = -(-wanted // min(processes, wanted))
+        # how many nets there are follows from the size, unless the user has decided
+        worth = {n: e * (turns if competition.members else 1) for n, e in _EPOCHS_WORTH.items()}
+        worth |= dict.fromkeys(_LARGER, _EPOCHS_OF_A_MEMBER * turns)
         size = [n for n, least in worth.items() if at_measured_size / _COST[n] >= least][-1]
     epochs = at_measured_size / _COST[size]
     if competition.members is None:
