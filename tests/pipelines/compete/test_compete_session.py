@@ -91,6 +91,10 @@ def test_mlflow_holds_the_ensemble_with_its_model(project, done):
     version = client.get_model_version_by_alias("facial-keypoints-competition", "champion")
     assert version.tags["variant"] == "ensemble"
     assert version.run_id == child.info.run_id
+    # by which an upload records Kaggle's score where the model is
+    champion = read(done / "07_model_output" / "champion.json")
+    assert champion["mlflow_run_id"] == child.info.run_id
+    assert champion["fingerprint"] == child.data.tags["fingerprint"]
 
 
 def spoilt(given, folder, change):

@@ -324,8 +324,12 @@ def assemble_ensemble(
 
 
 def crown_ensemble(training: Training) -> dict[str, Any]:
-    """The name by which the stages that follow, and MLflow's registry, find the ensemble."""
-    return {"variant": ENSEMBLE, "fingerprint": training.fingerprint}
+    """What the stages that follow, and MLflow's registry, find the ensemble by."""
+    return {
+        "variant": ENSEMBLE,
+        "fingerprint": training.fingerprint,
+        "mlflow_run_id": training.record["mlflow_run_id"],
+    }
 
 
 def by_epoch(curves: list[npt.NDArray[np.floating]]) -> pd.DataFrame:

@@ -26,9 +26,9 @@ _COST: Final = {"tiny": 0.1, "small": 0.33, "medium": 1.0, "large": 1.9, "huge":
 """Time of a step as a multiple of the measured size's: small is measured (0.36 in bfloat16, 0.31 in
 float32), others are by their arithmetic."""
 _EPOCHS_WORTH: Final = {"small": 0, "medium": 80}
-"""Epochs of a net from which on its size is taken to be worth its time: smaller nets, more of their
-epochs and more of them, score better until then (docs/competition.md). Larger ones are once there
-is time for as many of them as there are folds: another net is taken to gain more until then."""
+"""Epochs of a net from which on its size is taken to be worth its time: 80 lie between figures of
+docs/competition.md. Larger ones are once there is time for as many of them as there are folds:
+another net is taken to gain more until then."""
 _LARGER: Final = ("large", "huge")
 _EPOCHS_OF_A_MEMBER: Final = 70
 """Epochs from which on a second net is taken to gain more than as many again of the first."""
