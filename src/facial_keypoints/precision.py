@@ -1,7 +1,7 @@
 """Which number format a variant trains in."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
@@ -20,24 +20,25 @@ def choose_precision(asked: str) -> tuple[Precision, str]:
         ValueError: if ``asked`` is no precision.
     """
     if asked == "auto":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        if gpus:
-            details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-            if all(d.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for d in details):
-                return "mixed_bfloat16", "the GPU multiplies bfloat16 itself"
-            return "float32", "the GPU has no bfloat16 instructions"
-        if processor_has_bfloat16():
-            return "mixed_bfloat16", "the processor multiplies bfloat16 itself"
-        return "float32", "the processor has no bfloat16 instructions"
-    if asked == "float32":
-        return "float32", "as asked"
-    if asked == "mixed_bfloat16":
-        return "mixed_bfloat16", "as asked"
-    if asked == "mixed_float16":
-        return "mixed_float16", "as asked"
+        return _fastest()
+    for known in get_args(Precision):
+        if asked == known:
+            return known, "as asked"
     raise ValueError(f"unknown precision {asked!r}")
+
+
+def _fastest() -> tuple[Precision, str]:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        if all(d.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for d in details):
+            return "mixed_bfloat16", "the GPU multiplies bfloat16 itself"
+        return "float32", "the GPU has no bfloat16 instructions"
+    if processor_has_bfloat16():
+        return "mixed_bfloat16", "the processor multiplies bfloat16 itself"
+    return "float32", "the processor has no bfloat16 instructions"
 
 
 def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

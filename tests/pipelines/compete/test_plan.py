@@ -129,9 +129,7 @@ def test_more_time_allows_for_more_views_of_each_picture():
 
 
 def test_distortions_are_stronger_the_longer_a_net_trains():
-    strengths = [
-        plan_for(minutes, size="medium", members=1).strength for minutes in (20, 40, 100)
-    ]
+    strengths = [plan_for(minutes, size="medium", members=1).strength for minutes in (20, 40, 100)]
     first = [strength[0] for strength in strengths]
     assert first == sorted(set(first))
     assert all(last < beginning <= 1 for beginning, last in strengths)
