@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 _OTHER_ARCHIVES: Final = (
     "without the API: download the archive in a browser from "
-    "https://www.kaggle.com/competitions/{slug}/data, then kedro run --pipeline=full "
+    "https://www.kaggle.com/competitions/{slug}/data, then the same command with "
     "--params download.source=archive,download.archive=PATH",
     "without an account: kedro run --pipeline=full --env=demo (a drawn competition)",
 )

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from kedro.io import DataCatalog
@@ -52,10 +52,11 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if "score_estimate" in made:
         console.print(estimate_table(catalog.load("score_estimate")))
         path = getattr(catalog["suspects"], "_filepath", "data/08_reporting/suspects.csv")
+        certain = int(catalog.load("suspects")["act"].astype(bool).sum())
         console.print(
             "RMSE in px, from training faces that a net has not seen, less what averaging nets\n"
             "gains; the interval is of 95 %. Kaggle's kept answers should hold few wrong labels.\n"
-            f"Labels that are most likely wrong: {path}\n",
+            f"Labels that are most likely wrong: {certain:,}, the first ones of {path}\n",
             soft_wrap=True,
         )
     if "submission_score" in made:
@@ -125,6 +126,10 @@ def print_score(console: Console, score: dict[str, Any]) -> None:
         )
 
 
+_DRAWN: Final = {"demo", "test"}
+"""Environments that are about a drawn competition; Kaggle's data have others."""
+
+
 def print_next_commands(console: Console, env: str | None, scored: bool) -> None:
     """What a user would do next, as commands to type."""
     option = f" --env={env}" if env and env != "local" else ""
@@ -139,7 +144,8 @@ def print_next_commands(console: Console, env: str | None, scored: bool) -> None
         ),
     ]
     if scored:
-        lines.append(("kedro run --pipeline=full", "the same on Kaggle's data (see README.md)"))
+        same = "" if env in _DRAWN else option
+        lines.append((f"kedro run --pipeline=full{same}", "on Kaggle's data (see README.md)"))
     else:
         lines.append((f"kedro run --pipeline=upload{option}", "send the submission to Kaggle"))
     width = max(len(command) for command, _ in lines)

@@ -102,6 +102,17 @@ def test_a_difficult_face_is_not_a_wrong_label(one_face):
     assert not audit(labels, found, np.zeros(200, int))["act"].any()
 
 
+def test_a_net_that_has_learnt_little_does_not_spoil_the_audit_of_others(one_face):
+    labels, found = one_face
+    labels, found = labels.copy(), found.copy()
+    labels[40] = SPOILT["left and right exchanged"](labels[40])
+    found[100:] += np.random.default_rng(3).normal(0, 20, (100, 15, 2))
+    by_one_net = audit(labels, found, np.zeros(200, int))
+    assert not by_one_net["act"].any()
+    table = audit(labels, found, np.repeat([0, 1], 100))
+    assert table.loc[table["act"], "row"].tolist() == [41]
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_few_rows_and_no_predictions_do_no_harm(one_face, rows):
     labels, found = (each[:rows].copy() for each in one_face)

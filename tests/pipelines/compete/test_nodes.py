@@ -37,6 +37,13 @@ def test_more_members_than_folds_are_told(planned, caplog):
     assert "competition.members" not in caplog.text
 
 
+@pytest.mark.parametrize(("minutes", "told"), [(9, True), (10, False)])
+def test_fewer_than_ten_minutes_are_told(planned, caplog, minutes, told):
+    with caplog.at_level("WARNING"):
+        planned(CompetitionParameters(minutes=minutes))
+    assert ("10 are a start" in caplog.text) == told
+
+
 def test_the_largest_seed_is_followed_by_the_smallest(planned, monkeypatch):
     seeds = {}
 

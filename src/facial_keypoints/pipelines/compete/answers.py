@@ -71,7 +71,7 @@ def audit_labels_again(
         total += np.where(untaught[..., None], by_it, 0)
         times += untaught[..., None]
     found = np.where(times > 0, total / np.maximum(times, 1), scouts["found"])
-    return audited(faces, found, "at the end")
+    return audited(faces, folds["fold"] % NUM_HALVES, found, "at the end")
 
 
 def draw_suspects_sheet(faces: FaceSet, suspects: pd.DataFrame) -> Figure:

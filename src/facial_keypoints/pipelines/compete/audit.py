@@ -14,7 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS, NUM_KEYPOINTS, SWAP_INDEX
+from facial_keypoints.keypoints import (
+    IMAGE_SIZE,
+    KEYPOINTS,
+    NUM_KEYPOINTS,
+    POPULATIONS,
+    SWAP_INDEX,
+)
 from facial_keypoints.pipelines.compete.points import Points
 
 logger = logging.getLogger(__name__)
@@ -37,13 +43,13 @@ _EXPLAINED: Final = 0.4
 """A reading of the labels explains an error if it leaves at most this share of it."""
 
 
-def audit(labels: Points, found: Points, population: npt.NDArray[np.integer]) -> pd.DataFrame:
+def audit(labels: Points, found: Points, kind: npt.NDArray[np.integer]) -> pd.DataFrame:
     """Suspect labels, most suspect first.
 
     Args:
         labels: (n, 15, 2) in pixels, NaN where unknown.
         found: (n, 15, 2), by nets that have not been trained on the row; NaN where there is none.
-        population: (n,).
+        kind: (n,), the same for rows that are labelled by one convention and found by one net.
 
     Returns:
         A line each: ``row`` of training.csv from 1; the same from 0 as ``index``; ``point``, or
@@ -52,7 +58,7 @@ def audit(labels: Points, found: Points, population: npt.NDArray[np.integer]) ->
         the median; ``reason``; and label and found place, x and y.
     """
     distance = np.linalg.norm(found - labels, axis=2)
-    usual = usual_distances(distance, population)
+    usual = usual_distances(distance, kind)
     lines: list[dict[str, Any]] = []
     for row in np.flatnonzero(np.isfinite(distance).any(axis=1)):
         known = np.flatnonzero(np.isfinite(distance[row]))
@@ -95,13 +101,13 @@ def named_points(point: str) -> list[int]:
     return list(range(NUM_KEYPOINTS)) if point == WHOLE else [KEYPOINTS.index(point)]
 
 
-def usual_distances(distance: Distances, population: npt.NDArray[np.integer]) -> Distances:
-    """Distance within which nine tenths of a population's labels of a point lie, for each label
-    (n, 15); NaN where there are none. Far fewer than a tenth are wrong, so these do not matter.
+def usual_distances(distance: Distances, kind: npt.NDArray[np.integer]) -> Distances:
+    """Distance within which nine tenths of a kind's labels of a point lie, for each label (n, 15);
+    NaN where there are none. Far fewer than a tenth are wrong, so these do not matter.
     """
     usual = np.full(distance.shape, np.nan)
-    for code in np.unique(population):
-        of_code = np.flatnonzero(population == code)
+    for code in np.unique(kind):
+        of_code = np.flatnonzero(kind == code)
         known = np.flatnonzero(np.isfinite(distance[of_code]).any(axis=0))
         within = np.nanquantile(distance[np.ix_(of_code, known)], _USUAL_QUANTILE, axis=0)
         usual[np.ix_(of_code, known)] = within
@@ -170,9 +176,13 @@ def acted_on(suspects: pd.DataFrame, rows: int) -> npt.NDArray[np.bool_]:
     return acted
 
 
-def audited(faces: FaceSet, found: Points, when: str) -> pd.DataFrame:
-    """The audit of faces, told in a line."""
-    suspects = audit(faces.keypoints, found, faces.population)
+def audited(
+    faces: FaceSet, half: npt.NDArray[np.integer], found: Points, when: str
+) -> pd.DataFrame:
+    """The audit of faces, told in a line. The two halves, (n,), have scouts of their own, and one
+    that has learnt little must not spoil the other's limits.
+    """
+    suspects = audit(faces.keypoints, found, faces.population + len(POPULATIONS) * half)
     acted = suspects[suspects["act"].astype(bool)]
     logger.info(
         "Label audit %s: %s labels of %s rows are most likely wrong (%s whole rows)",

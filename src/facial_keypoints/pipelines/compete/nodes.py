@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 Arrays = dict[str, npt.NDArray[Any]]
 
+_FEWEST_MINUTES: Final = 10
 _MEASURED_FACES: Final = 256
 _SHARE_OF_SUSPECTS: Final = {"leave_out": 0.0, "down_weight": 0.1, "keep": 1.0}
 
@@ -60,6 +61,7 @@ def plan_competition(
     faces: FaceSet, test_faces: FaceSet, folds: Arrays, competition: CompetitionParameters
 ) -> dict[str, Any]:
     """A timetable for the budget, from a speed measured with all processes at work."""
+    logger.info("Measuring how fast nets train here; that takes half a minute or so")
     precision, why = choose_precision(competition.recipe.precision)
     count = int(folds["fold"].max()) + 1
     if competition.members is not None and competition.members > count:
@@ -119,6 +121,12 @@ def plan_competition(
             "competition.minutes=%g is over before the first step: each net gets a single one all "
             "the same, and the submission is worth no more than that. Ten minutes are a start",
             competition.minutes,
+        )
+    elif competition.minutes < _FEWEST_MINUTES:
+        logger.warning(
+            "competition.minutes=%g: %d are a start; in fewer, nets and label audit know little",
+            competition.minutes,
+            _FEWEST_MINUTES,
         )
     return plan.as_dict()
 
@@ -181,9 +189,9 @@ def train_scouts(
     }
 
 
-def audit_labels(faces: FaceSet, scouts: Arrays) -> pd.DataFrame:
+def audit_labels(faces: FaceSet, folds: Arrays, scouts: Arrays) -> pd.DataFrame:
     """Labels that are most likely wrong (see ``audit``), by what the scouts found."""
-    return audited(faces, scouts["found"], "after scouting")
+    return audited(faces, folds["fold"] % NUM_HALVES, scouts["found"], "after scouting")
 
 
 def train_members(

@@ -51,7 +51,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 audit_labels,
-                ["faces_as_labelled", "scouts"],
+                ["faces_as_labelled", "competition_folds", "scouts"],
                 "doubts",
                 name="audit_labels",
                 namespace=ENSEMBLE,

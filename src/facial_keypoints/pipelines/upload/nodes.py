@@ -152,7 +152,7 @@ def _pack(
             "This submission is for the drawn competition (download.source: drawn), which "
             "Kaggle does not know; its score is in the report of the full run. To hand in at "
             "Kaggle, make a submission from Kaggle's own data: kedro run --pipeline=full, "
-            "then kedro run --pipeline=upload"
+            "then kedro run --pipeline=upload, both with the --env that you want"
         )
     csv = submission.to_csv(index=False, lineterminator="\n").encode()
     fingerprint = sha256(csv).hexdigest()[:12]
