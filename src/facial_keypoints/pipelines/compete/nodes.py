@@ -119,8 +119,9 @@ def plan_competition(
     if not plan.training:
         logger.warning(
             "competition.minutes=%g is over before the first step: each net gets a single one all "
-            "the same, and the submission is worth no more than that. Ten minutes are a start",
+            "the same, and the submission is worth no more than that. %d minutes are a start",
             competition.minutes,
+            _FEWEST_MINUTES,
         )
     elif competition.minutes < _FEWEST_MINUTES:
         logger.warning(
