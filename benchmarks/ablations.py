@@ -2,7 +2,7 @@
 
 Every net trains for the same time on its share of the processor cores, on the same faces; all are
 measured on the same fifth of the faces, folds grouped by photograph. Labels on which the
-audit would act are left out of both; they are read from the suspects.csv of an earlier run of
+audit would act are left out of both; they are read from the label_issues.csv of an earlier run of
 --env=competition on the same archive. The last lines are other answers of nets that are trained
 already.
 """
@@ -20,11 +20,7 @@ import numpy as np
 from held_out import Competition, Floats, read_competition
 
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
-from facial_keypoints.models.prediction import point_finder
-from facial_keypoints.parameters import DistortionParameters, RecipeParameters
-from facial_keypoints.pipelines.compete.member import TrainedNet, TrainingTask, train_net
-from facial_keypoints.pipelines.compete.plan import MEASURED, SIZES
-from facial_keypoints.pipelines.compete.points import (
+from facial_keypoints.models.heads import (
     NUM_HEADS,
     Points,
     asymmetry,
@@ -32,8 +28,12 @@ from facial_keypoints.pipelines.compete.points import (
     heads_to_use,
     spread,
 )
-from facial_keypoints.pipelines.compete.workers import Report, run_side_by_side
-from facial_keypoints.precision import choose_precision
+from facial_keypoints.models.inference import point_finder
+from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
+from facial_keypoints.pipelines.compete.plan import MEASURED, SIZES
+from facial_keypoints.training.member import TrainedNet, TrainingTask, train_net
+from facial_keypoints.training.precision import choose_precision
+from facial_keypoints.training.workers import Report, run_side_by_side
 
 NOWHERE = np.zeros((NUM_KEYPOINTS, 2), np.float32)
 """Instead of points that no head answers for."""
@@ -52,7 +52,7 @@ class Line:
     size: str = ""  # that of the others
     heads: bool = True
     complete_only: bool = False
-    suspects: bool = False
+    label_issues: bool = False
     asymmetry: bool = True
     strength: tuple[float, float] = (0.4, 0.05)
     seed: int = 0
@@ -67,19 +67,19 @@ LINES = (
     Line("another seed", seed=1),
     Line("complete rows only", complete_only=True),
     Line("one head for both populations", heads=False),
-    Line("suspect labels kept", suspects=True),
+    Line("suspect labels kept", label_issues=True),
     Line("labels with their asymmetry", asymmetry=False),
     Line("heat maps without offsets", settings={"offsets": False}),
-    Line("no distortion at all", distortions=DistortionParameters.none().model_dump()),
+    Line("no distortion at all", distortions=RandomTransformParameters.none().model_dump()),
     Line("no mirrors", distortions={"mirror": False}),
     Line("distortions twice as strong in the beginning", strength=(0.8, 0.05)),
     Line("distortions at full strength to the end", strength=(1.0, 1.0)),
     Line("no geometric distortion but mirrors", distortions=STILL),
     Line("no photometric distortion", distortions=PLAIN),
     Line("perspective", distortions={"perspective": 0.15}),
-    Line("squared loss", recipe={"linear_beyond": 1000, "largest_gradient": 5000}),
-    Line("linear beyond 1 px", recipe={"linear_beyond": 1}),
-    Line("no average of weights", recipe={"average_decay": 0}),
+    Line("squared loss", recipe={"huber_delta": 1000, "global_clipnorm": 5000}),
+    Line("linear beyond 1 px", recipe={"huber_delta": 1}),
+    Line("no average of weights", recipe={"ema_decay": 0}),
     Line("batches of 16", recipe={"batch_size": 16}),
     Line("half the learning rate", recipe={"learning_rate": 2e-3}),
     Line("twice the learning rate", recipe={"learning_rate": 8e-3}),
@@ -100,7 +100,7 @@ def task_of(
         rows = rows & faces.complete
     population = faces.population if line.heads else np.zeros_like(faces.population)
     keypoints = faces.keypoints - _beside(line, data, beside)
-    if not line.suspects:
+    if not line.label_issues:
         keypoints[data.suspect] = np.nan
     recipe = RecipeParameters.model_validate({**line.recipe, "distortions": line.distortions})
     return TrainingTask(
@@ -178,7 +178,7 @@ def other_answers(
     """What nets of the recipe, of different seeds, find together and in other views."""
     import keras
 
-    from facial_keypoints.pipelines.compete.fitting import Fit
+    from facial_keypoints.training.loop import Fit
 
     recipe = RecipeParameters()
     keras.config.set_dtype_policy(choose_precision(recipe.precision)[0])
@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("archive", type=Path)
     parser.add_argument("--minutes", type=float, default=8.0, help="of each net; 8 if not given")
     parser.add_argument(
-        "--suspects", type=Path, required=True, help="suspects.csv of an earlier run"
+        "--label_issues", type=Path, required=True, help="label_issues.csv of an earlier run"
     )
     parser.add_argument("--only", nargs="+", metavar="LINE", help="some of the lines, by name")
     parser.add_argument(
@@ -224,7 +224,7 @@ def main() -> None:
         for name in args.only or known
         if known[name].size != args.size
     ]
-    data = read_competition(args.archive, args.suspects)
+    data = read_competition(args.archive, args.label_issues)
     out = args.csv.open("a", newline="") if args.csv else sys.stdout
     writer = csv.writer(out)
     writer.writerow(

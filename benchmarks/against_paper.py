@@ -21,8 +21,8 @@ from stages import load_parameters
 
 from facial_keypoints.pipelines.augment.nodes import augment_faces
 from facial_keypoints.pipelines.clean.nodes import treat_missing_labels
-from facial_keypoints.pipelines.compete.workers import run_side_by_side
-from facial_keypoints.pipelines.train.trainer import fit_variant
+from facial_keypoints.training.trainer import fit_variant
+from facial_keypoints.training.workers import run_side_by_side
 
 
 def papers_points(data: Competition, variant: str, minutes: float) -> tuple[Floats, float, float]:
@@ -33,7 +33,7 @@ def papers_points(data: Competition, variant: str, minutes: float) -> tuple[Floa
     filled = treat_missing_labels(data.faces.select(~data.held_out), parameters.clean)
     samples, _ = augment_faces(filled, parameters.augment)
     splitter = GroupShuffleSplit(1, test_size=0.1, random_state=0)
-    train, validation = next(splitter.split(samples.source, groups=samples.source))
+    train, validation = next(splitter.split(samples.group, groups=samples.group))
     network = parameters.variants[variant]
     # cut off at its full rate it would be worse; ours falls, too
     asked = {"max_minutes": minutes, "precision": "float32", "cooldown": 0.25}
@@ -67,11 +67,11 @@ def main() -> None:
     parser.add_argument("--variant", default="15cl-5mpl", help="Table 1's, its best, if not given")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument(
-        "--suspects", type=Path, required=True, help="suspects.csv of an earlier run"
+        "--label_issues", type=Path, required=True, help="label_issues.csv of an earlier run"
     )
     parser.add_argument("--first", type=float, default=1.0, help="minutes of our first net")
     args = parser.parse_args()
-    data = without_suspects(read_competition(args.archive, args.suspects))
+    data = without_suspects(read_competition(args.archive, args.label_issues))
     found, took, epochs = papers_points(data, args.variant, args.minutes)
     theirs = data.rmse(*data.errors(found))
     rows = [[f"the paper's {args.variant}", f"{took:.1f}", f"{epochs:.1f}", *_cells(theirs)]]

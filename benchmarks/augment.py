@@ -23,10 +23,10 @@ from measuring import (
     print_machine,
 )
 
-from facial_keypoints.archive import CompetitionArchive
-from facial_keypoints.datasets import FaceSetDataset
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.framework.datasets import FaceSetDataset
 from facial_keypoints.keypoints import IMAGE_SIZE, SWAP_INDEX
 from facial_keypoints.parameters import AugmentParameters
 from facial_keypoints.pipelines.augment.nodes import augment_faces

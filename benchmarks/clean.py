@@ -27,11 +27,11 @@ from measuring import (
 )
 from stages import run_on_disk
 
-from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.tables import read_training_table
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
 from facial_keypoints.pipelines import clean
-from facial_keypoints.pipelines.clean.tables import read_training_table
 
 Table = tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]
 

@@ -25,15 +25,15 @@ from unittest import mock
 import numpy as np
 from measuring import print_table
 
-from facial_keypoints.machine import use_onednn
 from facial_keypoints.models.complexity import complexity
+from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.models.registry import build_model
-from facial_keypoints.parameters import DistortionParameters, RecipeParameters
-from facial_keypoints.pipelines.compete import workers
-from facial_keypoints.pipelines.compete.member import TrainingTask, measure_speed
+from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.plan import SIZES, number_of_processes
-from facial_keypoints.pipelines.compete.points import NUM_HEADS
-from facial_keypoints.precision import choose_precision
+from facial_keypoints.training import workers
+from facial_keypoints.training.hardware import use_onednn
+from facial_keypoints.training.member import TrainingTask, measure_speed
+from facial_keypoints.training.precision import choose_precision
 
 FACES = 512
 
@@ -64,7 +64,7 @@ def per_second(work: Callable[[], int], seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
+def task_of(trial: Trial, distortions: RandomTransformParameters) -> TrainingTask:
     images, labels = faces(FACES)
     return TrainingTask(
         name="speed",
@@ -84,7 +84,7 @@ def task_of(trial: Trial, distortions: DistortionParameters) -> TrainingTask:
     )
 
 
-def our_loop(trial: Trial, distortions: DistortionParameters, processes: int) -> float:
+def our_loop(trial: Trial, distortions: RandomTransformParameters, processes: int) -> float:
     queues = [[task_of(trial, distortions)]] * processes
     found = workers.run_side_by_side(measure_speed, queues, lambda _: None, keep=False)
     return sum(speeds[0].trained for speeds in found)
@@ -141,8 +141,8 @@ def matmul(trial: Trial, report: workers.Report) -> float:
 
 def predictions(trial: Trial) -> dict[str, float]:
     """Pictures per second, mirrored ones not counted, and seconds of a single one."""
-    from facial_keypoints.models.prediction import point_finder
-    from facial_keypoints.pipelines.compete.ensemble import ensemble_model
+    from facial_keypoints.models.ensemble import ensemble_model
+    from facial_keypoints.models.inference import point_finder
 
     net = build_model("heatmap_unet", {**SIZES[trial.size], "points": NUM_HEADS})
     ensemble = ensemble_model(
@@ -189,11 +189,11 @@ def main() -> None:
     processes = number_of_processes(cores)
     trial = Trial(args.size, args.batch, precision, args.seconds)
     print(f"{args.size} net, batches of {args.batch}, {cores} core(s), {precision}: {why}\n")
-    with_all = partial(our_loop, trial, DistortionParameters(), processes)
+    with_all = partial(our_loop, trial, RandomTransformParameters(), processes)
     ways: dict[str, Callable[[], float]] = {
         "our loop": with_all,
         "our loop without distortions": partial(
-            our_loop, trial, DistortionParameters.none(), processes
+            our_loop, trial, RandomTransformParameters.none(), processes
         ),
         "our loop without oneDNN": partial(without_onednn, with_all),
         f"train_on_batch, {precision}": partial(alone, partial(in_keras, "train_on_batch"), trial),

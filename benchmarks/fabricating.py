@@ -43,7 +43,7 @@ def fabricate_faces(n: int, seed: int = 0) -> FaceSet:
         images=np.stack([smooth_picture(rng) for _ in range(n)]),
         keypoints=keypoints.astype(np.float32),
         labelled=labelled,
-        source=np.arange(n, dtype=np.int32),
+        group=np.arange(n, dtype=np.int32),
         population=incomplete.astype(np.int8),
         augmented=np.zeros(n, dtype=bool),
     )

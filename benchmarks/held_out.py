@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.metrics import asked_values
+from facial_keypoints.label_audit.audit import acted_on
+from facial_keypoints.metrics import requested_values
 from facial_keypoints.pipelines.clean.nodes import read_test_faces, read_training_faces
-from facial_keypoints.pipelines.compete.audit import acted_on
 from facial_keypoints.pipelines.compete.estimate import squared_errors
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 
@@ -54,11 +54,11 @@ class Competition:
         return np.asarray(np.sqrt([of_a, of_b, together]))
 
 
-def read_competition(archive: Path, suspects: Path) -> Competition:
-    """Both tables of the archive, and the suspects.csv of an earlier run."""
+def read_competition(archive: Path, label_issues: Path) -> Competition:
+    """Both tables of the archive, and the label_issues.csv of an earlier run."""
     opened = CompetitionArchive(archive)
     faces = read_training_faces(opened)
     _, lookup = read_test_faces(opened)
     folds = fold_faces(faces, group_faces(faces), seed=0)
-    suspect = acted_on(pd.read_csv(suspects), len(faces))
-    return Competition(faces, np.isin(folds, HELD_OUT_FOLDS), suspect, asked_values(lookup))
+    suspect = acted_on(pd.read_csv(label_issues), len(faces))
+    return Competition(faces, np.isin(folds, HELD_OUT_FOLDS), suspect, requested_values(lookup))

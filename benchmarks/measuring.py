@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
-from facial_keypoints.archive import CompetitionArchive
-from facial_keypoints.machine import peak_memory
+from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.training.hardware import peak_memory
 
 P = ParamSpec("P")
 T = TypeVar("T")

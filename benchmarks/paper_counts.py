@@ -62,7 +62,7 @@ EXPECTED: Final[dict[str, tuple[int, str]]] = {
 def check_labels(path: Path) -> bool:
     """Print the counts beside the expected ones; True if all are equal."""
     stages = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline()
-    names = ["data_account", "augmentation_account", "split_account", "augmented_faces"]
+    names = ["data_report", "augmentation_summary", "split_summary", "augmented_faces"]
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "blank.zip"
         write_archive(
@@ -179,11 +179,11 @@ def check_sample(path: Path) -> bool:
             clean.create_pipeline(),
             load_parameters("base"),
             archive,
-            ["faces_as_labelled", "faces", "data_account"],
+            ["labelled_faces", "faces", "data_report"],
         )
     print(f"{path.name} through clean with the base parameters")
-    print(json.dumps(results["data_account"], indent=2))
-    same = all(equals_plain_reading(results[name], path) for name in ("faces_as_labelled", "faces"))
+    print(json.dumps(results["data_report"], indent=2))
+    same = all(equals_plain_reading(results[name], path) for name in ("labelled_faces", "faces"))
     print(
         "Labels and pictures are those of a plain reading of the file."
         if same

@@ -8,9 +8,9 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
-from facial_keypoints.archive import CompetitionArchive
-from facial_keypoints.parameter_checks import check_parameters
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.parameters import Parameters
+from facial_keypoints.parameters.checks import check_parameters
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 CONF: Final = Path(__file__).resolve().parents[1] / "conf"

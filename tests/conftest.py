@@ -34,7 +34,7 @@ def _faces(n=6, of_b=0, seed=0):
         images=generator.integers(0, 256, (n, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8),
         keypoints=keypoints,
         labelled=labelled,
-        source=np.arange(n, dtype=np.int32),
+        group=np.arange(n, dtype=np.int32),
         population=b.astype(np.int8),
         augmented=np.zeros(n, dtype=bool),
     )

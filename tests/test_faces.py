@@ -16,8 +16,8 @@ def with_array(faces, **arrays):
         ("keypoints", np.zeros((3, 30), np.float32)),
         ("keypoints", np.zeros((3, 15, 2), np.float64)),
         ("labelled", np.ones((3, 15), np.int8)),
-        ("source", np.zeros(2, np.int32)),
-        ("source", np.zeros(3, np.int64)),
+        ("group", np.zeros(2, np.int32)),
+        ("group", np.zeros(3, np.int64)),
         ("population", np.zeros(3, np.int32)),
         ("augmented", np.zeros((3, 1), bool)),
     ],
@@ -40,13 +40,13 @@ def test_select_takes_masks_positions_and_slices_alike(make_faces):
     by_position = faces.select(np.array([1, 3]))
     by_slice = faces.select(slice(1, 4, 2))
     for chosen in (by_mask, by_position, by_slice):
-        assert chosen.source.tolist() == [1, 3]
+        assert chosen.group.tolist() == [1, 3]
         np.testing.assert_array_equal(chosen.images, faces.images[[1, 3]])
         np.testing.assert_array_equal(chosen.keypoints, faces.keypoints[[1, 3]])
 
 
 def test_select_keeps_the_order_asked_for(make_faces):
-    assert make_faces(4).select(np.array([3, 0, 2])).source.tolist() == [3, 0, 2]
+    assert make_faces(4).select(np.array([3, 0, 2])).group.tolist() == [3, 0, 2]
 
 
 def test_concatenate_undoes_select(make_faces):

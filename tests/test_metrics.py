@@ -130,7 +130,7 @@ def lookup():
 
 def test_population_follows_from_what_is_asked(lookup):
     assert metrics.lookup_populations(lookup).to_dict() == {1: 0, 5: 1, 9: 1}
-    assert metrics.asked_values(lookup) == {"A": 30, "B": 9}
+    assert metrics.requested_values(lookup) == {"A": 30, "B": 9}
 
 
 def test_weighted_rmse_weighs_squared_errors():

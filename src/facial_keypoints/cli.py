@@ -12,8 +12,8 @@ from kedro.framework.cli.project import run as kedro_run
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from facial_keypoints import interruption
 from facial_keypoints.errors import InputError
+from facial_keypoints.training import interruption
 
 _TOLD_BY_KEDRO: Final = ("Failed to find the pipeline named", "Pipeline does not contain")
 """Kedro's messages about names that were typed; they say what is right."""
@@ -75,17 +75,16 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _close_runs(status: str) -> None:
     from facial_keypoints import tracking
-    from facial_keypoints.run_lock import RUN_LOCK
+    from facial_keypoints.framework.run_lock import RUN_LOCK
 
     tracking.end_all_runs(status)
     RUN_LOCK.free(status)
 
 
-cli.add_command(
-    _Run(
-        name="run",
-        params=kedro_run.params,
-        callback=kedro_run.callback,
-        help=kedro_run.help,
-    )
+run = _Run(
+    name="run",
+    params=kedro_run.params,
+    callback=kedro_run.callback,
+    help=kedro_run.help,
 )
+cli.add_command(run)

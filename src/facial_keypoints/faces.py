@@ -22,8 +22,8 @@ class FaceSet:
         labelled: bool (n, 15), true where a person placed the point. False where the label is
             missing or was filled in afterwards (``forward_fill``), so that errors can be
             measured on genuine labels alone.
-        source: int32 (n,), the face a sample stems from: the row of the first picture
-            identical to it. Samples of one source must not stand on both sides of a split.
+        group: int32 (n,), the face a sample stems from: the row of the first picture
+            identical to it. Samples of one group must not stand on both sides of a split.
         population: int8 (n,), index into ``keypoints.POPULATIONS``.
         augmented: bool (n,), true where picture and points were transformed.
 
@@ -34,7 +34,7 @@ class FaceSet:
     images: npt.NDArray[np.uint8]
     keypoints: npt.NDArray[np.float32]
     labelled: npt.NDArray[np.bool_]
-    source: npt.NDArray[np.int32]
+    group: npt.NDArray[np.int32]
     population: npt.NDArray[np.int8]
     augmented: npt.NDArray[np.bool_]
 
@@ -44,7 +44,7 @@ class FaceSet:
             "images": (np.uint8, (n, IMAGE_SIZE, IMAGE_SIZE)),
             "keypoints": (np.float32, (n, NUM_KEYPOINTS, 2)),
             "labelled": (np.bool_, (n, NUM_KEYPOINTS)),
-            "source": (np.int32, (n,)),
+            "group": (np.int32, (n,)),
             "population": (np.int8, (n,)),
             "augmented": (np.bool_, (n,)),
         }

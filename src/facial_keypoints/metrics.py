@@ -123,7 +123,7 @@ def paper_accuracy(truth: Points, predicted: Points) -> float:
     return _mean((true.argmax(axis=1) == guess.argmax(axis=1)).astype(float))
 
 
-def asked_values(lookup: pd.DataFrame) -> dict[str, int]:
+def requested_values(lookup: pd.DataFrame) -> dict[str, int]:
     """How many values the lookup table asks of each population, by its name.
 
     A test image belongs to A if any of its asked points is one that B never carries (see

@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Pipeline
 
-from facial_keypoints.configuration import current_parameters
+from facial_keypoints.framework.config_loader import current_parameters
 from facial_keypoints.pipelines import (
     augment,
     clean,

@@ -3,7 +3,7 @@
 import os
 import warnings
 
-from facial_keypoints.machine import use_onednn
+from facial_keypoints.training.hardware import use_onednn
 
 # Before TensorFlow is first loaded: its start-up notes are of no use to our users.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,10 +13,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
 
-from facial_keypoints.clock import ClockHooks  # noqa: E402
-from facial_keypoints.configuration import CheckedConfigLoader  # noqa: E402
-from facial_keypoints.hooks import ProgressHooks, SummaryHooks  # noqa: E402
-from facial_keypoints.run_lock import RUN_LOCK  # noqa: E402
+from facial_keypoints.framework.config_loader import CheckedConfigLoader  # noqa: E402
+from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
+from facial_keypoints.framework.run_lock import RUN_LOCK  # noqa: E402
+from facial_keypoints.framework.session_clock import ClockHooks  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
 # TrackingHooks are kedro-mlflow's, made to outlast an absence of MLflow.

@@ -11,8 +11,8 @@ from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
 from facial_keypoints.models.architectures.heatmap_unet import fold_norms
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import architectures, build_model
-from facial_keypoints.parameter_checks import check_parameters
 from facial_keypoints.parameters import VariantParameters
+from facial_keypoints.parameters.checks import check_parameters
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]
@@ -208,7 +208,7 @@ def test_heat_maps_know_where_their_places_are_also_in_a_copy():
 
 
 def test_fused_batch_normalisation_is_keras_own_but_for_rounding():
-    from facial_keypoints.models.fused import FusedBatchNormalization
+    from facial_keypoints.models.fused_batch_norm import FusedBatchNormalization
 
     given = np.random.default_rng(0).normal(3, 2, (16, 12, 12, 8)).astype(np.float32)
     plain, fused = keras.layers.BatchNormalization(), FusedBatchNormalization()
@@ -242,7 +242,7 @@ def test_folded_normalisation_answers_as_the_net_did_that_was_trained():
 @pytest.mark.parametrize("parts", [1, 2])
 @pytest.mark.parametrize("count", [0, 1, 3, 8, 9, 70])
 def test_points_are_found_in_any_number_of_pictures(count, parts):
-    from facial_keypoints.models.prediction import point_finder
+    from facial_keypoints.models.inference import point_finder
 
     net = build_model("heatmap_unet", {"filters": 4})
     given = pictures(count)

@@ -12,7 +12,7 @@ OUTPUT_LAYER = "coordinates"
 Activation = Literal["relu", "leaky_relu"]
 
 
-def picture_input() -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
+def image_input() -> tuple["keras.KerasTensor", "keras.KerasTensor"]:
     """The input, uint8 (n, 96, 96), and the same scaled to [0, 1] with a channel, (n, 96, 96, 1).
 
     Scaling inside the model keeps pictures at a byte a pixel all the way to the training step,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facial_keypoints.words import did_you_mean
+from facial_keypoints.formatting import did_you_mean
 
 if TYPE_CHECKING:
     import keras

@@ -4,16 +4,16 @@
 
 from facial_keypoints.parameters.competition import (
     CompetitionParameters,
-    DistortionParameters,
+    RandomTransformParameters,
     RecipeParameters,
 )
 from facial_keypoints.parameters.stages import (
     AugmentParameters,
     CleanParameters,
     DownloadParameters,
-    DrawnParameters,
     EvaluateParameters,
     SplitParameters,
+    SyntheticParameters,
     TrainParameters,
     UploadParameters,
 )
@@ -22,7 +22,7 @@ from facial_keypoints.parameters.study import (
     PaperTable,
     StudyParameters,
     VariantParameters,
-    row_of,
+    base_variant,
 )
 from facial_keypoints.parameters.whole import Parameters
 
@@ -30,18 +30,18 @@ __all__ = [
     "AugmentParameters",
     "CleanParameters",
     "CompetitionParameters",
-    "DistortionParameters",
     "DownloadParameters",
-    "DrawnParameters",
     "EvaluateParameters",
     "PaperRow",
     "PaperTable",
     "Parameters",
+    "RandomTransformParameters",
     "RecipeParameters",
     "SplitParameters",
     "StudyParameters",
+    "SyntheticParameters",
     "TrainParameters",
     "UploadParameters",
     "VariantParameters",
-    "row_of",
+    "base_variant",
 ]

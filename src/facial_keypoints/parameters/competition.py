@@ -9,7 +9,7 @@ from facial_keypoints.parameters.stages import Fraction, Positive, Section, Seed
 _Extent = Annotated[float, Field(ge=0)]
 
 
-class DistortionParameters(Section):
+class RandomTransformParameters(Section):
     """How strongly faces are distorted, anew each time one is seen; 0 leaves a distortion out."""
 
     mirror: bool = True
@@ -36,7 +36,7 @@ class DistortionParameters(Section):
     """Share of the pictures in which a rectangle of 10 to 40 px is covered with grey."""
 
     @classmethod
-    def none(cls) -> "DistortionParameters":
+    def none(cls) -> "RandomTransformParameters":
         """No distortion at all."""
         return cls(mirror=False, **dict.fromkeys(set(cls.model_fields) - {"mirror"}, 0))
 
@@ -46,17 +46,17 @@ class RecipeParameters(Section):
 
     batch_size: int = Field(32, ge=1, le=4096)
     learning_rate: Positive = 4e-3
-    """The highest: it rises linearly over ``warm_up_steps`` and falls as a cosine to nothing."""
-    warm_up_steps: int = Field(200, ge=1)
+    """The highest: it rises linearly over ``warmup_steps`` and falls as a cosine to nothing."""
+    warmup_steps: int = Field(200, ge=1)
     weight_decay: _Extent = 0.1
-    linear_beyond: Positive = 2.0
+    huber_delta: Positive = 2.0
     """Pixels up to which the smooth L1 loss is a parabola."""
-    largest_gradient: Positive = 5.0
+    global_clipnorm: Positive = 5.0
     """Norm to which longer gradients are cut."""
-    average_decay: Fraction = 0.998
+    ema_decay: Fraction = 0.998
     """Of the moving average of the weights, which is what predicts."""
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
-    distortions: DistortionParameters = DistortionParameters()
+    distortions: RandomTransformParameters = RandomTransformParameters()
     first_strength: _Extent | None = None
     """A factor on the distortions where training begins; null goes by its epochs."""
     last_strength: _Extent = 0.05
@@ -72,7 +72,7 @@ class CompetitionParameters(Section):
     """Of the nets; ``auto`` goes by the measured speed and the budget."""
     members: int | None = Field(None, ge=1, le=10)
     """Nets in the ensemble; null goes by the measured speed and the budget."""
-    suspects: Literal["leave_out", "down_weight", "keep"] = "leave_out"
+    label_issues: Literal["leave_out", "down_weight", "keep"] = "leave_out"
     """What becomes of labels on which the audit would act: they are not trained on, count a
     tenth, or count like any other."""
     recipe: RecipeParameters = RecipeParameters()

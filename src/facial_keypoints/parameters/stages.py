@@ -37,8 +37,8 @@ def _expand_user(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is no home)
 
 
-class DrawnParameters(Section):
-    """The drawn competition (``download.source: drawn``)."""
+class SyntheticParameters(Section):
+    """The drawn competition (``download.source: synthetic``)."""
 
     train_faces: int = Field(1500, ge=20, le=200_000)
     test_faces: int = Field(400, ge=4, le=200_000)
@@ -48,11 +48,11 @@ class DrawnParameters(Section):
 class DownloadParameters(Section):
     """Where the competition's archive comes from."""
 
-    source: Literal["kaggle", "archive", "drawn"] = "kaggle"
+    source: Literal["kaggle", "archive", "synthetic"] = "kaggle"
     competition: str = Field("facial-keypoints-detection", pattern=r"^[a-z0-9-]+$")
     archive: Annotated[Path, AfterValidator(_expand_user)] | None = None
     """Path of a zip that the user already has (``source: archive``)."""
-    drawn: DrawnParameters = DrawnParameters()
+    synthetic: SyntheticParameters = SyntheticParameters()
 
     @model_validator(mode="after")
     def _archive_is_named(self) -> "DownloadParameters":
@@ -94,7 +94,7 @@ class AugmentParameters(Section):
 class SplitParameters(Section):
     """Which samples are held out, and which of the rest validate."""
 
-    by: Literal["source", "sample"] = "source"
+    by: Literal["group", "sample"] = "group"
     holdout: Fraction = Field(0.15, gt=0)
     validation: Fraction = Field(0.1, gt=0)
     """Share of what the hold-out leaves."""
@@ -144,7 +144,7 @@ class EvaluateParameters(Section):
 
     failure_threshold: Positive = 0.1
     """NME above which a face counts as failed."""
-    sheet_faces: int = Field(8, ge=1, le=48)
+    grid_faces: int = Field(8, ge=1, le=48)
     """Faces on each half (best, worst) of the sheet of predictions."""
 
 

@@ -108,6 +108,6 @@ class StudyParameters(Section):
         return seeds
 
 
-def row_of(name: str) -> str:
+def base_variant(name: str) -> str:
     """The variant as the configuration names it, of a name that ``study.seeds`` may have made."""
     return re.sub(r"-seed\d+$", "", name)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
+from facial_keypoints.formatting import did_you_mean
 from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters.competition import CompetitionParameters
 from facial_keypoints.parameters.stages import (
@@ -21,9 +22,8 @@ from facial_keypoints.parameters.study import (
     PaperTable,
     StudyParameters,
     VariantParameters,
-    row_of,
+    base_variant,
 )
-from facial_keypoints.words import did_you_mean
 
 _TAKEN: Final = {"champion", "evaluate", "holdout", "lookup", "mean_face_metrics", "test"}
 """Names that nodes give to inputs which stand beside one input per variant."""
@@ -96,7 +96,7 @@ class Parameters(Section):
                 raise ValueError(
                     f"variants.{name}: the pipelines call something else so; rename the variant"
                 )
-            if row_of(name) != name:
+            if base_variant(name) != name:
                 raise ValueError(
                     f"variants.{name}: study.seeds gives names that end so; rename the variant"
                 )
@@ -133,7 +133,7 @@ class Parameters(Section):
         if only is None:
             return list(self.variants)
         wanted = {name for word in only for name in self._groups.get(word, [word])}
-        return [name for name in self.variants if row_of(name) in wanted]
+        return [name for name in self.variants if base_variant(name) in wanted]
 
     def planned(self) -> "Parameters":
         """The same with the study's scale and seeds applied to the variants.

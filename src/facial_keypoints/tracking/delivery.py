@@ -26,7 +26,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.words import duration
+from facial_keypoints.formatting import duration
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.formatting import join_names
 from facial_keypoints.tracking import records
 from facial_keypoints.tracking.delivery import (
     Delivery,
@@ -29,8 +30,7 @@ from facial_keypoints.tracking.delivery import (
     limit_waits,
     see_that_it_answers,
 )
-from facial_keypoints.trainings import Training
-from facial_keypoints.words import listed
+from facial_keypoints.training.records import Training
 
 with warnings.catch_warnings(record=True) as _warned:
     from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
@@ -180,7 +180,7 @@ def end_all_runs(status: str) -> None:
         logger.warning(
             "MLflow was away, and lacks: %s. All of it is in the data folder; the same "
             "command, typed again when MLflow answers, records it, and trains nothing again",
-            listed(left),
+            join_names(left),
         )
     _forget(status)
 

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.trainings import Training
+from facial_keypoints.training.records import Training
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CHAMPION_ALIAS: Final = "champion"
 _TABLES: Final = {
     *("leaderboard", "study_table_3", "study_table_4", "study_table_5"),
-    *("study_text", "study_others", "suspects"),
+    *("study_text", "study_others", "label_issues"),
 }
 _METRICS_PER_CALL: Final = 1000  # more are refused
 _LONGEST_PARAMETER: Final = 6000  # characters; longer ones are refused

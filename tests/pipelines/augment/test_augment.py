@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
+from facial_keypoints.augmentation.transforms import move_points, recipe, stays_inside
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS, SWAP_INDEX
 from facial_keypoints.parameters import AugmentParameters
-from facial_keypoints.pipelines.augment.nodes import augment_faces, draw_augmented_sheet
-from facial_keypoints.pipelines.augment.transforms import move_points, recipe, stays_inside
+from facial_keypoints.pipelines.augment.nodes import augment_faces, draw_augmentation_grid
 
 CENTRES = np.arange(IMAGE_SIZE) + 0.5
 NOTHING = {"flip": False, "rotations": [], "brightness": [], "shifts": [], "noise": []}
@@ -80,7 +80,7 @@ def test_every_point_of_a_face_keeps_its_dot(make_faces):
     )
     copies = augmented.select(augmented.augmented)
     mirrored = np.arange(len(copies)) < 15
-    point = np.where(mirrored, np.array(SWAP_INDEX)[copies.source], copies.source)
+    point = np.where(mirrored, np.array(SWAP_INDEX)[copies.group], copies.group)
     under = copies.keypoints[np.arange(len(copies)), point]
     well_inside = ((under > 8) & (under < 88)).all(axis=1)
     found = dots_found(copies.images)
@@ -156,7 +156,7 @@ def test_shift_drops_samples_with_a_point_on_or_over_the_border(make_faces, edge
     faces.population[:] = [0, 0, 1]
     augmented, account = augment_faces(faces, only(shifts=[(-12, -12)]))
     assert account["by_step"] == {"original": 3, "shift -12,-12": 2 + kept}
-    assert augmented.source.tolist() == [0, 1, 2, *([0, 1, 2] if kept else [0, 2])]
+    assert augmented.group.tolist() == [0, 1, 2, *([0, 1, 2] if kept else [0, 2])]
     assert augmented.population.tolist() == [0, 0, 1, *([0, 0, 1] if kept else [0, 1])]
     assert account["samples"] == len(augmented) == 5 + kept
 
@@ -196,21 +196,21 @@ def test_whole_pixel_shifts_agree_with_points_in_every_direction(make_faces):
 
 def test_source_population_and_labels_follow_every_sample(make_faces):
     faces = make_faces(7, of_b=3, seed=2)
-    faces.source[:] = [10, 11, 12, 12, 14, 15, 16]
+    faces.group[:] = [10, 11, 12, 12, 14, 15, 16]
     augmented, account = augment_faces(faces, AugmentParameters(of="all"))
     np.testing.assert_array_equal(augmented.keypoints[:7], faces.keypoints)
     np.testing.assert_array_equal(augmented.images[:7], faces.images)
     steps = np.repeat(list(account["by_step"]), list(account["by_step"].values()))
     assert len(steps) == len(augmented)
     assert (augmented.augmented == (steps != "original")).all()
-    of_source = dict(zip(faces.source, faces.population, strict=True))
-    assert [of_source[s] for s in augmented.source] == augmented.population.tolist()
+    of_source = dict(zip(faces.group, faces.population, strict=True))
+    assert [of_source[s] for s in augmented.group] == augmented.population.tolist()
     np.testing.assert_array_equal(np.isfinite(augmented.keypoints).all(axis=2), augmented.labelled)
     for step in set(steps) - {"original"}:
         copies = augmented.select(steps == step)
         if step.startswith("shift"):
             continue
-        assert copies.source.tolist() == faces.source.tolist()
+        assert copies.group.tolist() == faces.group.tolist()
         labelled = faces.labelled[:, SWAP_INDEX] if step == "flip" else faces.labelled
         np.testing.assert_array_equal(copies.labelled, labelled)
 
@@ -219,7 +219,7 @@ def test_filled_labels_stay_known_as_filled(make_faces):
     faces = make_faces(4, of_b=2)
     filled = FaceSet(**{**faces.arrays(), "keypoints": np.nan_to_num(faces.keypoints, nan=50)})
     complete, _ = augment_faces(filled, only(rotations=[12]))
-    assert complete.source.tolist() == [0, 1, 2, 3, 0, 1]
+    assert complete.group.tolist() == [0, 1, 2, 3, 0, 1]
     everyone, _ = augment_faces(filled, only(rotations=[12], of="all"))
     np.testing.assert_array_equal(everyone.labelled[4:], faces.labelled)
 
@@ -300,7 +300,7 @@ def test_recipe_makes_the_papers_counts(make_faces):
 
 def test_sheet_shows_one_face_and_all_its_copies(make_faces):
     augmented, account = augment_faces(make_faces(3, of_b=1), only(flip=True, noise=[0.1]))
-    titles = [axis.get_title() for axis in draw_augmented_sheet(augmented, account).axes]
+    titles = [axis.get_title() for axis in draw_augmentation_grid(augmented, account).axes]
     assert titles == ["original", "flip", "noise 0.1"]
 
 
@@ -308,11 +308,11 @@ def test_the_same_step_twice_counts_twice(make_faces):
     augmented, account = augment_faces(make_faces(3), only(noise=[0.1, 0.1]))
     assert account["by_step"] == {"original": 3, "noise 0.1": 3, "noise 0.1 #2": 3}
     assert (augmented.images[3:6] != augmented.images[6:]).any()
-    titles = [axis.get_title() for axis in draw_augmented_sheet(augmented, account).axes]
+    titles = [axis.get_title() for axis in draw_augmentation_grid(augmented, account).axes]
     assert titles == ["original", "noise 0.1", "noise 0.1 #2"]
 
 
 def test_sheet_without_copies(make_faces):
     augmented, account = augment_faces(make_faces(3), AugmentParameters(of="none"))
-    titles = [axis.get_title() for axis in draw_augmented_sheet(augmented, account).axes]
+    titles = [axis.get_title() for axis in draw_augmentation_grid(augmented, account).axes]
     assert titles == ["original"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import (
     COORDINATE_COLUMNS,
@@ -15,11 +15,11 @@ from facial_keypoints.keypoints import (
 )
 from facial_keypoints.parameters import CleanParameters
 from facial_keypoints.pipelines.clean.nodes import (
-    account_for_faces,
-    draw_faces_sheet,
-    find_suspects,
+    draw_face_grid,
+    find_label_issues,
     read_test_faces,
     read_training_faces,
+    summarize_faces,
     treat_missing_labels,
 )
 
@@ -75,7 +75,7 @@ def test_a_point_with_one_coordinate_counts_as_missing(archive_of, make_training
 def test_identical_pictures_share_the_first_of_them_as_source(archive_of, make_training_row):
     greys = [3, 5, 3, 6, 5, 3]
     faces = read_training_faces(archive_of(*(make_training_row(grey=grey) for grey in greys)))
-    assert faces.source.tolist() == [0, 1, 0, 3, 1, 0]
+    assert faces.group.tolist() == [0, 1, 0, 3, 1, 0]
 
 
 def test_bad_row_of_the_archive_is_named(archive_of, make_training_row):
@@ -92,7 +92,7 @@ def test_test_faces_carry_ids_and_the_population_that_is_asked(archive_of, make_
         lookup=make_table(["RowId", "ImageId", "FeatureName"], lookup),
     )
     faces, table = read_test_faces(archive)
-    assert faces.source.tolist() == [2, 9, 4]
+    assert faces.group.tolist() == [2, 9, 4]
     assert faces.population.tolist() == [0, 0, 1]  # nobody asks for 9
     assert not faces.labelled.any()
     assert np.isnan(faces.keypoints).all()
@@ -121,7 +121,7 @@ def test_mask_keeps_everything_as_it_is(make_faces):
 
 def test_drop_keeps_complete_rows_and_their_sources(make_faces):
     kept = treat_missing_labels(make_faces(5, of_b=2), policy("drop"))
-    assert kept.source.tolist() == [0, 1, 2]
+    assert kept.group.tolist() == [0, 1, 2]
     assert np.isfinite(kept.keypoints).all()
 
 
@@ -158,48 +158,48 @@ def upright(make_faces):
 
 
 def test_nothing_is_suspect_without_a_reason(upright):
-    assert find_suspects(upright) == {}
+    assert find_label_issues(upright) == {}
     upright.keypoints[1:3, RIGHT_EYE] = np.nan
-    assert find_suspects(upright) == {}
+    assert find_label_issues(upright) == {}
 
 
 def test_eyes_on_the_wrong_sides_or_too_close_are_suspect(upright):
     upright.keypoints[1, LEFT_EYE] = 20, 40
     upright.keypoints[3, LEFT_EYE] = 38, 44
-    assert find_suspects(upright) == {
+    assert find_label_issues(upright) == {
         2: "left eye to the left of the right eye",
         4: "eyes closer than 10 px",
     }
 
 
 def test_labels_of_one_picture_that_disagree_are_suspect(upright):
-    upright.source[:] = [0, 1, 0, 3, 4, 3]  # rows 4 and 6 are of two populations
+    upright.group[:] = [0, 1, 0, 3, 4, 3]  # rows 4 and 6 are of two populations
     upright.keypoints[2] = upright.keypoints[0]
     upright.keypoints[5] = 90
     upright.keypoints[5, RIGHT_EYE] = 20
-    assert find_suspects(upright) == {}
+    assert find_label_issues(upright) == {}
     upright.keypoints[2, NOSE, 1] += 10.5
     reason = "labels of the same picture disagree"
-    assert find_suspects(upright) == {1: reason, 3: reason}
+    assert find_label_issues(upright) == {1: reason, 3: reason}
 
 
 def test_a_third_row_without_the_label_does_not_hide_that_two_disagree(upright):
-    upright.source[:3] = 0
+    upright.group[:3] = 0
     upright.keypoints[1] = upright.keypoints[2] = upright.keypoints[0]
     upright.keypoints[1, NOSE] += 20
     upright.keypoints[2, NOSE] = np.nan
-    assert set(find_suspects(upright)) == {1, 2}
+    assert set(find_label_issues(upright)) == {1, 2}
 
 
 def test_account_counts_what_is_there(upright):
-    upright.source[:] = [0, 1, 0, 3, 4, 4]
+    upright.group[:] = [0, 1, 0, 3, 4, 4]
     upright.keypoints[2] = upright.keypoints[0]
     upright.keypoints[5] = upright.keypoints[4]
     upright.keypoints[1, LEFT_EYE] = 20, 40
     lookup = pd.DataFrame(
         {"ImageId": [1, 1, 2], "FeatureName": ["nose_tip_x", "mouth_left_corner_x", "nose_tip_x"]}
     )
-    account = account_for_faces(upright, upright.select(slice(0, 2)), lookup)
+    account = summarize_faces(upright, upright.select(slice(0, 2)), lookup)
     missing = account.pop("missing_labels")
     assert account == {
         "training_rows": 6,
@@ -208,9 +208,9 @@ def test_account_counts_what_is_there(upright):
         "distinct_pictures": 4,
         "pictures_that_repeat": 2,
         "test_pictures": 2,
-        "asked_values": 3,
-        "asked_values_by_population": {"A": 2, "B": 1},
-        "suspect_rows": [{"row": 2, "reason": "left eye to the left of the right eye"}],
+        "requested_values": 3,
+        "requested_values_by_population": {"A": 2, "B": 1},
+        "label_issues": [{"row": 2, "reason": "left eye to the left of the right eye"}],
     }
     assert missing == {n: 0 if n in POPULATION_B_POINTS else 2 for n in KEYPOINTS}
     assert json.loads(json.dumps(account)) == account
@@ -218,13 +218,13 @@ def test_account_counts_what_is_there(upright):
 
 def test_sheet_shows_both_populations_and_the_suspects(make_faces):
     faces = make_faces(12, of_b=3)
-    account = {"suspect_rows": [{"row": 2, "reason": "x"}]}
-    titles = [axis.get_title() for axis in draw_faces_sheet(faces, account).axes]
+    account = {"label_issues": [{"row": 2, "reason": "x"}]}
+    titles = [axis.get_title() for axis in draw_face_grid(faces, account).axes]
     assert [title for title in titles if title.startswith("A")][:2] == ["A, row 1", "A, row 2"]
     assert "B, row 12" in titles
     assert "row 2: suspect" in titles
 
 
 def test_sheet_of_one_population_alone(make_faces):
-    figure = draw_faces_sheet(make_faces(2), {"suspect_rows": []})
+    figure = draw_face_grid(make_faces(2), {"label_issues": []})
     assert [axis.get_title() for axis in figure.axes] == ["A, row 1", "A, row 2"]

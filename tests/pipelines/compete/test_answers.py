@@ -4,8 +4,8 @@ import pytest
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import KEYPOINTS
+from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.pipelines.compete.answers import audit_labels_again
-from facial_keypoints.pipelines.compete.points import NUM_HEADS
 
 NOSE, LIP = KEYPOINTS.index("nose_tip"), KEYPOINTS.index("mouth_center_bottom_lip")
 
@@ -27,16 +27,16 @@ def known_by_heart(make_faces):
         found[net, rows, :15] = truth[rows]
         found[net, rows, 15:] = 48
     found[1, [5, 11], :15] = wrong[[5, 11]]  # the second net's scout was taught rows 5 and 11
-    doubts = pd.DataFrame({"row": [6, 12], "point": "nose_tip", "act": True})
+    first_label_issues = pd.DataFrame({"row": [6, 12], "point": "nose_tip", "act": True})
     labelled = FaceSet(**{**faces.arrays(), "keypoints": wrong})
     members = {"held_out": np.array([1, 0]), "found": found}
     scouts = truth + np.random.default_rng(0).normal(0, 0.5, truth.shape).astype(np.float32)
-    return labelled, {"fold": fold}, {"found": scouts}, doubts, members
+    return labelled, {"fold": fold}, {"found": scouts}, first_label_issues, members
 
 
 def test_nets_do_not_judge_what_they_were_taught(known_by_heart):
-    suspects = audit_labels_again(*known_by_heart)
-    acted = suspects[suspects["act"]]
+    label_issues = audit_labels_again(*known_by_heart)
+    acted = label_issues[label_issues["act"]]
     assert set(zip(acted["index"], acted["point"], strict=True)) == {
         (5, "nose_tip"),
         (11, "nose_tip"),
@@ -45,12 +45,12 @@ def test_nets_do_not_judge_what_they_were_taught(known_by_heart):
 
 
 def test_nets_know_better_than_scouts_what_was_wrongly_doubted(known_by_heart):
-    faces, folds, scouts, doubts, members = known_by_heart
+    faces, folds, scouts, first_label_issues, members = known_by_heart
     scouts["found"][5, NOSE] += 25  # as if the label were right for once
     members["found"][0, 5, NOSE] = faces.keypoints[5, NOSE]
-    suspects = audit_labels_again(faces, folds, scouts, doubts, members)
-    assert 5 not in set(suspects["index"])
+    label_issues = audit_labels_again(faces, folds, scouts, first_label_issues, members)
+    assert 5 not in set(label_issues["index"])
     members["found"][0, 5] = np.nan  # without that net, the scouts are all there is
     scouts["found"][5, NOSE] -= 25
-    suspects = audit_labels_again(faces, folds, scouts, doubts, members)
-    assert 5 in set(suspects["index"])
+    label_issues = audit_labels_again(faces, folds, scouts, first_label_issues, members)
+    assert 5 in set(label_issues["index"])

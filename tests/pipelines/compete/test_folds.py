@@ -45,7 +45,7 @@ def test_identical_pictures_stay_together_without_any_label(make_faces):
     faces = make_faces(12)
     source = np.array([0, 1, 2, 3, 0, 5, 6, 7, 8, 1, 10, 11], np.int32)
     empty = np.full_like(faces.keypoints, np.nan)
-    faces = of(faces, source=source, keypoints=empty, labelled=np.zeros((12, 15), bool))
+    faces = of(faces, group=source, keypoints=empty, labelled=np.zeros((12, 15), bool))
     groups = group_faces(faces)
     assert groups[4] == groups[0]
     assert groups[9] == groups[1]

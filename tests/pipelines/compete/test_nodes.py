@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from facial_keypoints.keypoints import NUM_KEYPOINTS
+from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import nodes
-from facial_keypoints.pipelines.compete.member import Speed, TrainedNet
-from facial_keypoints.pipelines.compete.points import NUM_HEADS
+from facial_keypoints.training.member import Speed, TrainedNet
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def planned(make_faces, monkeypatch):
 
     def plan(competition):
         faces = make_faces(8)
-        folds = nodes.fold_training_faces(faces, competition)
+        folds = nodes.make_folds(faces, competition)
         return faces, folds, nodes.plan_competition(faces, faces, folds, competition)
 
     return plan

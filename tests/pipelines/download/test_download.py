@@ -2,15 +2,15 @@ import os
 
 import pytest
 
-from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
-from facial_keypoints.parameters import DownloadParameters, DrawnParameters
+from facial_keypoints.parameters import DownloadParameters, SyntheticParameters
 from facial_keypoints.pipelines.download import nodes
 from facial_keypoints.pipelines.download.nodes import (
-    DrawnSource,
     KaggleSource,
     LocalSource,
-    choose_source,
+    SyntheticSource,
+    choose_archive_source,
     find_answer_key,
 )
 
@@ -18,12 +18,12 @@ DRAWN = {"train_faces": 20, "test_faces": 4, "seed": 3}
 
 
 def test_each_source_by_its_name(archive_path):
-    assert choose_source(DownloadParameters()) == KaggleSource("facial-keypoints-detection")
-    assert choose_source(DownloadParameters(source="drawn", drawn=DRAWN)) == DrawnSource(
-        DrawnParameters(**DRAWN)
-    )
+    assert choose_archive_source(DownloadParameters()) == KaggleSource("facial-keypoints-detection")
+    assert choose_archive_source(
+        DownloadParameters(source="synthetic", synthetic=DRAWN)
+    ) == SyntheticSource(SyntheticParameters(**DRAWN))
     local = DownloadParameters(source="archive", archive=archive_path)
-    assert choose_source(local) == LocalSource(archive_path)
+    assert choose_archive_source(local) == LocalSource(archive_path)
 
 
 def test_a_local_archive_is_checked_before_anything_else(tmp_path, archive_path):
@@ -32,10 +32,10 @@ def test_a_local_archive_is_checked_before_anything_else(tmp_path, archive_path)
         (tmp_path, "is a folder"),
     ):
         with pytest.raises(InputError, match=said):
-            choose_source(DownloadParameters(source="archive", archive=path))
+            choose_archive_source(DownloadParameters(source="archive", archive=path))
     archive_path.write_bytes(archive_path.read_bytes()[:-9])
     with pytest.raises(InputError, match=r"competition\.zip: not a sound zip"):
-        choose_source(DownloadParameters(source="archive", archive=archive_path))
+        choose_archive_source(DownloadParameters(source="archive", archive=archive_path))
 
 
 def test_a_local_archive_is_copied_and_left_alone(tmp_path, archive_path):
@@ -55,18 +55,18 @@ def test_the_fingerprint_of_a_local_archive_changes_with_it(tmp_path, archive_pa
 
 def test_the_fingerprint_of_the_drawn_competition_tells_all_it_depends_on():
     prints = {
-        DrawnSource(DrawnParameters(**{**DRAWN, **change})).fingerprint
+        SyntheticSource(SyntheticParameters(**{**DRAWN, **change})).fingerprint
         for change in ({}, {"seed": 4}, {"train_faces": 21}, {"test_faces": 5})
     }
     assert len(prints) == 4
-    assert DrawnSource(DrawnParameters(**DRAWN)).fingerprint in prints
+    assert SyntheticSource(SyntheticParameters(**DRAWN)).fingerprint in prints
 
 
 def test_each_source_says_what_fetching_does(archive_path):
     told = [
         KaggleSource("a-competition").description,
         LocalSource(archive_path).description,
-        DrawnSource(DrawnParameters(train_faces=1000, test_faces=500)).description,
+        SyntheticSource(SyntheticParameters(train_faces=1000, test_faces=500)).description,
     ]
     assert "a-competition" in told[0]
     assert str(archive_path) in told[1]
@@ -76,15 +76,15 @@ def test_each_source_says_what_fetching_does(archive_path):
 def test_kaggle_is_asked_for_the_competition_of_the_parameters(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(nodes, "download_competition", lambda *given: asked.append(given))
-    source = choose_source(DownloadParameters(competition="another-one"))
+    source = choose_archive_source(DownloadParameters(competition="another-one"))
     source.fetch(tmp_path / "a.zip")
     assert asked == [("another-one", tmp_path / "a.zip")]
     assert source.fingerprint == "kaggle:another-one"
 
 
 def test_the_drawn_archive_is_sound_and_has_a_key_for_every_row(tmp_path):
-    download = DownloadParameters(source="drawn", drawn=DRAWN)
-    choose_source(download).fetch(tmp_path / "drawn.zip")
+    download = DownloadParameters(source="synthetic", synthetic=DRAWN)
+    choose_archive_source(download).fetch(tmp_path / "drawn.zip")
     archive = CompetitionArchive(tmp_path / "drawn.zip")
     archive.check()
     with archive.open("IdLookupTable.csv") as stream:

@@ -13,12 +13,12 @@ from facial_keypoints.pipelines.evaluate.nodes import (
     measure_variant,
     predict_faces,
 )
-from facial_keypoints.pipelines.evaluate.plots import (
+from facial_keypoints.plotting.evaluation import (
     draw_best_and_worst,
     draw_error_per_point,
     draw_learning_curves,
 )
-from facial_keypoints.trainings import Training, fingerprint, origin_of, samples_origin
+from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
 
 LOOKUP = pd.DataFrame(
     {
@@ -45,7 +45,7 @@ def holdout():
         images=generator.integers(0, 255, (3, 96, 96), dtype=np.uint8),
         keypoints=keypoints,
         labelled=labelled,
-        source=np.array([0, 0, 2], dtype=np.int32),
+        group=np.array([0, 0, 2], dtype=np.int32),
         population=np.array([0, 0, 1], dtype=np.int8),
         augmented=np.array([False, True, False]),
     )
@@ -198,7 +198,7 @@ def test_plots_show_what_they_are_given(holdout):
     predicted = holdout.keypoints.copy()
     predicted[2] += 5
     sheet = draw_best_and_worst(
-        holdout, {"variant": "a"}, EvaluateParameters(sheet_faces=4), a=predicted
+        holdout, {"variant": "a"}, EvaluateParameters(grid_faces=4), a=predicted
     )
     titles = [axis.get_title() for axis in sheet.axes]
     assert titles == ["best 0.0 px", f"worst {5 * np.sqrt(2):.1f} px"]

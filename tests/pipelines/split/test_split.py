@@ -20,7 +20,7 @@ def faces_of(sources):
         images=np.broadcast_to(np.uint8(0), (n, 96, 96)),
         keypoints=keypoints,
         labelled=np.ones((n, 15), bool),
-        source=np.array(sources, np.int32),
+        group=np.array(sources, np.int32),
         population=np.zeros(n, np.int8),
         augmented=np.zeros(n, bool),
     )
@@ -41,7 +41,7 @@ def numbers(faces):
     validation=st.floats(0.05, 0.5),
     unseen=st.just(0.0) | st.floats(0.05, 0.3),
     scale=st.just(1.0) | st.floats(0.6, 1.0),
-    by=st.sampled_from(["source", "sample"]),
+    by=st.sampled_from(["group", "sample"]),
     shuffle=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
@@ -56,7 +56,7 @@ def test_every_sample_is_in_one_set_and_no_source_in_two(
     except InputError:
         assert len(set(sources)) < 16
         return
-    train, validating, held, never_seen = (set(part.source.tolist()) for part in parts)
+    train, validating, held, never_seen = (set(part.group.tolist()) for part in parts)
     everyone = [number for part in parts for number in numbers(part)]
     left_out = set(range(len(sources))) - set(everyone)
     assert len(everyone) == len(set(everyone))
@@ -64,11 +64,11 @@ def test_every_sample_is_in_one_set_and_no_source_in_two(
     assert not {sources[number] for number in left_out} & (train | validating)
     assert all(numbers(part) == sorted(numbers(part)) for part in parts)
     assert all(len(part) for part in parts[:3])
-    siblings = sum(s in train | validating for s in parts[2].source.tolist())
+    siblings = sum(s in train | validating for s in parts[2].group.tolist())
     assert account["holdout_samples_with_a_sibling_in_training"] == siblings
     assert not never_seen & (train | validating | held)
     distinct = len(set(sources))
-    if by == "source":
+    if by == "group":
         assert not train & validating
         assert not held & (train | validating)
         assert siblings == 0
@@ -86,7 +86,7 @@ def test_every_sample_is_in_one_set_and_no_source_in_two(
     assert account["by"] == by
     assert list(account["digests"].values()) == [part.digest() for part in parts]
     assert list(account["samples"].values()) == [len(part) for part in parts]
-    assert list(account["sources"].values()) == [
+    assert list(account["groups"].values()) == [
         len(s) for s in (train, validating, held, never_seen)
     ]
 
@@ -151,9 +151,9 @@ def test_the_largest_seed_is_a_seed_too():
 def test_arrays_of_a_sample_stay_together(make_faces):
     faces = make_faces(30, of_b=10)
     for part in split_faces(faces, SplitParameters())[:3]:
-        np.testing.assert_array_equal(part.images, faces.images[part.source])
-        np.testing.assert_array_equal(part.keypoints, faces.keypoints[part.source])
-        np.testing.assert_array_equal(part.population, faces.population[part.source])
+        np.testing.assert_array_equal(part.images, faces.images[part.group])
+        np.testing.assert_array_equal(part.keypoints, faces.keypoints[part.group])
+        np.testing.assert_array_equal(part.population, faces.population[part.group])
 
 
 def test_one_source_cannot_be_split_but_its_samples_can():

@@ -10,14 +10,13 @@ from matplotlib.figure import Figure
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameter_checks import check_parameters
 from facial_keypoints.parameters import (
     SplitParameters,
     StudyParameters,
     TrainParameters,
     VariantParameters,
 )
-from facial_keypoints.pipelines.study import figures
+from facial_keypoints.parameters.checks import check_parameters
 from facial_keypoints.pipelines.study.claims import CLAIMS, factor, judge_claims, verdict
 from facial_keypoints.pipelines.study.nodes import OTHERS, list_tables, tabulate_study
 from facial_keypoints.pipelines.study.page import write_page
@@ -26,8 +25,9 @@ from facial_keypoints.pipelines.study.statistics import (
     mean_and_spread,
     rank_correlation,
 )
+from facial_keypoints.plotting import study as figures
 from facial_keypoints.settings import CONFIG_LOADER_ARGS
-from facial_keypoints.trainings import Training, fingerprint, origin_of, samples_origin
+from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
 
 CONF = Path(__file__).parents[3] / "conf"
 
@@ -36,7 +36,7 @@ FACES = FaceSet(
     images=np.zeros((1, 96, 96), np.uint8),
     keypoints=np.zeros((1, 15, 2), np.float32),
     labelled=np.ones((1, 15), bool),
-    source=np.zeros(1, np.int32),
+    group=np.zeros(1, np.int32),
     population=np.zeros(1, np.int8),
     augmented=np.zeros(1, bool),
 )
@@ -74,7 +74,7 @@ def account(siblings=80, unseen=100):
         "parameters": {**SplitParameters().model_dump(mode="json"), "scale": 1.0},
         "by": "sample",
         "samples": parts,
-        "sources": parts,
+        "groups": parts,
         "holdout_samples_with_a_sibling_in_training": siblings,
     }
 
@@ -200,7 +200,7 @@ def test_results_of_another_training_are_not_tabulated(parameters):
         tabulate(parameters, results, account())
     by_sample = account()
     by_sample["parameters"]["by"] = "sample"
-    with pytest.raises(InputError, match=r"split otherwise \(by sample, now source\)"):
+    with pytest.raises(InputError, match=r"split otherwise \(by sample, now group\)"):
         tabulate(parameters, results, by_sample)
     with pytest.raises(InputError, match=r"any was trained .*train\.epochs 100, now 7"):
         tabulate(parameters, {**results, "any.parameters": other}, account())
@@ -213,7 +213,7 @@ def test_a_row_without_a_figure_does_not_spoil_the_study(parameters, losses):
     row = study["tables"]["table_3"][0]
     assert row["trained"]
     assert (row["test_loss_difference"] is None) == (losses[0] is None)
-    assert len(figures.draw_loss_by_work(study).axes[0].texts) == 1 + (losses[1] is not None)
+    assert len(figures.draw_loss_by_compute(study).axes[0].texts) == 1 + (losses[1] is not None)
     figures.draw_loss_by_depth(study)
     assert "5cl, 3mpl" in write_page(study)
 
@@ -353,7 +353,7 @@ def test_figures_show_what_they_are_given(parameters, make_faces):
     depth = figures.draw_loss_by_depth(study).axes[0]
     assert depth.lines[0].get_ydata()[0] == 1.5209
     assert len(depth.get_xticks()) == 16
-    work = figures.draw_loss_by_work(study).axes[0]
+    work = figures.draw_loss_by_compute(study).axes[0]
     assert {text.get_text() for text in work.texts} == set(parameters.variants)
     assert "needs rows" in figures.draw_loss_by_depth(study_of(parameters, {})).texts[0].get_text()
 

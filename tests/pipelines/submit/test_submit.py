@@ -18,7 +18,7 @@ from facial_keypoints.pipelines.submit.nodes import (
 @pytest.fixture
 def asked_faces(make_faces):
     """Three pictures, by their ImageId 7, 3 and 5."""
-    return FaceSet(**{**make_faces(3).arrays(), "source": np.array([7, 3, 5], np.int32)})
+    return FaceSet(**{**make_faces(3).arrays(), "group": np.array([7, 3, 5], np.int32)})
 
 
 @pytest.fixture

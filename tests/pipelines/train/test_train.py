@@ -14,9 +14,9 @@ from facial_keypoints.pipelines.train.nodes import (
     estimate_training_time,
     train_variant,
 )
-from facial_keypoints.pipelines.train.trainer import fit_variant, seconds_per_step
-from facial_keypoints.precision import choose_precision, processor_has_bfloat16
-from facial_keypoints.trainings import Training
+from facial_keypoints.training.precision import choose_precision, processor_has_bfloat16
+from facial_keypoints.training.records import Training
+from facial_keypoints.training.trainer import fit_variant, seconds_per_step
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_time_budget_ends_training_with_a_valid_model(spots):
 
 def test_a_slow_first_step_does_not_use_the_budget_up(monkeypatch):
     """Building the graph takes longer than all the steps of an epoch together."""
-    from facial_keypoints.pipelines.train import callbacks
+    from facial_keypoints.training import callbacks
 
     now = [0.0]
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
@@ -84,7 +84,7 @@ def test_a_slow_first_step_does_not_use_the_budget_up(monkeypatch):
 
 
 def test_no_epoch_begins_after_a_validation_that_took_too_long(monkeypatch):
-    from facial_keypoints.pipelines.train import callbacks
+    from facial_keypoints.training import callbacks
 
     now = [0.0]
     monkeypatch.setattr(callbacks.time, "monotonic", lambda: now[0])
@@ -104,7 +104,7 @@ def test_no_epoch_begins_after_a_validation_that_took_too_long(monkeypatch):
 
 
 def test_a_budget_that_runs_out_with_the_last_epoch_did_not_end_training(spots):
-    from facial_keypoints.pipelines.train import callbacks
+    from facial_keypoints.training import callbacks
 
     class RunsOutInTheEnd(callbacks.TimeBudget):
         def on_epoch_end(self, epoch, logs=None):
@@ -130,7 +130,7 @@ def test_early_stopping_ends_training_that_no_longer_improves(spots):
 def test_the_cooldown_lets_the_learning_rate_fall():
     import keras
 
-    from facial_keypoints.pipelines.train.callbacks import Cooldown
+    from facial_keypoints.training.callbacks import Cooldown
 
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(0.01), "mse")

@@ -139,7 +139,7 @@ def test_file_that_kaggle_cannot_score_is_an_error(kaggle: KaggleStandIn):
 @pytest.mark.parametrize("upload", [{}, {"dry_run": True}])
 @pytest.mark.parametrize(
     "drawn",
-    [{"params:download": DownloadParameters(source="drawn")}, {"answer_key": SUBMISSION}],
+    [{"params:download": DownloadParameters(source="synthetic")}, {"answer_key": SUBMISSION}],
     ids=["by the parameters", "by what was run last"],
 )
 def test_drawn_competition_is_not_sent(

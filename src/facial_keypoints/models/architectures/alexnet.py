@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from facial_keypoints.models.layers import coordinates_output, hidden_dense, picture_input
+from facial_keypoints.models.layers import coordinates_output, hidden_dense, image_input
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def build_alexnet(settings: AlexNetSettings) -> "keras.Model":
     """
     from keras import layers
 
-    inputs, x = picture_input()
+    inputs, x = image_input()
     for i, (filters, kernel) in enumerate(_CONVOLUTIONS, start=1):
         x = layers.Conv2D(
             settings.scaled(filters),

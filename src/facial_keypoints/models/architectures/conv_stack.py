@@ -9,7 +9,7 @@ from facial_keypoints.models.layers import (
     Activation,
     activation,
     coordinates_output,
-    picture_input,
+    image_input,
 )
 from facial_keypoints.models.registry import Settings, register_architecture
 
@@ -82,7 +82,7 @@ def build_conv_stack(settings: ConvStackSettings) -> "keras.Model":
     """
     from keras import layers
 
-    inputs, x = picture_input()
+    inputs, x = image_input()
     slope = settings.negative_slope
     for i, filters in enumerate(settings.filters[: settings.convs], start=1):
         x = layers.Conv2D(

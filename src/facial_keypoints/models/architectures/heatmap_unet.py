@@ -7,7 +7,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
-from facial_keypoints.models.layers import OUTPUT_LAYER, picture_input
+from facial_keypoints.models.layers import OUTPUT_LAYER, image_input
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
 
     normalise = layers.BatchNormalization
     if settings.norm == "fused":
-        from facial_keypoints.models.fused import FusedBatchNormalization
+        from facial_keypoints.models.fused_batch_norm import FusedBatchNormalization
 
         normalise = FusedBatchNormalization
     folded = settings.norm == "folded"
@@ -74,7 +74,7 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
         inner = convolve(convolve(x, count), count, relu=False)
         return layers.ReLU()(layers.Add()([x, inner]))
 
-    inputs, x = picture_input()
+    inputs, x = image_input()
     x = ops.cast(x, "float32")  # bfloat16 has 8 bits: too few for a mean over 9,216 pixels
     mean, variance = ops.moments(x, axes=(1, 2, 3), keepdims=True)
     x = (x - mean) / ops.sqrt(variance + 1e-3)

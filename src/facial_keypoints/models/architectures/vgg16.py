@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from facial_keypoints.models.layers import coordinates_output, hidden_dense, picture_input
+from facial_keypoints.models.layers import coordinates_output, hidden_dense, image_input
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def build_vgg16(settings: VGG16Settings) -> "keras.Model":
     """
     from keras import layers
 
-    inputs, x = picture_input()
+    inputs, x = image_input()
     for block, (convs, filters) in enumerate(_BLOCKS, start=1):
         for i in range(1, convs + 1):
             name = f"{block}_{i}"

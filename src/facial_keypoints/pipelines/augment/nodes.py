@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.progress import track
 
-from facial_keypoints.errors import InputError
-from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameters import AugmentParameters
-from facial_keypoints.pictures import face_sheet
-from facial_keypoints.pipelines.augment.transforms import (
+from facial_keypoints.augmentation.transforms import (
     Transform,
     move_points,
     recipe,
     stays_inside,
 )
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import AugmentParameters
+from facial_keypoints.plotting.faces import draw_faces
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def augment_faces(faces: FaceSet, augment: AugmentParameters) -> tuple[FaceSet, 
     The default recipe is the paper's (section 3): Kaggle's 7,049 rows become 26,239 samples.
 
     Returns:
-        All samples, each with its source; and the count of samples that each step added.
+        All samples, each with its group; and the count of samples that each step added.
     """
     chosen = _chosen(faces, augment)
     parts = [faces.arrays()]
@@ -64,13 +64,13 @@ def augment_faces(faces: FaceSet, augment: AugmentParameters) -> tuple[FaceSet, 
     return FaceSet(images=images, **labels), {"samples": start, "by_step": counts}
 
 
-def draw_augmented_sheet(augmented: FaceSet, account: dict[str, Any]) -> Figure:
+def draw_augmentation_grid(augmented: FaceSet, account: dict[str, Any]) -> Figure:
     """One face and every copy of it, with the points that moved along."""
     copies = np.flatnonzero(augmented.augmented)
-    source = augmented.source[copies[0]] if len(copies) else augmented.source[0]
-    rows = np.flatnonzero(augmented.source == source)[:24]
+    group = augmented.group[copies[0]] if len(copies) else augmented.group[0]
+    rows = np.flatnonzero(augmented.group == group)[:24]
     steps = np.repeat(list(account["by_step"]), list(account["by_step"].values()))
-    return face_sheet(
+    return draw_faces(
         augmented.images[rows],
         steps[rows].tolist(),
         truth=augmented.keypoints[rows],
@@ -99,7 +99,7 @@ def _labels(
     return {
         "keypoints": points,
         "labelled": move_points(as_points, unmoved)[..., 0].astype(bool),
-        "source": faces.source[rows],
+        "group": faces.group[rows],
         "population": faces.population[rows],
         "augmented": np.ones(len(rows), dtype=bool),
     }

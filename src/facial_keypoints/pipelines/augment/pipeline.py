@@ -2,7 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.augment.nodes import augment_faces, draw_augmented_sheet
+from facial_keypoints.pipelines.augment.nodes import augment_faces, draw_augmentation_grid
 
 
 def create_pipeline() -> Pipeline:
@@ -12,14 +12,14 @@ def create_pipeline() -> Pipeline:
             Node(
                 augment_faces,
                 ["faces", "params:augment"],
-                ["augmented_faces", "augmentation_account"],
+                ["augmented_faces", "augmentation_summary"],
                 name="augment_faces",
             ),
             Node(
-                draw_augmented_sheet,
-                ["augmented_faces", "augmentation_account"],
-                "augmented_sheet",
-                name="draw_augmented_sheet",
+                draw_augmentation_grid,
+                ["augmented_faces", "augmentation_summary"],
+                "augmentation_grid",
+                name="draw_augmentation_grid",
             ),
         ],
         tags="augment",

@@ -8,7 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from facial_keypoints.archive import CompetitionArchive
+from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.tables import (
+    read_lookup_table,
+    read_test_table,
+    read_training_table,
+)
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import (
@@ -19,14 +24,9 @@ from facial_keypoints.keypoints import (
     POPULATIONS,
     RIGHT_EYE,
 )
-from facial_keypoints.metrics import MIN_EYE_DISTANCE, asked_values, lookup_populations
+from facial_keypoints.metrics import MIN_EYE_DISTANCE, lookup_populations, requested_values
 from facial_keypoints.parameters import CleanParameters
-from facial_keypoints.pictures import face_sheet
-from facial_keypoints.pipelines.clean.tables import (
-    read_lookup_table,
-    read_test_table,
-    read_training_table,
-)
+from facial_keypoints.plotting.faces import draw_faces
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def read_training_faces(archive: CompetitionArchive) -> FaceSet:
 
     A point of which only one coordinate is given counts as missing. Rows with any point beyond
     the four of population B belong to population A. Rows with identical pictures share a
-    ``source``, the first of them.
+    ``group``, the first of them.
     """
     with archive.open("training.csv") as stream:
         labels, images = read_training_table(stream, "training.csv")
@@ -51,14 +51,14 @@ def read_training_faces(archive: CompetitionArchive) -> FaceSet:
         images=images,
         keypoints=keypoints,
         labelled=labelled,
-        source=_first_identical(images),
+        group=_first_identical(images),
         population=(~labelled[:, others].any(axis=1)).astype(np.int8),
         augmented=np.zeros(len(images), dtype=bool),
     )
 
 
 def read_test_faces(archive: CompetitionArchive) -> tuple[FaceSet, pd.DataFrame]:
-    """The pictures of test.csv (``source`` is their ImageId), and the lookup table.
+    """The pictures of test.csv (``group`` is their ImageId), and the lookup table.
 
     The population follows from what the lookup table asks; a picture that it does not ask for
     is taken to be of population A.
@@ -72,7 +72,7 @@ def read_test_faces(archive: CompetitionArchive) -> tuple[FaceSet, pd.DataFrame]
         images=images,
         keypoints=np.full((n, NUM_KEYPOINTS, 2), np.nan, dtype=np.float32),
         labelled=np.zeros((n, NUM_KEYPOINTS), dtype=bool),
-        source=image_ids,
+        group=image_ids,
         population=lookup_populations(lookup)
         .reindex(image_ids, fill_value=0)
         .to_numpy(dtype=np.int8),
@@ -101,16 +101,16 @@ def treat_missing_labels(faces: FaceSet, clean: CleanParameters) -> FaceSet:
     return faces
 
 
-def account_for_faces(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) -> dict[str, Any]:
+def summarize_faces(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) -> dict[str, Any]:
     """What the tables hold: counts, missing labels, populations, duplicates, suspect labels.
 
     Rows are numbered from 1, as they stand in training.csv.
     """
-    suspects = find_suspects(faces)
+    label_issues = find_label_issues(faces)
     per_population = {
         name: int((faces.population == code).sum()) for code, name in enumerate(POPULATIONS)
     }
-    groups = pd.Series(faces.source).value_counts()
+    groups = pd.Series(faces.group).value_counts()
     account = {
         "training_rows": len(faces),
         "complete_rows": int(faces.complete.sum()),
@@ -121,9 +121,9 @@ def account_for_faces(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame)
         "distinct_pictures": len(groups),
         "pictures_that_repeat": int((groups > 1).sum()),
         "test_pictures": len(test_faces),
-        "asked_values": len(lookup),
-        "asked_values_by_population": asked_values(lookup),
-        "suspect_rows": [{"row": row, "reason": reason} for row, reason in suspects.items()],
+        "requested_values": len(lookup),
+        "requested_values_by_population": requested_values(lookup),
+        "label_issues": [{"row": row, "reason": reason} for row, reason in label_issues.items()],
     }
     logger.info(
         "%s training rows (%s), %s with all 15 points, %s pictures that repeat, "
@@ -132,34 +132,34 @@ def account_for_faces(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame)
         ", ".join(f"{count:,} {name}" for name, count in per_population.items()),
         f"{account['complete_rows']:,}",
         f"{account['pictures_that_repeat']:,}",
-        f"{len(suspects):,}",
+        f"{len(label_issues):,}",
         f"{len(test_faces):,}",
     )
     return account
 
 
-def find_suspects(faces: FaceSet) -> dict[int, str]:
+def find_label_issues(faces: FaceSet) -> dict[int, str]:
     """Rows (from 1) whose labels cannot be right, by plain geometry, with the reason.
 
     Eyes on the wrong sides or closer than ``MIN_EYE_DISTANCE``, and two labels of one picture
     within a population that differ by more than ``MAX_DISAGREEMENT`` pixels.
     """
-    suspects: dict[int, str] = {}
+    label_issues: dict[int, str] = {}
     eyes = faces.keypoints[:, LEFT_EYE] - faces.keypoints[:, RIGHT_EYE]
     with np.errstate(invalid="ignore"):
         for row in np.flatnonzero(eyes[:, 0] < 0):
-            suspects[int(row) + 1] = "left eye to the left of the right eye"
+            label_issues[int(row) + 1] = "left eye to the left of the right eye"
         for row in np.flatnonzero(np.linalg.norm(eyes, axis=1) < MIN_EYE_DISTANCE):
-            suspects[int(row) + 1] = f"eyes closer than {MIN_EYE_DISTANCE:g} px"
+            label_issues[int(row) + 1] = f"eyes closer than {MIN_EYE_DISTANCE:g} px"
     points = pd.DataFrame(faces.keypoints.reshape(len(faces), -1))
-    same = points.groupby([faces.source, faces.population])
+    same = points.groupby([faces.group, faces.population])
     spread = (same.transform("max") - same.transform("min")).where(points.notna())
     for row in np.flatnonzero((spread > MAX_DISAGREEMENT).any(axis=1)):
-        suspects.setdefault(int(row) + 1, "labels of the same picture disagree")
-    return dict(sorted(suspects.items()))
+        label_issues.setdefault(int(row) + 1, "labels of the same picture disagree")
+    return dict(sorted(label_issues.items()))
 
 
-def draw_faces_sheet(faces: FaceSet, account: dict[str, Any]) -> Figure:
+def draw_face_grid(faces: FaceSet, account: dict[str, Any]) -> Figure:
     """Faces of each population with their labels, and the first suspect rows of the account."""
     rows: list[int] = []
     titles: list[str] = []
@@ -168,10 +168,10 @@ def draw_faces_sheet(faces: FaceSet, account: dict[str, Any]) -> Figure:
         spread = found[np.linspace(0, len(found) - 1, num=min(8, len(found))).astype(int)]
         rows += spread.tolist()
         titles += [f"{name}, row {row + 1}" for row in spread]
-    suspects = [suspect["row"] for suspect in account["suspect_rows"][:8]]
-    rows += [row - 1 for row in suspects]
-    titles += [f"row {row}: suspect" for row in suspects]
-    return face_sheet(
+    label_issues = [suspect["row"] for suspect in account["label_issues"][:8]]
+    rows += [row - 1 for row in label_issues]
+    titles += [f"row {row}: suspect" for row in label_issues]
+    return draw_faces(
         faces.images[rows], titles, truth=faces.keypoints[rows], heading="Labelled faces"
     )
 

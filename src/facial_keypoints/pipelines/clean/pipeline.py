@@ -3,10 +3,10 @@
 from kedro.pipeline import Node, Pipeline
 
 from facial_keypoints.pipelines.clean.nodes import (
-    account_for_faces,
-    draw_faces_sheet,
+    draw_face_grid,
     read_test_faces,
     read_training_faces,
+    summarize_faces,
     treat_missing_labels,
 )
 
@@ -18,7 +18,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 read_training_faces,
                 "competition_archive",
-                "faces_as_labelled",
+                "labelled_faces",
                 name="read_training_faces",
             ),
             Node(
@@ -29,21 +29,21 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 treat_missing_labels,
-                ["faces_as_labelled", "params:clean"],
+                ["labelled_faces", "params:clean"],
                 "faces",
                 name="treat_missing_labels",
             ),
             Node(
-                account_for_faces,
-                ["faces_as_labelled", "test_faces", "lookup"],
-                "data_account",
-                name="account_for_faces",
+                summarize_faces,
+                ["labelled_faces", "test_faces", "lookup"],
+                "data_report",
+                name="summarize_faces",
             ),
             Node(
-                draw_faces_sheet,
-                ["faces_as_labelled", "data_account"],
-                "faces_sheet",
-                name="draw_faces_sheet",
+                draw_face_grid,
+                ["labelled_faces", "data_report"],
+                "face_grid",
+                name="draw_face_grid",
             ),
         ],
         tags="clean",

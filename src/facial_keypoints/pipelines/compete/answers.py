@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from facial_keypoints import tracking
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import join_names
 from facial_keypoints.keypoints import (
     COORDINATE_COLUMNS,
     KEYPOINTS,
@@ -20,12 +21,17 @@ from facial_keypoints.keypoints import (
     POPULATION_B_INDEX,
     POPULATIONS,
 )
-from facial_keypoints.metrics import asked_values, mean_face, mse, rmse
+from facial_keypoints.label_audit.audit import WHOLE, acted_on, audited, named_points
+from facial_keypoints.metrics import mean_face, mse, requested_values, rmse
+from facial_keypoints.models.ensemble import ensemble_model, numbered
+from facial_keypoints.models.heads import (
+    NUM_HEADS,
+    Points,
+    heads_to_use,
+    points_of,
+)
 from facial_keypoints.parameters import CompetitionParameters
-from facial_keypoints.pictures import face_sheet
 from facial_keypoints.pipelines.compete import ENSEMBLE
-from facial_keypoints.pipelines.compete.audit import WHOLE, acted_on, audited, named_points
-from facial_keypoints.pipelines.compete.ensemble import ensemble_model, numbered
 from facial_keypoints.pipelines.compete.estimate import (
     Errors,
     ambiguity,
@@ -36,14 +42,8 @@ from facial_keypoints.pipelines.compete.estimate import (
     summarise,
 )
 from facial_keypoints.pipelines.compete.plan import NUM_HALVES, Plan
-from facial_keypoints.pipelines.compete.points import (
-    NUM_HEADS,
-    Points,
-    heads_to_use,
-    points_of,
-)
-from facial_keypoints.trainings import Training
-from facial_keypoints.words import listed
+from facial_keypoints.plotting.faces import draw_faces
+from facial_keypoints.training.records import Training
 
 logger = logging.getLogger(__name__)
 
@@ -53,12 +53,12 @@ _SHEET_FACES: Final = 48
 
 
 def audit_labels_again(
-    faces: FaceSet, folds: Arrays, scouts: Arrays, doubts: pd.DataFrame, members: Arrays
+    faces: FaceSet, folds: Arrays, scouts: Arrays, first_label_issues: pd.DataFrame, members: Arrays
 ) -> pd.DataFrame:
     """The same audit by the best that is known of each label: what the ensemble's nets found,
     where none of them was trained on it, else what the scouts did.
     """
-    doubted = acted_on(doubts, len(faces))
+    doubted = acted_on(first_label_issues, len(faces))
     total = np.zeros((len(faces), NUM_KEYPOINTS, 2))
     times = np.zeros((len(faces), NUM_KEYPOINTS, 1))
     for fold, heads in zip(members["held_out"], members["found"], strict=True):
@@ -74,13 +74,13 @@ def audit_labels_again(
     return audited(faces, folds["fold"] % NUM_HALVES, found, "at the end")
 
 
-def draw_suspects_sheet(faces: FaceSet, suspects: pd.DataFrame) -> Figure:
+def draw_label_issue_grid(faces: FaceSet, label_issues: pd.DataFrame) -> Figure:
     """The most suspect rows with their labels."""
-    worst = suspects.drop_duplicates("row").head(_SHEET_FACES)
+    worst = label_issues.drop_duplicates("row").head(_SHEET_FACES)
     rows = worst["row"].to_numpy(int) - 1
     found = np.full((len(rows), NUM_KEYPOINTS, 2), np.nan)
     for i, row in enumerate(rows):
-        lines = suspects[(suspects["row"] == row + 1) & (suspects["point"] != WHOLE)]
+        lines = label_issues[(label_issues["row"] == row + 1) & (label_issues["point"] != WHOLE)]
         for point, place in zip(
             lines["point"], lines[["found_x", "found_y"]].to_numpy(), strict=True
         ):
@@ -89,7 +89,7 @@ def draw_suspects_sheet(faces: FaceSet, suspects: pd.DataFrame) -> Figure:
         f"row {row}: {score:.1f}\n{point}"
         for row, score, point in worst[["row", "score", "point"]].itertuples(index=False)
     ]
-    return face_sheet(
+    return draw_faces(
         faces.images[rows],
         titles,
         truth=faces.keypoints[rows],
@@ -102,7 +102,7 @@ def predict_test_faces(
     faces: FaceSet,
     test_faces: FaceSet,
     members: Arrays,
-    suspects: pd.DataFrame,
+    label_issues: pd.DataFrame,
     expected: dict[str, Any],
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """The ensemble's answer (t, 15, 2) to each test picture, with the head of its population; and
@@ -111,7 +111,7 @@ def predict_test_faces(
     """
     _tell_of_fallbacks(faces, test_faces)
     points = points_of(members["test"].mean(axis=0), faces, test_faces.population)
-    labels = _without_suspects(faces, suspects)
+    labels = _without_suspects(faces, label_issues)
     for code, name in enumerate(POPULATIONS):
         if expected["answered_by"].get(name) == "mean":
             own = labels[faces.population == code]
@@ -121,9 +121,9 @@ def predict_test_faces(
     return points, mean_face(faces.keypoints)
 
 
-def _without_suspects(faces: FaceSet, suspects: pd.DataFrame) -> Points:
+def _without_suspects(faces: FaceSet, label_issues: pd.DataFrame) -> Points:
     """Labels (n, 15, 2), NaN where the audit would act on them."""
-    return np.where(acted_on(suspects, len(faces))[..., None], np.nan, faces.keypoints)
+    return np.where(acted_on(label_issues, len(faces))[..., None], np.nan, faces.keypoints)
 
 
 def _tell_of_fallbacks(faces: FaceSet, test_faces: FaceSet) -> None:
@@ -143,14 +143,14 @@ def _tell_of_fallbacks(faces: FaceSet, test_faces: FaceSet) -> None:
                 "%s %s, of which training.csv holds no label: answered with the mean of the known "
                 "labels, or the picture's centre where there is none",
                 where,
-                listed(unknown),
+                join_names(unknown),
             )
         if borrowed:
             logger.warning(
                 "%s %s, of which only the other population has labels: its answer is given, though "
                 "its convention may differ",
                 where,
-                listed(borrowed),
+                join_names(borrowed),
             )
 
 
@@ -192,7 +192,7 @@ def estimate_score(
     folds: Arrays,
     scouts: Arrays,
     members: Arrays,
-    suspects: pd.DataFrame,
+    label_issues: pd.DataFrame,
     competition: CompetitionParameters,
 ) -> dict[str, Any]:
     """What the submission will score: RMSE by population and as the leaderboard weighs them, with
@@ -200,7 +200,7 @@ def estimate_score(
     hoped not to hold, and with them. Also who answers for each population: the nets, or the mean
     of its labels where the nets are expected to do worse, as after a few steps only.
     """
-    labels = _without_suspects(faces, suspects)
+    labels = _without_suspects(faces, label_issues)
     half = folds["fold"] % NUM_HALVES
     nets = np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
     mean = nets.copy()
@@ -216,7 +216,7 @@ def estimate_score(
         "nets": _Answer(nets, scouts["found"], gained),
         "mean": _Answer(mean, mean, dict.fromkeys(POPULATIONS, 0.0)),
     }
-    asked = asked_values(lookup)
+    asked = requested_values(lookup)
     populations = {
         name: faces.population == code
         for code, name in enumerate(POPULATIONS)
@@ -274,7 +274,7 @@ def _mean_asked(
     values: npt.NDArray[np.float64], test_faces: FaceSet, lookup: pd.DataFrame
 ) -> dict[str, float]:
     """Mean of values (t, 15, 2) over what the lookup table asks, by population."""
-    image = pd.Index(test_faces.source).get_indexer(pd.Index(lookup["ImageId"]))
+    image = pd.Index(test_faces.group).get_indexer(pd.Index(lookup["ImageId"]))
     column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(lookup["FeatureName"]))
     asked = values.reshape(len(values), -1)[image, column]
     population = test_faces.population[image]

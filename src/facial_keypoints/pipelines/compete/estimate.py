@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from facial_keypoints.keypoints import POPULATIONS
 from facial_keypoints.metrics import weighted_rmse
-from facial_keypoints.pipelines.compete.points import Points
+from facial_keypoints.models.heads import Points
 
 Errors = tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]
 """Of each row, (n,): the sum of the squared errors of its coordinates, and how many there are."""

@@ -65,11 +65,11 @@ def fold_faces(faces: FaceSet, groups: npt.NDArray[np.int32], seed: int) -> npt.
 
 def group_faces(faces: FaceSet) -> npt.NDArray[np.int32]:
     """A number for each face, (n,), that rows share which show one photograph: the identical
-    pictures of ``faces.source``, and those that look alike once the eyes are brought to the same
+    pictures of ``faces.group``, and those that look alike once the eyes are brought to the same
     places.
     """
     alike = _pairs_that_look_alike(faces)
-    identical = np.stack([np.arange(len(faces)), _first_of(faces.source)], axis=1)
+    identical = np.stack([np.arange(len(faces)), _first_of(faces.group)], axis=1)
     groups = _connected(np.concatenate([identical, alike]), len(faces))
     if len(alike) and np.bincount(groups).max() > max(2, _MOST_IN_A_GROUP * len(faces)):
         logger.info("Too many faces look alike to tell photographs apart by it")

@@ -8,19 +8,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from facial_keypoints import clock
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import duration
+from facial_keypoints.framework import session_clock as clock
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
-from facial_keypoints.parameters import CompetitionParameters
-from facial_keypoints.pipelines.compete.audit import acted_on, audited
-from facial_keypoints.pipelines.compete.ensemble import numbered
-from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
-from facial_keypoints.pipelines.compete.member import (
-    TrainedNet,
-    TrainingTask,
-    measure_speed,
+from facial_keypoints.label_audit.audit import acted_on, audited
+from facial_keypoints.models.ensemble import numbered
+from facial_keypoints.models.heads import (
+    NUM_HEADS,
+    Points,
+    asymmetry,
+    points_of,
+    spread,
 )
+from facial_keypoints.parameters import CompetitionParameters
+from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.plan import (
     MEASURED,
     NUM_HALVES,
@@ -30,17 +33,14 @@ from facial_keypoints.pipelines.compete.plan import (
     make_plan,
     number_of_processes,
 )
-from facial_keypoints.pipelines.compete.points import (
-    NUM_HEADS,
-    Points,
-    asymmetry,
-    points_of,
-    spread,
+from facial_keypoints.training.member import (
+    TrainedNet,
+    TrainingTask,
+    measure_speed,
 )
-from facial_keypoints.pipelines.compete.running import Backups, trained
-from facial_keypoints.pipelines.compete.workers import run_side_by_side
-from facial_keypoints.precision import choose_precision
-from facial_keypoints.words import duration
+from facial_keypoints.training.parallel import Backups, trained
+from facial_keypoints.training.precision import choose_precision
+from facial_keypoints.training.workers import run_side_by_side
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ _MEASURED_FACES: Final = 256
 _SHARE_OF_SUSPECTS: Final = {"leave_out": 0.0, "down_weight": 0.1, "keep": 1.0}
 
 
-def fold_training_faces(faces: FaceSet, competition: CompetitionParameters) -> Arrays:
+def make_folds(faces: FaceSet, competition: CompetitionParameters) -> Arrays:
     """The fold and the photograph of each face (see ``folds``), both (n,)."""
     groups = group_faces(faces)
     return {"fold": fold_faces(faces, groups, competition.seed), "photograph": groups}
@@ -200,7 +200,7 @@ def train_members(
     test_faces: FaceSet,
     folds: Arrays,
     scouts: Arrays,
-    doubts: pd.DataFrame,
+    first_label_issues: pd.DataFrame,
     timetable: dict[str, Any],
     competition: CompetitionParameters,
     backups: Backups,
@@ -221,11 +221,11 @@ def train_members(
     now = time.time()
     until = clock.began() + 60 * competition.minutes - plan.afterwards
     number = int(folds["fold"].max()) + 1
-    doubted = acted_on(doubts, len(faces))
+    doubted = acted_on(first_label_issues, len(faces))
     labels = spread(faces.keypoints, faces.population)
     beside = _asymmetry(faces, doubted, scouts["found"])
     shares = np.full((len(faces), NUM_KEYPOINTS), 1.0, np.float32)
-    shares[doubted] = _SHARE_OF_SUSPECTS[competition.suspects]
+    shares[doubted] = _SHARE_OF_SUSPECTS[competition.label_issues]
     head_shares = spread(np.repeat(shares[..., None], 2, axis=2), faces.population)[..., 0]
     head_shares = np.nan_to_num(head_shares, nan=0.0)
     # nobody is trained on these labels, so that every net may look at them again

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 
 from facial_keypoints.parameters import CompetitionParameters, RecipeParameters
-from facial_keypoints.pipelines.compete.workers import number_of_cores
+from facial_keypoints.training.workers import number_of_cores
 
 SIZES: Final[dict[str, dict[str, Any]]] = {
     "tiny": {"filters": 8, "blocks": 1},

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from facial_keypoints.archive import ArchiveSource, CompetitionArchive
-from facial_keypoints.kaggle_client import download_competition
-from facial_keypoints.parameters import DownloadParameters, DrawnParameters
-from facial_keypoints.pipelines.download.drawn import drawn_answer_key, write_drawn_archive
+from facial_keypoints.archive.competition import ArchiveSource, CompetitionArchive
+from facial_keypoints.kaggle.client import download_competition
+from facial_keypoints.parameters import DownloadParameters, SyntheticParameters
+from facial_keypoints.synthetic import make_answer_key, write_archive
 
 
 @dataclass(frozen=True)
@@ -56,37 +56,37 @@ class LocalSource:
 
 
 @dataclass(frozen=True)
-class DrawnSource:
+class SyntheticSource:
     """The drawn competition."""
 
-    drawn: DrawnParameters
+    synthetic: SyntheticParameters
 
     @property
     def fingerprint(self) -> str:
         """Everything that the drawing depends on."""
         from facial_keypoints import __version__
 
-        return f"drawn:{__version__}:{self.drawn.model_dump_json()}"
+        return f"synthetic:{__version__}:{self.synthetic.model_dump_json()}"
 
     @property
     def description(self) -> str:
         """For the log."""
-        return f"Drawing {self.drawn.train_faces + self.drawn.test_faces:,} faces"
+        return f"Drawing {self.synthetic.train_faces + self.synthetic.test_faces:,} faces"
 
     def fetch(self, target: Path) -> None:
         """Draw to ``target``."""
-        drawn = self.drawn
-        write_drawn_archive(target, drawn.train_faces, drawn.test_faces, drawn.seed)
+        drawn = self.synthetic
+        write_archive(target, drawn.train_faces, drawn.test_faces, drawn.seed)
 
 
-def choose_source(download: DownloadParameters) -> ArchiveSource:
+def choose_archive_source(download: DownloadParameters) -> ArchiveSource:
     """Where the archive comes from; a local file is checked before anything else is done.
 
     Raises:
         InputError: if the local file is not the competition's archive.
     """
-    if download.source == "drawn":
-        return DrawnSource(download.drawn)
+    if download.source == "synthetic":
+        return SyntheticSource(download.synthetic)
     if download.source == "archive":
         assert download.archive is not None  # noqa: S101 (held by DownloadParameters)
         CompetitionArchive(download.archive).check()
@@ -104,7 +104,7 @@ def find_answer_key(
     place. Only the drawn competition has one; for the others the table is empty, and the score
     comes from Kaggle.
     """
-    if download.source == "drawn":
-        drawn = download.drawn
-        return drawn_answer_key(drawn.train_faces, drawn.test_faces, drawn.seed)
+    if download.source == "synthetic":
+        drawn = download.synthetic
+        return make_answer_key(drawn.train_faces, drawn.test_faces, drawn.seed)
     return pd.DataFrame({"RowId": pd.Series(dtype=int), "Location": pd.Series(dtype=float)})

@@ -13,7 +13,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.parameters import EvaluateParameters, VariantParameters
-from facial_keypoints.trainings import Training, check_origin, samples_origin
+from facial_keypoints.training.records import Training, check_origin, samples_origin
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def measure_variant(
     holdout_points: Points,
     unseen: FaceSet,
     unseen_points: Points,
-    split_account: dict[str, Any],
+    split_summary: dict[str, Any],
     lookup: pd.DataFrame,
     evaluate: EvaluateParameters,
 ) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def measure_variant(
         InputError: if a set is not of the split that the account tells of.
     """
     for part, faces in (("validation", validation), ("holdout", holdout), ("unseen", unseen)):
-        if faces.digest() != split_account["digests"][part]:
+        if faces.digest() != split_summary["digests"][part]:
             raise InputError(
                 f"{part}_faces is not of the last split (it was interrupted, or its files were "
                 "changed); run: kedro run --pipeline=split, with the same --env and --params"
@@ -84,7 +84,7 @@ def measure_variant(
         (validation, validation_points),
         (holdout, holdout_points),
         (unseen, unseen_points),
-        split_account,
+        split_summary,
         lookup,
         evaluate,
     )
@@ -95,7 +95,7 @@ def _measure_sets(
     validation: tuple[FaceSet, Points],
     holdout: tuple[FaceSet, Points],
     unseen: tuple[FaceSet, Points],
-    split_account: dict[str, Any],
+    split_summary: dict[str, Any],
     lookup: pd.DataFrame,
     evaluate: EvaluateParameters,
 ) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def _measure_sets(
     }
     if len(unseen[0]):
         figures["unseen"] = measure(*unseen, *how)
-    elif split_account["holdout_samples_with_a_sibling_in_training"] == 0:
+    elif split_summary["holdout_samples_with_a_sibling_in_training"] == 0:
         figures["unseen"] = figures["holdout"]
     return figures
 
@@ -117,7 +117,7 @@ def measure_mean_face(
     validation: FaceSet,
     holdout: FaceSet,
     unseen: FaceSet,
-    split_account: dict[str, Any],
+    split_summary: dict[str, Any],
     lookup: pd.DataFrame,
     evaluate: EvaluateParameters,
 ) -> tuple[dict[str, Any], Points]:
@@ -130,7 +130,7 @@ def measure_mean_face(
         (faces, np.broadcast_to(mean, faces.keypoints.shape))
         for faces in (validation, holdout, unseen)
     )
-    return _measure_sets(checked, held, never_seen, split_account, lookup, evaluate), mean
+    return _measure_sets(checked, held, never_seen, split_summary, lookup, evaluate), mean
 
 
 def measure(
@@ -154,7 +154,7 @@ def measure(
         )
         for code, name in enumerate(POPULATIONS)
     }
-    weights = metrics.asked_values(lookup)
+    weights = metrics.requested_values(lookup)
     figures: dict[str, Any] = {
         "samples": len(faces),
         "faces": int(original.sum()),

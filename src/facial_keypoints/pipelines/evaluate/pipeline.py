@@ -10,7 +10,7 @@ from facial_keypoints.pipelines.evaluate.nodes import (
     measure_variant,
     predict_faces,
 )
-from facial_keypoints.pipelines.evaluate.plots import (
+from facial_keypoints.plotting.evaluation import (
     draw_best_and_worst,
     draw_error_per_point,
     draw_learning_curves,
@@ -53,7 +53,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "holdout_predictions",
                     "unseen_faces",
                     "unseen_predictions",
-                    "split_account",
+                    "split_summary",
                     "lookup",
                     "params:evaluate",
                 ],
@@ -66,7 +66,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         Pipeline(
             template,
             namespace=name,
-            inputs={*_SETS, "test_faces", "split_account", "lookup"},
+            inputs={*_SETS, "test_faces", "split_summary", "lookup"},
             parameters={
                 "params:evaluate": "params:evaluate",
                 "params:variant": f"params:variants.{name}",
@@ -78,7 +78,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
         [
             Node(
                 measure_mean_face,
-                [*_SETS, "split_account", "lookup", "params:evaluate"],
+                [*_SETS, "split_summary", "lookup", "params:evaluate"],
                 ["mean_face_metrics", "mean_face"],
                 name="measure_mean_face",
             ),

@@ -17,7 +17,7 @@ def create_pipeline() -> Pipeline:
                     "validation_faces",
                     "holdout_faces",
                     "unseen_faces",
-                    "split_account",
+                    "split_summary",
                 ],
                 name="split_faces",
             )

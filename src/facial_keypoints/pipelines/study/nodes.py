@@ -9,12 +9,13 @@ import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import join_names
 from facial_keypoints.parameters import (
     PaperRow,
     SplitParameters,
     StudyParameters,
     VariantParameters,
-    row_of,
+    base_variant,
 )
 from facial_keypoints.pipelines.study.claims import LOSSES, depth_trend, factor, judge_claims
 from facial_keypoints.pipelines.study.statistics import (
@@ -23,8 +24,7 @@ from facial_keypoints.pipelines.study.statistics import (
     mean_and_spread,
     rank_correlation,
 )
-from facial_keypoints.trainings import Training, check_origin, differences, samples_origin
-from facial_keypoints.words import listed
+from facial_keypoints.training.records import Training, check_origin, differences, samples_origin
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ def tabulate_study(
     paper: dict[str, Any],
     study: StudyParameters,
     split: SplitParameters,
-    split_account: dict[str, Any],
-    augmentation_account: dict[str, Any],
+    split_summary: dict[str, Any],
+    augmentation_summary: dict[str, Any],
     mean_face_metrics: dict[str, Any],
     answer_key: pd.DataFrame,
     train: FaceSet,
@@ -52,8 +52,8 @@ def tabulate_study(
         paper: rows by table, ``PaperRow`` each.
         study: scale and seeds.
         split: how the sets are to be split; refused if those there are were split otherwise.
-        split_account: sizes of the sets, and how many held-out samples have siblings.
-        augmentation_account: how many samples were made of how many faces.
+        split_summary: sizes of the sets, and how many held-out samples have siblings.
+        augmentation_summary: how many samples were made of how many faces.
         mean_face_metrics: what a constant answer scores.
         answer_key: not empty where the faces are drawn.
         train: what was trained on, to see that all results are of it.
@@ -65,10 +65,10 @@ def tabulate_study(
         InputError: if the sets or a training are not of this configuration.
     """
     asked = {**split.model_dump(mode="json"), "scale": study.scale}
-    if split_account["parameters"] != asked:
+    if split_summary["parameters"] != asked:
         raise InputError(
             "the sets that are there were split otherwise "
-            f"({differences(split_account['parameters'], asked)}); run: kedro run --pipeline=full, "
+            f"({differences(split_summary['parameters'], asked)}); run: kedro run --pipeline=full, "
             "with the same --env and --params (what is trained is not trained again)"
         )
     names = [key.removesuffix(".training") for key in results if key.endswith(".training")]
@@ -77,17 +77,17 @@ def tabulate_study(
         variant = VariantParameters.model_validate(results[f"{name}.parameters"])
         check_origin(results[f"{name}.training"], variant, samples)
         _check_metrics(results[f"{name}.metrics"], results[f"{name}.training"], name)
-    leaks = split_account["holdout_samples_with_a_sibling_in_training"] > 0
+    leaks = split_summary["holdout_samples_with_a_sibling_in_training"] > 0
     trainings = {name: results[f"{name}.training"] for name in names}
     failures = {name: t.failure for name, t in trainings.items() if t.failure is not None}
     sound = [name for name in names if name not in failures]
     by_variant = {
         variant: _trained_row(
-            [results[f"{name}.metrics"] for name in sound if row_of(name) == variant],
-            {name: trainings[name] for name in sound if row_of(name) == variant},
+            [results[f"{name}.metrics"] for name in sound if base_variant(name) == variant],
+            {name: trainings[name] for name in sound if base_variant(name) == variant},
             leaks,
         )
-        for variant in dict.fromkeys(row_of(name) for name in sound)
+        for variant in dict.fromkeys(base_variant(name) for name in sound)
     }
     tables: dict[str, list[dict[str, Any]]] = {}
     for table, rows in paper.items():
@@ -96,7 +96,7 @@ def tabulate_study(
     in_paper = {row["variant"] for rows in tables.values() for row in rows}
     tables[OTHERS] = [
         {"row": name, "variant": name, **by_variant.get(name, {"trained": False})}
-        for name in dict.fromkeys(row_of(name) for name in names)
+        for name in dict.fromkeys(base_variant(name) for name in names)
         if name not in in_paper
     ]
     least_ratio = {
@@ -110,18 +110,18 @@ def tabulate_study(
     compared: dict[str, dict[str, Any]] = {}
     for row in (row for rows in tables.values() for row in rows):  # of two rows, the first:
         compared.setdefault(row["variant"], row)  # Table 3 before the text, which has no figures
-    tried = {row_of(name) for name in names}
+    tried = {base_variant(name) for name in names}
     missing = [
         row["variant"] for rows in tables.values() for row in rows if row["variant"] not in tried
     ]
     summary = {
         "scale": study.scale,
         "seeds": len(study.seeds or [0]),
-        "split": split_account,
-        "drawn": not answer_key.empty,
+        "split": split_summary,
+        "synthetic": not answer_key.empty,
         "missing_labels": _missing_labels(train),
-        "faces": augmentation_account["by_step"]["original"],
-        "augmented_samples": augmentation_account["samples"],
+        "faces": augmentation_summary["by_step"]["original"],
+        "augmented_samples": augmentation_summary["samples"],
         "leaks": leaks,
         "median_leak": _median([row["leak"] for row in by_variant.values()]),
         "mean_face": _measured(mean_face_metrics),
@@ -137,8 +137,8 @@ def tabulate_study(
         "Study: %d of the paper's %d networks trained%s",
         len(in_paper & set(by_variant)),
         len(in_paper),
-        (f"; missing: {listed(summary['missing'])}" if missing else "")
-        + (f"; failed: {listed([*failures])}" if failures else ""),
+        (f"; missing: {join_names(summary['missing'])}" if missing else "")
+        + (f"; failed: {join_names([*failures])}" if failures else ""),
     )
     rounded: dict[str, Any] = _rounded(summary)
     return rounded

@@ -26,7 +26,7 @@ _CAPTIONS: Final = {
     "it is not trained.",
     "study_figure_4": "Figure 4 again: predictions on test pictures, which have no labels.",
     "loss_by_depth": "Loss by depth, the trained rows of Table 3.",
-    "loss_by_work": "Error by compute, every trained variant.",
+    "loss_by_compute": "Error by compute, every trained variant.",
     "error_per_point": "Error of each point on the hold-out.",
 }
 

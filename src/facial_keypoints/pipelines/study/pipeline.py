@@ -5,20 +5,20 @@ from typing import Final
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.study.figures import (
+from facial_keypoints.pipelines.study.nodes import list_tables, tabulate_study
+from facial_keypoints.pipelines.study.page import write_page
+from facial_keypoints.plotting.study import (
     draw_final_curves,
     draw_labelled_face,
+    draw_loss_by_compute,
     draw_loss_by_depth,
-    draw_loss_by_work,
     draw_pool_curves,
     draw_test_predictions,
 )
-from facial_keypoints.pipelines.study.nodes import list_tables, tabulate_study
-from facial_keypoints.pipelines.study.page import write_page
 
 _FIGURES: Final = (
     *("study_figure_1", "study_figure_2", "study_figure_3", "study_figure_4"),
-    *("loss_by_depth", "loss_by_work", "error_per_point"),
+    *("loss_by_depth", "loss_by_compute", "error_per_point"),
 )
 
 
@@ -38,8 +38,8 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "study": "params:study",
                     "split": "params:split",
                     "answer_key": "answer_key",
-                    "split_account": "split_account",
-                    "augmentation_account": "augmentation_account",
+                    "split_summary": "split_summary",
+                    "augmentation_summary": "augmentation_summary",
                     "mean_face_metrics": "mean_face_metrics",
                     "train": "train_faces",
                     "validation": "validation_faces",
@@ -76,7 +76,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 name="draw_test_predictions",
             ),
             Node(draw_loss_by_depth, "study", "loss_by_depth", name="draw_loss_by_depth"),
-            Node(draw_loss_by_work, "study", "loss_by_work", name="draw_loss_by_work"),
+            Node(draw_loss_by_compute, "study", "loss_by_compute", name="draw_loss_by_compute"),
             Node(
                 write_page,
                 {"study": "study", **{name: name for name in _FIGURES}},

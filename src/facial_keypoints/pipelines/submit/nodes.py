@@ -52,7 +52,7 @@ def answer(lookup: pd.DataFrame, test: FaceSet, points: npt.NDArray[np.float32])
     Raises:
         InputError: if the lookup table asks for a picture or a feature that there is not.
     """
-    image = pd.Index(test.source).get_indexer(pd.Index(lookup["ImageId"]))
+    image = pd.Index(test.group).get_indexer(pd.Index(lookup["ImageId"]))
     column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(lookup["FeatureName"]))
     unknown = (image < 0) | (column < 0)
     if unknown.any():

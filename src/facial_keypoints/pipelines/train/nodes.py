@@ -11,26 +11,26 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from facial_keypoints import tracking
-from facial_keypoints.datasets import ArraysDataset
 from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import duration
+from facial_keypoints.framework.datasets import ArraysDataset
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
-from facial_keypoints.pictures import draw_curve
-from facial_keypoints.pipelines.train.trainer import (
-    fit_variant,
-    out_of_memory_told,
-    seconds_per_step,
-)
-from facial_keypoints.trainings import (
+from facial_keypoints.plotting.faces import draw_curve
+from facial_keypoints.training.records import (
     Training,
     differences,
     fingerprint,
     origin_of,
     samples_origin,
 )
-from facial_keypoints.words import duration
+from facial_keypoints.training.trainer import (
+    fit_variant,
+    out_of_memory_as_failure,
+    seconds_per_step,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +136,7 @@ def _multiply_adds(variant: VariantParameters) -> float:
 
 def _if_memory_suffices(variant: str, measure: Callable[[], float]) -> float | None:
     try:
-        with out_of_memory_told():
+        with out_of_memory_as_failure():
             return measure()
     except TrainingFailedError as error:
         logger.warning("%s  cannot be timed: %s", variant, error)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.kaggle_client import Submission, submit_file, wait_for_score
+from facial_keypoints.kaggle.client import Submission, submit_file, wait_for_score
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.tracking import git_commit
 
@@ -147,9 +147,9 @@ def _pack(
     answer_key: pd.DataFrame,
     download: DownloadParameters,
 ) -> _Parcel:
-    if download.source == "drawn" or not answer_key.empty:
+    if download.source == "synthetic" or not answer_key.empty:
         raise InputError(
-            "This submission is for the drawn competition (download.source: drawn), which "
+            "This submission is for the drawn competition (download.source: synthetic), which "
             "Kaggle does not know; its score is in the report of the full run. To hand in at "
             "Kaggle, make a submission from Kaggle's own data: kedro run --pipeline=full, "
             "then kedro run --pipeline=upload, both with the --env that you want"

@@ -1,0 +1,1 @@
+"""The competition's files: zip checks, strict CSV reading, submission format."""

@@ -1,0 +1,1 @@
+"""Image and keypoint transforms, offline and inside the training graph."""

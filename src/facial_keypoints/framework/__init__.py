@@ -1,0 +1,1 @@
+"""What Kedro asks for: run command, configuration, datasets, hooks."""

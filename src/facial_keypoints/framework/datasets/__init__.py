@@ -1,0 +1,33 @@
+"""Kedro datasets of this project."""
+
+from facial_keypoints.framework.datasets.archive import ArchiveDataset
+from facial_keypoints.framework.datasets.files import (
+    ArrayDataset,
+    ArraysDataset,
+    AtomicCSVDataset,
+    AtomicJSONDataset,
+    AtomicMatplotlibDataset,
+    AtomicTextDataset,
+    FaceSetDataset,
+    RecordDataset,
+)
+from facial_keypoints.framework.datasets.trainings import (
+    CheckpointsDataset,
+    EarlierTrainingsDataset,
+    TrainingsDataset,
+)
+
+__all__ = [
+    "ArchiveDataset",
+    "ArrayDataset",
+    "ArraysDataset",
+    "AtomicCSVDataset",
+    "AtomicJSONDataset",
+    "AtomicMatplotlibDataset",
+    "AtomicTextDataset",
+    "CheckpointsDataset",
+    "EarlierTrainingsDataset",
+    "FaceSetDataset",
+    "RecordDataset",
+    "TrainingsDataset",
+]

@@ -1,0 +1,161 @@
+"""The closing words of a run: leaderboard, score, and what to type next."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from facial_keypoints.training.hardware import peak_memory
+
+_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "variant": ("Variant", str),
+    "validation_rmse": ("vali-\ndation", "{:.3f}".format),
+    "holdout_rmse": ("hold-\nout", "{:.3f}".format),
+    "unseen_rmse": ("un-\nseen", "{:.3f}".format),
+    "holdout_rmse_A": ("\nA", "{:.3f}".format),
+    "holdout_rmse_B": ("\nB", "{:.3f}".format),
+    "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
+    "holdout_paper_accuracy": ("paper's\nacc.", "{:.3f}".format),
+    "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f}M"),
+    "minutes": ("\nmin", "{:.1f}".format),
+}
+
+
+def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> None:
+    """Print what a run of ``pipeline`` has made, to standard output; nothing for a part of it."""
+    made = pipeline.all_outputs()
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    if "leaderboard" in made:
+        leaderboard = catalog.load("leaderboard")
+        console.print(leaderboard_table(leaderboard))
+        for _, row in leaderboard.dropna(subset="failure").iterrows():
+            console.print(f"{row['variant']} failed: {row['failure']}", style="red", soft_wrap=True)
+        console.print(
+            "\nRMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion has\n"
+            "the lowest on the validation set; the hold-out never decides. The paper's accuracy\n"
+            "tells how often the largest of 30 coordinates is the right one, not how close.\n",
+            soft_wrap=True,
+        )
+    if "study_page" in made:
+        page = getattr(catalog["study_page"], "_filepath", "data/08_reporting/study.html")
+        console.print(f"The paper's tables and figures beside these: {page}\n", soft_wrap=True)
+    if "score_estimate" in made:
+        console.print(estimate_table(catalog.load("score_estimate")))
+        path = getattr(catalog["label_issues"], "_filepath", "data/08_reporting/label_issues.csv")
+        certain = int(catalog.load("label_issues")["act"].astype(bool).sum())
+        console.print(
+            "RMSE in px, from training faces that a net has not seen, less what averaging nets\n"
+            "gains; the interval is of 95 %. Kaggle's kept answers should hold few wrong labels.\n"
+            f"Labels that are most likely wrong: {certain:,}, the first ones of {path}\n",
+            soft_wrap=True,
+        )
+    if "submission_score" in made:
+        print_score(console, catalog.load("submission_score"))
+        path = getattr(catalog["submission"], "_filepath", "data/07_model_output")
+        console.print(f"Submission: {path}", soft_wrap=True)
+        console.print(f"Peak memory of this run: {peak_memory() / 1024:.1f} GiB")
+        print_next_commands(console, env, scored=catalog.load("submission_score")["values"] > 0)
+
+
+def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
+    """The leaderboard for a terminal; the champion is the first row."""
+    table = Table(
+        title="RMSE of the variants, best first",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title_justify="left",
+    )
+    columns = dict(_COLUMNS)
+    leaks = not leaderboard["unseen_rmse"].equals(leaderboard["holdout_rmse"])
+    # 80 characters hold either; a hold-out that leaks is not worth telling apart
+    for column in ("holdout_rmse_A", "holdout_rmse_B") if leaks else ("unseen_rmse",):
+        del columns[column]
+    for heading, _ in columns.values():
+        table.add_column(heading, justify="left" if heading == "Variant" else "right", no_wrap=True)
+    for position, row in leaderboard.iterrows():
+        cells = [
+            "" if pd.isna(row[column]) else show(row[column])
+            for column, (_, show) in columns.items()
+        ]
+        table.add_row(*cells, style="bold" if position == 0 else None)
+    return table
+
+
+def estimate_table(estimate: dict[str, Any]) -> Table:
+    """The estimate of the score for a terminal: by population, without suspect labels and with."""
+    table = Table(
+        title=f"Expected score of {estimate['members']} net(s)",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("")
+    ways = {"without_suspects": "without suspect labels", "with_suspects": "with all labels"}
+    for heading in ways.values():
+        table.add_column(heading, justify="right")
+    rows = dict.fromkeys(name for way in ways for name in estimate[way])
+    for name in sorted(rows, key=lambda name: name == "leaderboard"):
+        figures = (estimate[way].get(name, {}) for way in ways)
+        heading = name if name == "leaderboard" else f"population {name}"
+        style = "bold" if name == "leaderboard" else None
+        table.add_row(heading, *map(_with_interval, figures), style=style)
+    return table
+
+
+def _with_interval(figures: dict[str, float | None]) -> str:
+    known = [f"{value:.3f}" for value in figures.values() if value is not None]
+    return f"{known[0]} ({known[1]} to {known[2]})" if len(known) == 3 else "unknown"
+
+
+def print_score(console: Console, score: dict[str, Any]) -> None:
+    """The offline score beside the mean face's, where there is an answer key."""
+    if score["values"]:
+        console.print(
+            f"Offline score: [bold]{score['rmse']:.4f} px[/bold] RMSE over {score['values']:,} "
+            f"values (always answering the mean face scores {score['mean_face_rmse']:.4f} px)",
+            soft_wrap=True,
+        )
+
+
+_DRAWN: Final = {"demo", "test"}
+"""Environments that are about a drawn competition; Kaggle's data have others."""
+
+
+def print_next_commands(console: Console, env: str | None, scored: bool) -> None:
+    """What a user would do next, as commands to type."""
+    option = f" --env={env}" if env and env != "local" else ""
+    console.print("\nNext:")
+    activate = _activation_script()
+    lines = [] if activate is None else [(f". {activate}", "once per terminal")]
+    lines += [
+        (f"kedro viz run{option}", "the pipeline with its tables and plots, in the browser"),
+        (
+            "mlflow ui --backend-store-uri sqlite:///mlflow.db",
+            "runs and curves side by side, at http://127.0.0.1:5000",
+        ),
+    ]
+    if scored:
+        same = "" if env in _DRAWN else option
+        lines.append((f"kedro run --pipeline=full{same}", "on Kaggle's data (see README.md)"))
+    else:
+        lines.append((f"kedro run --pipeline=upload{option}", "send the submission to Kaggle"))
+    width = max(len(command) for command, _ in lines)
+    for command, purpose in lines:
+        console.print(f"  {command:<{width}}  [dim]{purpose}[/dim]", soft_wrap=True)
+
+
+def _activation_script() -> Path | None:
+    """The script that puts this environment's commands on the path, unless they are there."""
+    if sys.prefix == sys.base_prefix or "VIRTUAL_ENV" in os.environ:
+        return None
+    script = Path(sys.prefix) / "bin" / "activate"
+    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script

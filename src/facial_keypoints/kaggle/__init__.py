@@ -1,0 +1,1 @@
+"""Kaggle's API: sign-in, transfer, submissions."""

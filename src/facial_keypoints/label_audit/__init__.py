@@ -1,0 +1,1 @@
+"""Find training labels that are probably wrong."""

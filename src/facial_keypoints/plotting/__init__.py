@@ -1,0 +1,1 @@
+"""Figures: face grids, curves, tables."""

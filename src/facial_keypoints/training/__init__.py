@@ -1,0 +1,1 @@
+"""Training: one trainer for paper variants and ensemble members."""

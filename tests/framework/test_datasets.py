@@ -1,0 +1,504 @@
+import json
+import logging
+import shutil
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from matplotlib.figure import Figure
+
+from facial_keypoints.cli import user_message
+from facial_keypoints.errors import InputError
+from facial_keypoints.framework import datasets
+from facial_keypoints.framework.datasets import (
+    ArchiveDataset,
+    ArrayDataset,
+    AtomicCSVDataset,
+    AtomicJSONDataset,
+    AtomicMatplotlibDataset,
+    AtomicTextDataset,
+    EarlierTrainingsDataset,
+    FaceSetDataset,
+    RecordDataset,
+    TrainingsDataset,
+)
+from facial_keypoints.training.records import Training
+from facial_keypoints.training.session import Session
+
+
+def contents(folder):
+    """Every file below ``folder`` with its bytes, but for the lock of fetching."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file() and path.suffix != ".lock"
+    }
+
+
+class SmallModel:
+    """As much of a Keras model as its dataset needs."""
+
+    def save(self, path):
+        Path(path).write_bytes(b"a model")
+
+
+class HalfModel:
+    def save(self, path):
+        Path(path).write_bytes(b"half a mo")
+        raise OSError("no space left")
+
+
+class HalfFigure(Figure):
+    def savefig(self, fname, **_):
+        fname.write(b"half a fig")
+        raise OSError("no space left")
+
+
+class HalfFaces:
+    """Breaks off after the first of its arrays."""
+
+    def arrays(self):
+        class Second:
+            def __array__(self, *_, **__):
+                raise OSError("no space left")
+
+        return {"images": np.zeros(5000), "keypoints": Second()}
+
+
+class HalfTable(pd.DataFrame):
+    def to_csv(self, path_or_buf, **_):
+        path_or_buf.write(b"half,a,ta")
+        raise OSError("no space left")
+
+
+ATOMIC = {
+    "json": (AtomicJSONDataset, {"a": 1}, {"a": 2, "b": object()}),
+    "csv": (AtomicCSVDataset, pd.DataFrame({"a": [1]}), HalfTable({"a": [2]})),
+    "png": (AtomicMatplotlibDataset, Figure(), HalfFigure()),
+    "npz": (FaceSetDataset, None, HalfFaces()),
+    "npy": (ArrayDataset, np.arange(5), np.array([object()])),
+    "txt": (AtomicTextDataset, "a page", None),
+}
+
+
+@pytest.mark.parametrize("suffix", ATOMIC)
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_save_that_breaks_off_leaves_the_old_file(tmp_path, make_faces, suffix, there_before):
+    kind, good, bad = ATOMIC[suffix]
+    dataset = kind(filepath=str(tmp_path / "deep" / f"file.{suffix}"))
+    if there_before:
+        dataset.save(make_faces(3) if good is None else good)
+    before = contents(tmp_path)
+    assert len(before) == there_before
+    with pytest.raises(DatasetError):
+        dataset.save(bad)
+    assert contents(tmp_path) == before
+    assert dataset.exists() == there_before
+    dataset.save(make_faces(3) if good is None else good)  # and it still knows its place
+    assert list(contents(tmp_path)) == [f"deep/file.{suffix}"]
+
+
+@pytest.mark.parametrize("kind", [AtomicJSONDataset, FaceSetDataset])
+def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path, make_faces, monkeypatch, kind):
+    dataset = kind(filepath=str(tmp_path / "file"))
+    data = {"a": 1} if kind is AtomicJSONDataset else make_faces(2)
+    dataset.save(data)
+    before = contents(tmp_path)
+
+    def interrupted(*_):
+        now = contents(tmp_path)
+        assert now["file"] == before["file"]
+        assert len(now) == 2
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets.files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        dataset.save(data)
+    assert contents(tmp_path) == before
+
+
+def test_faces_survive_being_saved_and_loaded(tmp_path, make_faces):
+    faces = make_faces(5, of_b=2)
+    dataset = FaceSetDataset(filepath=str(tmp_path / "faces.npz"))
+    assert not dataset.exists()
+    dataset.save(faces)
+    loaded = dataset.load()
+    for name, array in faces.arrays().items():
+        np.testing.assert_array_equal(getattr(loaded, name), array)
+        assert getattr(loaded, name).dtype == array.dtype
+
+
+def test_faces_survive_on_a_file_system_that_is_not_local(make_faces):
+    dataset = FaceSetDataset(filepath=f"memory://host/{uuid4().hex}/faces.npz")
+    dataset.save(make_faces(3))
+    dataset.save(make_faces(2))
+    assert len(dataset.load()) == 2
+    folder = str(dataset._filepath.parent)
+    assert dataset._fs.ls(folder, detail=False) == [str(dataset._filepath)]
+
+
+def test_arrays_json_and_tables_survive_being_saved_and_loaded(tmp_path):
+    array = ArrayDataset(filepath=str(tmp_path / "a.npy"))
+    array.save(np.arange(6, dtype=np.float32).reshape(3, 2))
+    loaded = array.load()
+    assert loaded.dtype == np.float32
+    assert loaded.tolist() == [[0, 1], [2, 3], [4, 5]]
+    table = AtomicCSVDataset(filepath=str(tmp_path / "a.csv"), save_args={"index": False})
+    table.save(pd.DataFrame({"RowId": [2, 1], "Location": [0.5, 96.0]}))
+    assert table.load().to_dict("list") == {"RowId": [2, 1], "Location": [0.5, 96.0]}
+    text = AtomicJSONDataset(filepath=str(tmp_path / "a.json"))
+    text.save({"a": [1, None]})
+    assert text.load() == {"a": [1, None]}
+    assert sorted(contents(tmp_path)) == ["a.csv", "a.json", "a.npy"]
+
+
+@pytest.mark.fault(
+    "Models",
+    "Code in a model or an array: pickles, Lambda layers, imports, file names that lead outside",
+    "refused with the file's name; the code does not run",
+)
+def test_pickled_objects_are_neither_saved_nor_loaded(tmp_path):
+    trap = np.array([{"code": 1}], dtype=object)
+    np.save(tmp_path / "trap.npy", trap, allow_pickle=True)
+    np.savez(tmp_path / "trap.npz", images=trap)
+    for dataset in (
+        ArrayDataset(filepath=str(tmp_path / "trap.npy")),
+        FaceSetDataset(filepath=str(tmp_path / "trap.npz")),
+    ):
+        with pytest.raises(DatasetError, match="allow_pickle=False"):
+            dataset.load()
+    with pytest.raises(DatasetError, match="Object arrays cannot be saved"):
+        ArrayDataset(filepath=str(tmp_path / "new.npy")).save(trap)
+
+
+def training(fingerprint="aaaa", model=None, **record):
+    history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
+    return Training(
+        {"fingerprint": fingerprint, "epochs": 2, **record}, history, lambda: model or SmallModel()
+    )
+
+
+def test_a_training_survives_being_saved_and_loaded(tmp_path):
+    keras = pytest.importorskip("keras")
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    dataset = TrainingsDataset(filepath=str(tmp_path / "models" / "net"))
+    dataset.save(training("aaaa", model))
+    found = dataset.load()
+    given = np.ones((1, 3), np.float32)
+    assert not found.load_model().compiled
+    np.testing.assert_array_equal(found.load_model()(given), model(given))
+    pd.testing.assert_frame_equal(found.history, training().history)
+    assert found.record == training().record
+    assert found.reused
+
+
+def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    earlier = EarlierTrainingsDataset(filepath=str(tmp_path / "net"))
+    assert earlier.load() == {}
+    dataset.save(training("bbbb"))
+    first = contents(tmp_path / "net" / "bbbb")
+    dataset.save(training("aaaa", minutes=9))
+    assert contents(tmp_path / "net" / "bbbb") == first
+    assert dataset.load().record["minutes"] == 9
+    assert list(earlier.load()) == ["bbbb", "aaaa"]  # the current one last
+    dataset.save(earlier.load()["bbbb"])  # taken again, not trained again
+    assert dataset.load().fingerprint == "bbbb"
+    assert contents(tmp_path / "net" / "bbbb") == first
+    assert list(earlier.load()) == ["aaaa", "bbbb"]
+
+
+def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset.save(training("aaaa", minutes=1))
+    dataset.save(training("aaaa", minutes=2))
+    assert dataset.load().record["minutes"] == 2
+    assert {path.split("/")[0] for path in contents(tmp_path / "net")} == {"aaaa", "current"}
+
+
+def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    with pytest.raises(DatasetError):
+        dataset.save(training("aaaa", HalfModel()))
+    assert contents(tmp_path) == {}
+    dataset.save(training("aaaa"))
+    before = contents(tmp_path)
+    with pytest.raises(DatasetError):
+        dataset.save(training("bbbb", HalfModel()))
+    assert contents(tmp_path) == before
+    assert dataset.load().fingerprint == "aaaa"
+
+
+def test_a_training_whose_folder_is_gone_is_trained_again(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    earlier = EarlierTrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset.save(training("aaaa"))
+    dataset.save(training("bbbb"))
+    shutil.rmtree(tmp_path / "net" / "bbbb")  # to free space
+    assert list(earlier.load()) == ["aaaa"]
+    assert not dataset.exists()
+    with pytest.raises(DatasetError, match="has not been trained yet"):
+        dataset.load()
+    dataset.save(earlier.load()["aaaa"])
+    assert dataset.load().fingerprint == "aaaa"
+
+
+def test_a_training_kept_just_before_a_kill_is_found_again(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset.save(training("aaaa"))
+    (tmp_path / "net" / "current").unlink()  # the folder is in its place, the pointer not yet
+    (tmp_path / "net" / ".cafe").mkdir()  # what a kill leaves of a training half written
+    (tmp_path / "net" / ".cafe" / "training_record.json").write_text("{")
+    assert list(EarlierTrainingsDataset(filepath=str(tmp_path / "net")).load()) == ["aaaa"]
+
+
+def test_a_variant_that_was_never_trained_is_told(tmp_path):
+    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    assert not dataset.exists()
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert "net has not been trained yet" in user_message(caught.value)
+    assert "study.only" not in user_message(caught.value)
+    TrainingsDataset(filepath=str(tmp_path / "other")).save(training())
+    with pytest.raises(DatasetError, match=r"go on with those that are: study\.only=other"):
+        dataset.load()
+
+
+def test_a_report_that_says_something_else_leaves_the_earlier_one(tmp_path, caplog):
+    dataset = AtomicTextDataset(filepath=str(tmp_path / "study.html"), keep_earlier=True)
+    dataset.save("one")
+    dataset.save("one")
+    assert list(contents(tmp_path)) == ["study.html"]
+    caplog.set_level(logging.INFO)
+    dataset.save("two")
+    assert dataset.load() == "two"
+    (aside,) = tmp_path.glob("study-*.html")
+    assert aside.read_text() == "one"
+    assert aside.name in caplog.text
+
+
+def test_a_picture_loads_as_its_bytes(tmp_path):
+    dataset = AtomicMatplotlibDataset(filepath=str(tmp_path / "figure.png"))
+    dataset.save(Figure())
+    assert dataset.load() == (tmp_path / "figure.png").read_bytes()
+    assert dataset.load().startswith(b"\x89PNG")
+
+
+# The archive
+
+
+@dataclass
+class Source:
+    """Copies a file and counts how often."""
+
+    path: Path
+    fingerprint: str = "here"
+    description: str = "Copying a file"
+    fetched: list[Path] = field(default_factory=list)
+
+    def fetch(self, target):
+        self.fetched.append(target)
+        shutil.copyfile(self.path, target)
+
+
+class BrokenSource(Source):
+    def fetch(self, target):
+        super().fetch(target)
+        target.write_bytes(target.read_bytes()[:100])
+        raise ConnectionError("gone")
+
+
+@pytest.fixture
+def source(archive_path):
+    return Source(archive_path)
+
+
+@pytest.fixture
+def raw(tmp_path):
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def dataset(raw):
+    return ArchiveDataset(filepath=str(raw / "competition.zip"))
+
+
+def test_archive_is_fetched_checked_and_stamped(dataset, source, raw):
+    assert not dataset.exists()
+    dataset.save(source)
+    assert dataset.exists()
+    assert contents(raw) == {
+        "competition.zip": source.path.read_bytes(),
+        "competition.zip.source": b"here",
+    }
+    with dataset.load().open("test.csv") as stream:
+        assert stream.read(7) == b"ImageId"
+    assert raw in source.fetched[0].parents
+
+
+def test_what_is_there_and_sound_is_not_fetched_again(dataset, source, raw):
+    dataset.save(source)
+    before = (raw / "competition.zip").stat().st_mtime_ns
+    time.sleep(0.01)
+    dataset.save(source)
+    assert len(source.fetched) == 1
+    assert (raw / "competition.zip").stat().st_mtime_ns == before
+
+
+@pytest.mark.fault("Stale results", "the archive came from another source", "fetched again")
+def test_another_source_is_fetched(dataset, source, raw, tmp_path, make_archive, make_table):
+    dataset.save(source)
+    lookup = make_table(["RowId", "ImageId", "FeatureName"], [[77, 1, "nose_tip_y"]])
+    other = Source(make_archive(tmp_path / "other.zip", lookup=lookup), "there")
+    dataset.save(other)
+    assert contents(raw) == {
+        "competition.zip": other.path.read_bytes(),
+        "competition.zip.source": b"there",
+    }
+
+
+def truncate(raw):
+    path = raw / "competition.zip"
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+@pytest.mark.fault("Archives", "Damaged or gone in the data folder", "fetched again")
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        truncate,
+        lambda raw: (raw / "competition.zip").write_bytes(b""),
+        lambda raw: (raw / "competition.zip").unlink(),
+        lambda raw: (raw / "competition.zip.source").unlink(),
+        lambda raw: (raw / "competition.zip.source").write_bytes(b"her\xff\xfe"),
+    ],
+)
+def test_what_is_damaged_is_fetched_again(dataset, source, raw, spoil):
+    dataset.save(source)
+    right = contents(raw)
+    spoil(raw)
+    dataset.save(source)
+    assert len(source.fetched) == 2
+    assert contents(raw) == right
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_fetch_that_fails_leaves_what_was_there(dataset, source, raw, there_before):
+    if there_before:
+        dataset.save(source)
+    before = contents(raw)
+    with pytest.raises(DatasetError) as error:
+        dataset.save(BrokenSource(source.path, "there"))
+    assert isinstance(error.value.__cause__, ConnectionError)
+    assert contents(raw) == before
+    assert [path.name for path in raw.iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.fault(
+    "Archives",
+    "A download that is not the archive, or holds a malformed table",
+    "refused; the earlier archive stays",
+)
+def test_an_unsound_fetch_is_refused_and_leaves_what_was_there(dataset, source, raw, tmp_path):
+    dataset.save(source)
+    before = contents(raw)
+    page = tmp_path / "page.html"
+    page.write_text("sign in")
+    with pytest.raises(DatasetError) as error:
+        dataset.save(Source(page, "there"))
+    assert isinstance(error.value.__cause__, InputError)
+    assert contents(raw) == before
+    dataset.save(source)
+    assert len(source.fetched) == 1
+
+
+@pytest.mark.fault(
+    "Archives",
+    "A download that is not the archive, or holds a malformed table",
+    "refused; the earlier archive stays",
+)
+@pytest.mark.parametrize("table", ["training", "test", "lookup"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"ImageId,Image\n1\n"])
+def test_a_malformed_table_does_not_replace_what_was_there(
+    dataset, source, raw, tmp_path, make_archive, table, content
+):
+    dataset.save(source)
+    before = contents(raw)
+    other = make_archive(tmp_path / "other.zip", **{table: content})
+    with pytest.raises(DatasetError) as error:
+        dataset.save(Source(other, "there"))
+    assert f": {'IdLookupTable' if table == 'lookup' else table}.csv" in user_message(error.value)
+    assert contents(raw) == before
+
+
+def test_an_interrupted_stamp_does_not_vouch_for_another_archive(
+    dataset, source, raw, tmp_path, make_archive, monkeypatch
+):
+    dataset.save(source)
+    other = Source(make_archive(tmp_path / "other.zip", **{"more.txt": b"x"}), "there")
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            dataset.save(other)
+    dataset.save(source)
+    assert (raw / "competition.zip").read_bytes() == source.path.read_bytes()
+
+
+def test_saving_touches_nothing_outside_its_folder(dataset, source, raw, tmp_path):
+    outside = contents(tmp_path)
+    dataset.save(source)
+    after = contents(tmp_path)
+    assert {name: after[name] for name in after if not name.startswith("raw/")} == outside
+
+
+def test_a_user_may_name_the_archive_that_is_in_its_place_already(raw, archive_path):
+    raw.mkdir()
+    place = raw / "competition.zip"
+    shutil.copyfile(archive_path, place)
+    dataset = ArchiveDataset(filepath=str(place))
+    dataset.save(Source(archive_path, "x"))
+    assert place.read_bytes() == archive_path.read_bytes()
+
+
+def test_loading_before_the_download_tells_what_to_run(dataset):
+    with pytest.raises(DatasetError) as error:
+        dataset.load()
+    assert "has not been downloaded yet; run: kedro run --pipeline=download" in str(
+        error.value.__cause__
+    )
+
+
+def test_datasets_describe_their_file(tmp_path):
+    for kind in (ArchiveDataset, FaceSetDataset):
+        assert json.dumps(str(tmp_path / "x"))[1:-1] in str(kind(filepath=str(tmp_path / "x")))
+
+
+def test_a_file_that_is_not_there_yet_names_what_to_run(tmp_path):
+    for dataset in (
+        AtomicCSVDataset(filepath=str(tmp_path / "a.csv")),
+        AtomicJSONDataset(filepath=str(tmp_path / "a.json")),
+        FaceSetDataset(filepath=str(tmp_path / "a.npz")),
+    ):
+        with pytest.raises(Exception, match=r"there is no such file yet; run the stage"):
+            dataset.load()
+
+
+def test_a_record_is_saved_as_json_and_validated_on_load(tmp_path):
+    path = tmp_path / "session.json"
+    dataset = RecordDataset(filepath=str(path), record="facial_keypoints.training.session.Session")
+    session = Session(1.5, mlflow_run_ids={"tiny": "abc"})
+    dataset.save(session)
+    assert dataset.load() == session
+    path.write_text('{"started_at": "soon"}')
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    assert "session.json: cannot be read" in user_message(caught.value)

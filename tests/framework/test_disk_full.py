@@ -1,0 +1,179 @@
+"""A disk that is full, or may not be written: a real one, of memory, where the system lets us."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from limits import largest_file
+from matplotlib.figure import Figure
+from sessions import make_project
+from spots import bright_spots, variant
+
+from facial_keypoints.cli import user_message
+from facial_keypoints.framework import datasets
+from facial_keypoints.training.trainer import fit_variant
+
+COMMAND = ["run", "--pipelines=full", "--env=test", "--params"]
+COMMAND.append("study.only=tiny-2cl,train.deterministic=true")
+
+
+def figure(number: int) -> Figure:
+    drawn = Figure()
+    drawn.subplots().imshow(np.random.default_rng(number).random((50, 50)))
+    return drawn
+
+
+def table(number: int) -> pd.DataFrame:
+    return pd.DataFrame({"a": np.arange(number, number + 5000)})
+
+
+FILES = {
+    "faces.npz": (datasets.FaceSetDataset, bright_spots),
+    "points.npy": (datasets.ArrayDataset, lambda n: np.full((5000, 2), n)),
+    "state.npz": (datasets.ArraysDataset, lambda n: {"a": np.full((5000, 2), n)}),
+    "table.csv": (datasets.AtomicCSVDataset, table),
+    "facts.json": (datasets.AtomicJSONDataset, lambda n: {"a": list(range(n, n + 5000))}),
+    "page.html": (datasets.AtomicTextDataset, lambda n: f"{n}" * 5000),
+    "plot.png": (datasets.AtomicMatplotlibDataset, figure),
+}
+
+
+@pytest.mark.fault(
+    "Disk", "full in the middle of a file (each kind of file)", "told; the earlier file is intact"
+)
+@pytest.mark.parametrize("name", FILES)
+def test_a_full_disk_leaves_the_earlier_file(tmp_path, name):
+    kind, make = FILES[name]
+    dataset = kind(filepath=str(tmp_path / name))
+    dataset.save(make(10))
+    before = (tmp_path / name).read_bytes()
+    with largest_file(2000), pytest.raises(Exception, match="cannot be written") as caught:
+        dataset.save(make(11))
+    told = user_message(caught.value)
+    assert told.startswith(f"{tmp_path / name}: cannot be written (File too large). ")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == before
+    dataset.save(make(11))
+    assert (tmp_path / name).read_bytes() != before
+
+
+@pytest.mark.fault("Disk", "a folder that cannot be written", "told, with the file and what to do")
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_that_cannot_be_written_is_told(tmp_path, name):
+    kind, make = FILES[name]
+    (tmp_path / "folder").write_text("a file in its place")
+    with pytest.raises(Exception, match="cannot be written") as caught:
+        kind(filepath=str(tmp_path / "folder" / name)).save(make(10))
+    assert "Free some space, or see that the folder may be written" in user_message(caught.value)
+
+
+@pytest.mark.fault(
+    "Disk", "full while a trained model is saved", "told; the next run goes on after the last epoch"
+)
+def test_a_model_that_cannot_be_saved_is_not_lost(tmp_path):
+    trainings = datasets.TrainingsDataset(filepath=str(tmp_path / "tiny"))
+    state = datasets.CheckpointsDataset(filepath=str(tmp_path / "tiny")).load()("abc")
+    spots = bright_spots(32), bright_spots(16)
+    training = fit_variant(variant(epochs=2), *spots, [], state)
+    training.record.update(fingerprint="abc")
+    with largest_file(2000), pytest.raises(Exception, match="cannot be written"):
+        trainings.save(training)
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["abc.unfinished.npz"]
+    again = fit_variant(variant(epochs=2), *spots, [], state)
+    again.record.update(fingerprint="abc")
+    assert again.record["interrupted_after_epochs"] == [2]
+    trainings.save(again)
+    pd.testing.assert_frame_equal(trainings.load().history, training.history)
+    assert not state.exists()
+
+
+def unshared(*command: str, **options) -> subprocess.CompletedProcess:
+    """Run in a namespace of its own, where mounting is allowed and seen by nobody else."""
+    return subprocess.run(
+        ["unshare", "--map-root-user", "--mount", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+        **options,
+    )
+
+
+@pytest.fixture(scope="module")
+def may_mount(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mount")
+    if (
+        not shutil.which("unshare")
+        or unshared("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)).returncode
+    ):
+        pytest.skip("this system lets no user mount a file system in memory")
+
+
+@pytest.fixture(scope="module")
+def size(may_mount, tmp_path_factory):
+    """KiB that the data of a whole run takes."""
+    project = make_project(tmp_path_factory.mktemp("size"))
+    subprocess.run([sys.executable, "-m", "kedro", *COMMAND], cwd=project, check=True, timeout=300)
+    files = (path for path in (project / "data").rglob("*") if path.is_file())
+    return sum(-(-path.stat().st_size // 4096) * 4 for path in files)
+
+
+SCRIPT = """
+mkdir -p {folder}; cp -r {folder} {folder}.copy
+mount -t tmpfs -o {first} tmpfs {folder}
+cp -r {folder}.copy/. {folder}/
+{setup}
+{python} -m kedro {command} > first.txt 2>&1 && echo 0 > first.rc || echo $? > first.rc
+mount -o remount,{then} {folder}
+{python} -m kedro {command} > then.txt 2>&1 && echo 0 > then.rc || echo $? > then.rc
+cp data/test/07_model_output/submission.csv submission.csv
+"""
+
+
+def fill(project: Path, folder: str, first: str, setup: str = "") -> tuple[str, str]:
+    """Run with a small or read-only disk in place of a folder, then on an ample one; returns what
+    either printed.
+    """
+    script = SCRIPT.format(
+        folder=folder,
+        first=first,
+        then="rw,size=1g",
+        setup=setup,
+        python=sys.executable,
+        command=shlex.join(COMMAND),
+    )
+    done = unshared("sh", "-ec", script, cwd=project)
+    assert done.returncode == 0, done.stderr
+    assert (project / "then.rc").read_text().strip() == "0", (project / "then.txt").read_text()
+    assert (project / "submission.csv").stat().st_size
+    return (project / "first.txt").read_text(), (project / "first.rc").read_text().strip()
+
+
+@pytest.mark.long
+@pytest.mark.session
+@pytest.mark.fault(
+    "Disk", "full in each stage of a run (a real, small disk)", "told; with space the run goes on"
+)
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97])
+def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_space(tmp_path, size, share):
+    project = make_project(tmp_path / "project")
+    printed, status = fill(project, "data", f"size={int(size * share)}k")
+    assert status == "1", printed
+    assert "cannot be written (No space left on device)" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.long
+@pytest.mark.session
+@pytest.mark.fault("Disk", "data folder read-only", "told at once; when it is writable, it runs")
+def test_a_read_only_folder_is_told_at_once(tmp_path, may_mount):
+    project = make_project(tmp_path / "project")
+    printed, status = fill(project, "data", "size=1g", "mount -o remount,ro data")
+    assert status == "1", printed
+    assert "cannot be written (Read-only file system)" in printed
+    assert "Traceback" not in printed

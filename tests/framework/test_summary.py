@@ -1,0 +1,85 @@
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from facial_keypoints.framework.summary import leaderboard_table, print_next_commands, print_score
+
+LEADERBOARD = pd.DataFrame(
+    {
+        "variant": ["15cl-5mpl-quarter", "(mean face)"],
+        "validation_rmse": [1.5, 4.0],
+        "holdout_rmse": [1.625, 4.25],
+        "unseen_rmse": [1.625, 4.25],
+        "holdout_rmse_A": [1.0, 4.0],
+        "holdout_rmse_B": [2.0, None],
+        "holdout_nme": [0.05, 0.2],
+        "holdout_failure_rate": [0.125, 0.9],
+        "holdout_mse": [3.0, 50.0],
+        "holdout_paper_accuracy": [0.9, 0.6],
+        "parameters": [28_775_230, None],
+        "epochs": [3, None],
+        "minutes": [20.0, None],
+    }
+)
+
+
+def printed(write, *arguments, width=120, **options):
+    console = Console(record=True, width=width, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
+    write(console, *arguments, **options)
+    return console.export_text()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_leaderboard_fits_a_terminal(width):
+    text = printed(lambda console: console.print(leaderboard_table(LEADERBOARD)), width=width)
+    for figure in (
+        "15cl-5mpl-quarter",
+        "1.500",
+        "1.625",
+        "12.5%",
+        "0.900",
+        "28.78M",
+        "20.0",
+        "4.250",
+    ):
+        assert figure in text
+    assert "nan" not in text
+    assert "…" not in text
+
+
+def test_the_leaderboard_of_a_split_by_sample_tells_of_unseen_faces():
+    leaky = LEADERBOARD.assign(
+        variant=["15cl-5mpl-drop10-2dense", "(mean face)"], unseen_rmse=[2.125, 4.375]
+    )
+    text = printed(lambda console: console.print(leaderboard_table(leaky)), width=80)
+    for figure in ("15cl-5mpl-drop10-2dense", "1.625", "2.125", "28.78M", "20.0"):
+        assert figure in text
+    unmeasured = printed(
+        lambda console: console.print(leaderboard_table(leaky.assign(unseen_rmse=None)))
+    )
+    assert "nan" not in unmeasured.lower()
+
+
+def test_the_score_is_told_beside_the_mean_faces_or_not_at_all():
+    text = printed(print_score, {"values": 6062, "rmse": 1.6, "mean_face_rmse": 3.7})
+    assert "1.6000 px" in text
+    assert "3.7000 px" in text
+    assert not printed(print_score, {"values": 0, "rmse": None, "mean_face_rmse": None})
+
+
+def test_next_commands_follow_the_environment_and_the_score():
+    drawn = printed(print_next_commands, "demo", scored=True)
+    assert "kedro viz run --env=demo" in drawn
+    assert "kedro run --pipeline=full" in drawn
+    assert "upload" not in drawn
+    real = printed(print_next_commands, None, scored=False)
+    assert "kedro run --pipeline=upload" in real
+    assert "--env" not in real
+
+
+def test_the_environment_is_to_be_activated_where_it_is_not(monkeypatch):
+    monkeypatch.setenv("VIRTUAL_ENV", "somewhere")
+    assert "activate" not in printed(print_next_commands, None, scored=False)
+    monkeypatch.delenv("VIRTUAL_ENV")
+    monkeypatch.setattr("sys.prefix", "/opt/environment")
+    assert ". /opt/environment/bin/activate" in printed(print_next_commands, None, scored=False)

@@ -1,0 +1,349 @@
+"""What comes between in whole sessions: MLflow away, a second run, a variant that fails."""
+
+import logging
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+from mlflow.tracking import MlflowClient
+from sessions import kedro, make_project, read, run, runs_of, statuses, trained
+
+from facial_keypoints.cli import user_message
+from facial_keypoints.errors import InputError
+from facial_keypoints.framework.run_lock import LOCK
+from facial_keypoints.tracking import delivery
+
+pytestmark = pytest.mark.session
+
+
+@pytest.fixture(autouse=True)
+def no_run_left_open():
+    yield
+    assert mlflow.active_run() is None
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    folder = make_project(tmp_path / "project")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def started(project):
+    """Starts a run in a process of its own, which does not outlive the test."""
+    processes = []
+    yield lambda *parameters: processes.append(begin(project, *parameters)) or processes[-1]
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def begin(project: Path, *parameters: str) -> subprocess.Popen:
+    command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"]
+    return subprocess.Popen(
+        [*command, "--params", ",".join(("study.only=tiny-2cl", *parameters))],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen, words: str) -> list[str]:
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if words in line:
+            return lines
+    raise AssertionError(f"{words!r} was never printed:\n{''.join(lines)}")
+
+
+def finished_files(project: Path) -> dict[Path, int]:
+    """All but what a training in progress writes, with the time of their last change."""
+    files = (path for path in data(project).rglob("*") if path.is_file())
+    return {path: path.stat().st_mtime_ns for path in files if "unfinished" not in path.name}
+
+
+@pytest.mark.fault(
+    "Two runs", "a second run in the same data folder", "refused at once; the first is unharmed"
+)
+def test_a_second_run_is_refused_and_a_killed_one_cleaned_up_after(project, started):
+    first = started("train.epochs=1000000", "train.early_stopping_patience=1000000")
+    wait_for(first, "epoch 2/")
+    before = finished_files(project)
+    second = kedro(project, "run", "--pipelines=full", "--env=test")
+    assert second.returncode == 1
+    assert f"another run is at work in {project}/data/test (process {first.pid} " in second.stderr
+    assert "Traceback" not in second.stderr
+    assert finished_files(project) == before
+    assert first.poll() is None
+    first.kill()
+    first.communicate(timeout=60)
+    (project / "data/test/08_reporting" / f".{'0' * 32}.leaderboard.csv").write_text("half")
+    assert statuses(project).count("RUNNING") == 2
+    run(project, study={"only": ["tiny-2cl"]})
+    assert sorted(statuses(project)) == ["FINISHED", "FINISHED", "KILLED", "KILLED"]
+    names = {path.name for path in (project / "data/test").rglob(".*")}
+    assert names == {LOCK, ".fetching.lock"}
+
+
+@pytest.mark.long
+@pytest.mark.fault("Two runs", "two data folders, begun at once in a new project", "both run")
+def test_two_runs_may_begin_together_in_a_new_project(project):
+    environments = ("test", "demo")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "kedro", "run", "--pipelines=download", f"--env={env}"],
+            cwd=project,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for env in environments
+    ]
+    for process in processes:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    for env in environments:
+        experiment = f"facial-keypoints-{env}"
+        assert [run.info.status for run in runs_of(project, experiment)[1]] == ["FINISHED"]
+
+
+@pytest.mark.fault("MLflow", "server away at the start", "refused at once, with what to start")
+def test_a_server_that_is_away_is_told_at_once(project):
+    (project / "conf/local/mlflow.yml").write_text(
+        "server: {mlflow_tracking_uri: 'http://user:pass-word@127.0.0.1:9'}\n"
+    )
+    (project / "conf/test/mlflow.yml").write_text(
+        "server: {mlflow_tracking_uri: 'http://user:pass-word@127.0.0.1:9'}\n"
+    )
+    with pytest.raises(InputError, match=r"server at http://127\.0\.0\.1:9 does not answer") as e:
+        run(project)
+    assert "pass-word" not in str(e.value)
+    assert not (project / "data").exists()
+
+
+def test_a_damaged_database_is_told_at_once(project):
+    (project / "mlflow.db").write_text("rubbish")
+    with pytest.raises(InputError, match=r"cannot be used \(file is not a database\)"):
+        run(project)
+    assert (project / "mlflow.db").read_text() == "rubbish"
+    assert not (project / "data").exists()
+
+
+class Server:
+    """MLflow's own server on this computer, that can be killed and started again."""
+
+    def __init__(self, project: Path, port: int) -> None:
+        self.uri = f"http://127.0.0.1:{port}"
+        self._command = [
+            *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"),
+            *("--port", str(port), "--workers", "1"),
+            *("--backend-store-uri", f"sqlite:///{project}/server.db"),
+            *("--artifacts-destination", str(project / "server-artifacts")),
+        ]
+        self._project = project
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            self._command,
+            cwd=self._project,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(600):
+            try:
+                if requests.get(f"{self.uri}/health", timeout=1).ok:
+                    return
+            except requests.RequestException:
+                pass
+            time.sleep(0.1)
+        raise AssertionError("MLflow's server does not start")
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(project):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    one = Server(project, port)
+    (project / "conf/test/mlflow.yml").write_text(
+        f"server: {{mlflow_tracking_uri: '{one.uri}'}}\n"
+        "tracking: {experiment: {create_experiment_kwargs: {artifact_location: null}}}\n"
+    )
+    one.start()
+    yield one
+    one.kill()
+
+
+def children(uri: str) -> tuple[MlflowClient, list]:
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("facial-keypoints-test").experiment_id
+    runs = client.search_runs([experiment], order_by=["attributes.start_time ASC"])
+    return client, [run for run in runs if "variant" in run.data.tags]
+
+
+def check_curve(client: MlflowClient, child, history: pd.DataFrame) -> None:
+    logged = {p.step: p.value for p in client.get_metric_history(child.info.run_id, "val_rmse")}
+    assert logged == pytest.approx(dict(enumerate(history["val_rmse"])))
+
+
+@pytest.mark.long
+@pytest.mark.fault(
+    "MLflow", "server killed in mid-training, back later", "training goes on; all is delivered"
+)
+def test_a_server_that_comes_back_is_told_everything(project, server, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(delivery, "_FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(delivery, "_LONGEST_PAUSE", 0.0)
+    at_epochs(monkeypatch, {2: server.kill, 5: server.start})
+    run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 8})
+    assert "MLflow does not answer" in caplog.text
+    assert "MLflow answers again" in caplog.text
+    assert "does not take" not in caplog.text
+    client, (child,) = children(server.uri)
+    assert child.info.status == "FINISHED"
+    check_curve(
+        client, child, history := pd.read_csv(trained(data(project), "tiny-2cl") / "history.csv")
+    )
+    assert len(history) == 8
+    assert child.data.metrics["holdout_rmse"]
+    assert child.outputs.model_outputs
+
+
+@pytest.mark.long
+@pytest.mark.fault(
+    "MLflow",
+    "server killed in mid-training, for good",
+    "the run ends well; the next one records it",
+)
+def test_what_a_server_missed_is_recorded_by_the_next_run(project, server, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    at_epochs(monkeypatch, {2: server.kill})
+    run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
+    assert "lacks: " in caplog.text
+    assert (data(project) / "07_model_output/submission.csv").exists()
+    monkeypatch.undo()
+    monkeypatch.chdir(project)
+    server.start()
+    run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
+    client, (first, child) = children(server.uri)
+    assert [r.info.status for r in (first, child)] == ["FINISHED", "FINISHED"]
+    assert client.get_run(first.data.tags["mlflow.parentRunId"]).info.status == "FINISHED"
+    run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
+    last = children(server.uri)[1][-1]
+    assert not last.outputs.model_outputs  # it is there already
+    check_curve(client, child, curve(project))
+    assert child.outputs.model_outputs  # the first run could not hand the model over
+    assert "champion" in client.get_registered_model("facial-keypoints-test").aliases
+
+
+def data(project: Path) -> Path:
+    return project / "data" / "test"
+
+
+def curve(project: Path) -> pd.DataFrame:
+    return pd.read_csv(trained(data(project), "tiny-2cl") / "history.csv")
+
+
+def at_epochs(monkeypatch: pytest.MonkeyPatch, actions: dict) -> None:
+    """Do something at the end of epochs, before MLflow is told of them."""
+    from facial_keypoints.training.callbacks import ProgressLog
+
+    told = ProgressLog.on_epoch_end
+
+    def tell(self, epoch, logs=None):
+        told(self, epoch, logs)
+        actions.get(epoch + 1, lambda: None)()
+
+    monkeypatch.setattr(ProgressLog, "on_epoch_end", tell)
+
+
+@pytest.mark.long  # SQLite waits twenty seconds for a lock
+@pytest.mark.fault(
+    "MLflow", "its SQLite file locked by another program", "waits; then all is delivered"
+)
+def test_a_locked_database_does_not_hold_training_up(project, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(delivery, "_FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(delivery, "_LONGEST_PAUSE", 0.0)
+    connection = sqlite3.connect(project / "mlflow.db")
+    at_epochs(monkeypatch, {1: lambda: connection.execute("BEGIN EXCLUSIVE"), 3: connection.close})
+    run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 6})
+    assert "MLflow does not answer (database is locked)" in caplog.text
+    assert "MLflow answers again" in caplog.text
+    client, runs = runs_of(project)
+    (child,) = [r for r in runs if "variant" in r.data.tags]
+    check_curve(client, child, curve(project))
+    assert {r.info.status for r in runs} == {"FINISHED"}
+
+
+BROKEN = {
+    "diverges": {"train": {"learning_rate": 1e30}},
+    "too large": {"settings": {"dense_layers": 2, "dense_units": 10**9}},
+}
+
+
+@pytest.mark.fault(
+    "Training",
+    "one variant of a study fails (loss runs away, or no memory)",
+    "the study goes on; leaderboard, page and MLflow show it as failed",
+)
+@pytest.mark.parametrize("how", ["diverges", pytest.param("too large", marks=pytest.mark.long)])
+def test_a_study_goes_on_without_a_variant_that_fails(project, how, caplog):
+    caplog.set_level(logging.INFO)
+    run(project, variants={"tiny-2cl": BROKEN[how]})
+    leaderboard = pd.read_csv(data(project) / "08_reporting/leaderboard.csv")
+    assert leaderboard["variant"].tolist() == ["tiny-3cl", "tiny-2cl", "(mean face)"]
+    failed = leaderboard.iloc[1]
+    assert np.isnan(failed["validation_rmse"])
+    reason = {"diverges": "loss became nan", "too large": "memory did not suffice"}[how]
+    assert reason in failed["failure"]
+    assert leaderboard["failure"].isna().tolist() == [True, False, True]
+    assert reason in (data(project) / "08_reporting/study.html").read_text()
+    assert read(data(project) / "07_model_output/champion.json")["variant"] == "tiny-3cl"
+    assert pd.read_csv(data(project) / "07_model_output/submission.csv")["Location"].notna().all()
+    status = {r.info.run_name: r for r in runs_of(project)[1] if "variant" in r.data.tags}
+    assert {name: r.info.status for name, r in status.items()} == {
+        "tiny-2cl": "FAILED",
+        "tiny-3cl": "FINISHED",
+    }
+    assert reason in status["tiny-2cl"].data.tags["failure"]
+    caplog.clear()
+    run(project, variants={"tiny-2cl": BROKEN[how]})
+    expected = {"diverges": "failed earlier, and would again", "too large": "trained again: memory"}
+    assert expected[how] in caplog.text
+    assert caplog.text.count("reused: trained earlier") == 1
+
+
+@pytest.mark.fault("Training", "a variant fails, study.on_failure: stop", "stops, with the reason")
+def test_a_study_can_be_told_to_stop_at_a_failure(project):
+    with pytest.raises(Exception, match="loss became nan") as caught:
+        run(project, variants={"tiny-2cl": BROKEN["diverges"]}, study={"on_failure": "stop"})
+    assert "study.on_failure=continue" in user_message(caught.value)
+    assert set(statuses(project)) == {"FAILED"}
+
+
+@pytest.mark.fault("Training", "every variant fails", "told with each one's reason; no submission")
+def test_a_study_of_which_every_variant_fails_says_why(project):
+    with pytest.raises(Exception, match="tiny-2cl: the loss became nan") as caught:
+        run(project, variants={"tiny-2cl": BROKEN["diverges"]}, study={"only": ["tiny-2cl"]})
+    assert "their trainings failed" in user_message(caught.value)
+    assert not (data(project) / "07_model_output/submission.csv").exists()

@@ -1,0 +1,59 @@
+"""Projects to run whole sessions in, and what they leave."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from mlflow.tracking import MlflowClient
+
+ROOT = Path(__file__).parents[2]
+
+
+def make_project(folder: Path) -> Path:
+    """A copy of the project without data: what a clean clone holds."""
+    for name in ("conf", "src"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(folder / "conf" / "local", ignore_errors=True)
+    (folder / "conf" / "local").mkdir()
+    (folder / "logs").mkdir()
+    for name in ("pyproject.toml", ".telemetry"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def run(project: Path, pipeline: str = "full", only: str | None = None, **parameters):
+    """`kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
+    bootstrap_project(project)
+    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
+        return session.run(pipeline_names=[pipeline], namespaces=[only] if only else None)
+
+
+def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(
+        command, cwd=project, capture_output=True, text=True, check=False, timeout=300, **options
+    )
+
+
+def runs_of(project: Path, experiment: str = "facial-keypoints-test"):
+    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
+    ids = [client.get_experiment_by_name(experiment).experiment_id]
+    return client, client.search_runs(ids, order_by=["attributes.start_time ASC"])
+
+
+def statuses(project: Path) -> list[str]:
+    return [run.info.status for run in runs_of(project)[1]]
+
+
+def read(path: Path):
+    return json.loads(path.read_text())
+
+
+def trained(data: Path, variant: str) -> Path:
+    """The folder of a variant's current training."""
+    folder = data / "06_models" / variant
+    return folder / (folder / "current").read_text()
