@@ -1,10 +1,10 @@
 import pytest
 
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration, join_names, quote, suggest
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"),
+    ("seconds", "formatted"),
     [
         (0, "0 s"),
         (0.4, "0 s"),
@@ -21,5 +21,22 @@ from facial_keypoints.formatting import duration
         (9.1 * 86400, "9.1 days"),
     ],
 )
-def test_duration_reads_as_a_person_would_say_it(seconds, words):
-    assert duration(seconds) == words
+def test_format_duration(seconds, formatted):
+    assert format_duration(seconds) == formatted
+
+
+def test_suggest_names_the_closest_known_name():
+    assert suggest("pich", ["patience", "pitch"]) == " (did you mean 'pitch'?)"
+    assert suggest(7, ["patience"]) == ""
+
+
+def test_quote_shortens_and_escapes_untrusted_text():
+    assert quote("a\nb") == "'a\\nb'"
+    assert quote("x" * 40) == repr("x" * 40)
+    assert quote("x" * 41) == repr("x" * 37 + "...")
+
+
+def test_join_names_escapes_names_and_counts_the_others():
+    assert join_names([]) == ""
+    assert join_names(["a\n", "b"]) == "a\\n, b"
+    assert join_names(list("abcdefg")) == "a, b, c, d, e and 2 more"

@@ -1,12 +1,19 @@
-"""Words for messages."""
+"""Format durations, names and values for log lines and error messages."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
+
+_MAX_QUOTED: Final = 40
+_MAX_NAMES: Final = 5
 
 
-def duration(seconds: float) -> str:
-    """``seconds`` as a person would say it: "40 s", "12 min", "3 h 20 min", "9.1 days"."""
+def format_duration(seconds: float) -> str:
+    """Format a duration for a log line.
+
+    >>> format_duration(40), format_duration(12_000), format_duration(786_000)
+    ('40 s', '3 h 20 min', '9.1 days')
+    """
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = seconds / 60
@@ -18,18 +25,34 @@ def duration(seconds: float) -> str:
     return f"{minutes / 60 / 24:.1f} days"
 
 
-def did_you_mean(name: Any, known: Iterable[str]) -> str:
-    """A guess at what was meant by an unknown name, in brackets; empty where there is none."""
+def suggest(name: Any, known: Iterable[str]) -> str:
+    """Suggest the known name closest to an unknown one.
+
+    Args:
+        name: the unknown name.
+        known: all valid names.
+
+    Returns:
+        " (did you mean 'x'?)", or an empty string where no name is close.
+
+    >>> suggest("flod", ["fold", "split"])
+    " (did you mean 'fold'?)"
+    """
     close = get_close_matches(str(name), list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def quoted(text: str) -> str:
-    """``text`` from outside in quotes, on one line and no longer than 40 characters."""
-    return repr(text if len(text) <= 40 else text[:37] + "...")
+def quote(text: str) -> str:
+    """Quote untrusted text: on one line, at most 40 characters of it."""
+    return repr(text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - 3] + "...")
 
 
 def join_names(names: Sequence[str]) -> str:
-    """The first five of names from outside, on one line."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(repr(name[:40])[1:-1] for name in names[:5]) + more
+    """Join untrusted names on one line: the first five, then the number of the others.
+
+    >>> join_names(["a", "b", "c", "d", "e", "f", "g"])
+    'a, b, c, d, e and 2 more'
+    """
+    others = len(names) - _MAX_NAMES
+    more = f" and {others} more" if others > 0 else ""
+    return ", ".join(repr(name[:_MAX_QUOTED])[1:-1] for name in names[:_MAX_NAMES]) + more

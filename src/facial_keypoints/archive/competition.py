@@ -18,7 +18,7 @@ from facial_keypoints.archive.csv_rows import (
     table_rows,
 )
 from facial_keypoints.errors import InputError
-from facial_keypoints.formatting import join_names, quoted
+from facial_keypoints.formatting import join_names, quote
 
 MEMBERS: Final = ("training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmission.csv")
 """The four files of Kaggle's facial-keypoints-detection.zip."""
@@ -185,7 +185,7 @@ def _check_harmless(where: str, archive: zipfile.ZipFile, most_bytes: int) -> No
         )
     seen: set[str] = set()
     for member in members:
-        name = quoted(member.filename)
+        name = quote(member.filename)
         path = PurePosixPath(member.filename.replace("\\", "/"))
         link = stat.S_ISLNK(member.external_attr >> 16)
         if path.is_absolute() or ".." in path.parts or ":" in member.filename or link:
@@ -212,4 +212,4 @@ def _check_sums(where: str, archive: zipfile.ZipFile) -> None:
     archive.filelist.sort(key=lambda member: member.header_offset)
     damaged = archive.testzip()
     if damaged is not None:
-        raise InputError(f"{where}: {quoted(damaged)} is damaged (checksum); download it again")
+        raise InputError(f"{where}: {quote(damaged)} is damaged (checksum); download it again")

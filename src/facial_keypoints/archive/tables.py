@@ -22,7 +22,7 @@ from facial_keypoints.archive.csv_rows import (
     table_rows,
 )
 from facial_keypoints.errors import InputError
-from facial_keypoints.formatting import quoted
+from facial_keypoints.formatting import quote
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
 
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
@@ -148,13 +148,13 @@ def _label(text: str, name: str, row: int, column: str) -> float:
             raise ValueError
         return float(text)
     except ValueError:
-        raise InputError(f"{name}, row {row}: {column} is {quoted(text)}, not a number") from None
+        raise InputError(f"{name}, row {row}: {column} is {quote(text)}, not a number") from None
 
 
 def _whole_number(text: str, name: str, row: int, column: str) -> int:
     if not re.fullmatch("[0-9]{1,10}", text) or not 0 < int(text) < 2**31:
         raise InputError(
-            f"{name}, row {row}: {column} is {quoted(text)}; right are whole numbers from 1"
+            f"{name}, row {row}: {column} is {quote(text)}; right are whole numbers from 1"
         )
     return int(text)
 
@@ -169,7 +169,7 @@ def _picture(text: str, name: str, row: int) -> npt.NDArray[np.uint8]:
             pixels = np.fromstring(text, dtype=np.int64, sep=" ")
         except (DeprecationWarning, ValueError):
             raise InputError(
-                f"{name}, row {row}: Image holds {quoted(_first_bad_pixel(text))} "
+                f"{name}, row {row}: Image holds {quote(_first_bad_pixel(text))} "
                 "among its pixels; right are whole numbers from 0 to 255"
             ) from None
     if pixels.size != PIXELS:
@@ -203,5 +203,5 @@ def _checked(table: pd.DataFrame, schema: pa.DataFrameSchema, name: str) -> pd.D
     more = f" ({rows - 1:,} more rows have such a fault)" if rows > 1 else ""
     raise InputError(
         f"{name}, row {int(case['index']) + 1}: {case['column']} is "
-        f"{quoted(str(case['failure_case']))}; {_RULES.get(case['check'], case['check'])}{more}"
+        f"{quote(str(case['failure_case']))}; {_RULES.get(case['check'], case['check'])}{more}"
     )

@@ -9,7 +9,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 from facial_keypoints.framework.summary import print_summary
 from facial_keypoints.training import interruption
 
@@ -50,7 +50,7 @@ class ProgressHooks:
             self._trained + 1,
             len(self._variants),
             _namespace(node),
-            duration(left),
+            format_duration(left),
         )
 
     @hook_impl
@@ -58,7 +58,7 @@ class ProgressHooks:
         """Tick the node off; compare a variant's time with its estimate."""
         seconds = time.monotonic() - self._began
         self._done += 1
-        logger.info("[%d/%d] %s  %s", self._done, self._nodes, node.name, duration(seconds))
+        logger.info("[%d/%d] %s  %s", self._done, self._nodes, node.name, format_duration(seconds))
         if _trains(node):
             minutes = inputs["training_estimate"]["minutes"]
             self._trained += 1

@@ -13,7 +13,7 @@ from time import sleep
 from typing import Any, Final, Literal
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 from facial_keypoints.kaggle.session import KaggleSession
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ def _see_that_one_is_left(kaggle: KaggleSession, slug: str) -> None:
         return
     now = datetime.now(UTC)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    wait = duration((midnight - now).total_seconds())
+    wait = format_duration((midnight - now).total_seconds())
     raise InputError(
         f"Kaggle allows {limits.num_today} submissions to {slug} a day, and your team has used "
         f"them up. The count starts again at midnight UTC, in {wait}: "

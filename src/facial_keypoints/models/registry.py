@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from facial_keypoints.formatting import did_you_mean
+from facial_keypoints.formatting import suggest
 
 if TYPE_CHECKING:
     import keras
@@ -83,7 +83,7 @@ def architecture_named(name: str) -> Architecture:
     known = architectures()
     if name not in known:
         raise ValueError(
-            f"unknown architecture {name!r}{did_you_mean(name, known)}; "
+            f"unknown architecture {name!r}{suggest(name, known)}; "
             f"right ones: {', '.join(sorted(known))}"
         )
     return known[name]

@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel, ValidationError
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.formatting import did_you_mean
+from facial_keypoints.formatting import suggest
 from facial_keypoints.models.registry import architectures
 from facial_keypoints.parameters import Parameters, VariantParameters
 
@@ -85,7 +85,7 @@ def _describe(problem: Any, raw: dict[str, Any]) -> str:
     if problem["type"] == "extra_forbidden":
         section = _section_at(path[:-1], raw)
         known = [name for name in section.model_fields if (section, name) != _FILLED_IN]
-        hint = did_you_mean(path[-1], known)
+        hint = suggest(path[-1], known)
         return f"{where}: unknown parameter{hint}; right ones: {', '.join(known)}"
     if problem["type"] == "value_error":
         return f"{where}: {context['error']}" if where else str(context["error"])

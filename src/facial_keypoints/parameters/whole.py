@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, field_validator, model_validator
 
-from facial_keypoints.formatting import did_you_mean
+from facial_keypoints.formatting import suggest
 from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters.competition import CompetitionParameters
 from facial_keypoints.parameters.stages import (
@@ -111,7 +111,7 @@ class Parameters(Section):
 
     @staticmethod
     def _see_that_it_is_there(where: str, names: list[str], known: list[str]) -> None:
-        unknown = [repr(n) + did_you_mean(n, known) for n in names if n not in known]
+        unknown = [repr(n) + suggest(n, known) for n in names if n not in known]
         if unknown:
             raise ValueError(
                 f"{where}: unknown variant {', '.join(unknown)}; right ones: {', '.join(known)}"

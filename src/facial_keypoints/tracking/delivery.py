@@ -26,7 +26,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,9 @@ class Delivery:
                 self._waiting.popleft()
             if self._away_since is not None:
                 away = time.monotonic() - self._away_since
-                logger.info("MLflow answers again, after %s, and has what waited", duration(away))
+                logger.info(
+                    "MLflow answers again, after %s, and has what waited", format_duration(away)
+                )
             self._away_since, self._pause = None, _FIRST_PAUSE
             return True
 

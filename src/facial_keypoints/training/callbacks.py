@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from facial_keypoints.errors import TrainingFailedError
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 from facial_keypoints.keypoints import IMAGE_SIZE
 
 logger = logging.getLogger(__name__)
@@ -176,7 +176,7 @@ class ProgressLog(keras.callbacks.Callback):
             batch + 1,
             self._steps,
             logs["loss"],
-            duration(self._seconds_left(self._epoch + (batch + 1) / self._steps)),
+            format_duration(self._seconds_left(self._epoch + (batch + 1) / self._steps)),
         )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -193,8 +193,8 @@ class ProgressLog(keras.callbacks.Callback):
             logs["val_loss"],
             " (best)" if better else "",
             logs["val_rmse"],
-            duration(now - self._epoch_began),
-            duration(self._seconds_left(epoch + 1)),
+            format_duration(now - self._epoch_began),
+            format_duration(self._seconds_left(epoch + 1)),
         )
 
     def _seconds_left(self, epochs_done: float) -> float:

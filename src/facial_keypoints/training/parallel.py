@@ -10,7 +10,7 @@ from typing import Final
 from kedro.io import DatasetError
 
 from facial_keypoints import tracking
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 from facial_keypoints.framework.datasets import ArraysDataset
 from facial_keypoints.training.member import (
     Progress,
@@ -58,7 +58,7 @@ class _Teller:
                 progress.name,
                 progress.epochs,
                 progress.loss,
-                duration(progress.left),
+                format_duration(progress.left),
             )
 
     def _keep(self, name: str, state: State) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 from facial_keypoints.framework import session_clock as clock
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.label_audit.audit import acted_on, audited
@@ -107,7 +107,7 @@ def plan_competition(
     logger.info(
         "%s of %g minutes are left to train: %d %s net(s) of about %.0f epochs, %d side by side, "
         "in %s (%s)",
-        duration(plan.training),
+        format_duration(plan.training),
         competition.minutes,
         plan.members,
         plan.size,

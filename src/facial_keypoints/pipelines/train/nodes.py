@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from facial_keypoints import tracking
 from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.formatting import duration
+from facial_keypoints.formatting import format_duration
 from facial_keypoints.framework.datasets import ArraysDataset
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
@@ -101,15 +101,17 @@ def estimate_training_time(
             1 / per_image,
             "" if name in measured else " (by its arithmetic)",
             how.epochs,
-            duration(60 * whole),
-            "" if minutes[name] == whole else f", stopped after {duration(60 * minutes[name])}",
+            format_duration(60 * whole),
+            ""
+            if minutes[name] == whole
+            else f", stopped after {format_duration(60 * minutes[name])}",
         )
     total = sum(minutes.values())
     done = [name for name in chosen if name not in waiting]
     logger.info(
         "Training %d variant(s) takes about %s%s",
         len(minutes),
-        duration(60 * total),
+        format_duration(60 * total),
         f"; {len(done)} more are trained already" if done else "",
     )
     if total > 60 * _LONG_STUDY_HOURS:
@@ -187,7 +189,7 @@ def train_variant(
     logger.info(
         "%s  trained for %s, %d epochs (ended by: %s); best epoch %s",
         variant.name,
-        duration(60 * record["minutes"]),
+        format_duration(60 * record["minutes"]),
         record["epochs"],
         record["ended_by"],
         record["best_epoch"],
