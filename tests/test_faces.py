@@ -22,19 +22,19 @@ def with_array(faces, **arrays):
         ("augmented", np.zeros((3, 1), bool)),
     ],
 )
-def test_wrong_shape_or_dtype_is_refused_with_the_right_one(make_faces, name, array):
+def test_raises_value_error_for_wrong_shape_or_dtype(make_faces, name, array):
     with pytest.raises(ValueError, match=rf"FaceSet\.{name} must be") as error:
         with_array(make_faces(3), **{name: array})
     assert f"not {array.dtype.name} {array.shape}" in str(error.value)
 
 
 @pytest.mark.parametrize("code", [-1, 2])
-def test_unknown_population_is_refused(make_faces, code):
+def test_raises_value_error_for_unknown_population(make_faces, code):
     with pytest.raises(ValueError, match="population must index"):
         with_array(make_faces(2), population=np.array([0, code], np.int8))
 
 
-def test_select_takes_masks_positions_and_slices_alike(make_faces):
+def test_select_accepts_masks_positions_and_slices(make_faces):
     faces = make_faces(5)
     by_mask = faces.select(np.array([False, True, False, True, False]))
     by_position = faces.select(np.array([1, 3]))
@@ -45,11 +45,11 @@ def test_select_takes_masks_positions_and_slices_alike(make_faces):
         np.testing.assert_array_equal(chosen.keypoints, faces.keypoints[[1, 3]])
 
 
-def test_select_keeps_the_order_asked_for(make_faces):
+def test_select_keeps_requested_order(make_faces):
     assert make_faces(4).select(np.array([3, 0, 2])).group.tolist() == [3, 0, 2]
 
 
-def test_concatenate_undoes_select(make_faces):
+def test_concatenate_is_inverse_of_select(make_faces):
     faces = make_faces(5, of_b=2)
     again = FaceSet.concatenate([faces.select(slice(0, 2)), faces.select(slice(2, None))])
     assert len(again) == 5
@@ -57,19 +57,19 @@ def test_concatenate_undoes_select(make_faces):
         np.testing.assert_array_equal(getattr(again, name), array)
 
 
-def test_complete_goes_by_genuine_labels_not_by_numbers(make_faces):
+def test_complete_ignores_filled_labels(make_faces):
     faces = make_faces(3, of_b=1)
     filled = with_array(faces, keypoints=np.ones_like(faces.keypoints))
     assert filled.complete.tolist() == [True, True, False]
 
 
-def test_no_faces_are_a_face_set_too(make_faces):
-    nobody = make_faces(3).select(np.zeros(3, bool))
-    assert len(nobody) == 0
-    assert nobody.complete.shape == (0,)
+def test_empty_selection_is_a_face_set(make_faces):
+    empty = make_faces(3).select(np.zeros(3, bool))
+    assert len(empty) == 0
+    assert empty.complete.shape == (0,)
 
 
-def test_a_digest_names_the_content(make_faces):
+def test_digest_changes_with_every_array_and_the_order(make_faces):
     faces = make_faces(5, of_b=2)
     assert faces.digest() == make_faces(5, of_b=2).digest()
     assert faces.select(slice(None, None, -1)).digest() != faces.digest()

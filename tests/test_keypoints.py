@@ -12,7 +12,7 @@ from facial_keypoints.keypoints import (
 )
 
 
-def test_columns_are_those_of_kaggle_in_its_order():
+def test_coordinate_columns_are_kaggles_in_order():
     assert NUM_KEYPOINTS == 15
     assert len(COORDINATE_COLUMNS) == 30
     assert COORDINATE_COLUMNS[:4] == (
@@ -25,18 +25,18 @@ def test_columns_are_those_of_kaggle_in_its_order():
     assert COORDINATE_COLUMNS[-2:] == ("mouth_center_bottom_lip_x", "mouth_center_bottom_lip_y")
 
 
-def test_partner_of_a_partner_is_the_point_itself():
+def test_swapping_twice_is_the_identity():
     assert all(SWAP_PARTNER[SWAP_PARTNER[name]] == name for name in KEYPOINTS)
     assert np.arange(NUM_KEYPOINTS)[list(SWAP_INDEX)][list(SWAP_INDEX)].tolist() == list(range(15))
 
 
-def test_partners_are_named_left_and_right():
+def test_partner_names_swap_left_and_right():
     for name, partner in SWAP_PARTNER.items():
         mirrored = name.replace("left", "?").replace("right", "left").replace("?", "right")
         assert partner == mirrored
 
 
-def test_population_b_carries_eyes_nose_and_lower_lip():
+def test_population_b_has_eye_centres_nose_tip_and_lower_lip():
     assert [KEYPOINTS[i] for i in POPULATION_B_INDEX] == [
         "left_eye_center",
         "right_eye_center",

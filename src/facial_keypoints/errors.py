@@ -1,19 +1,20 @@
-"""Errors that a user can mend, and failures that a study survives."""
+"""Errors that a user can fix, and training failures that a study survives."""
 
 
 class InputError(Exception):
-    """What a user gave cannot be used: a file, a row, a parameter, a credential.
+    """A file, row, parameter or credential from the user cannot be used.
 
-    The message is a whole one: what was found, where (file, row, key) and what to do.
-    The command line prints it alone, without a traceback, and exits with 1.
+    The message says what is wrong, where (file, row, key) and how to fix it. The command line
+    prints the message without a traceback and exits with 1.
     """
 
 
 class TrainingFailedError(Exception):
-    """A training that cannot go on; the message says why.
+    """A training cannot continue.
 
-    Attributes:
-        may_pass: whether trying again may end otherwise (with more memory free, say).
+    Args:
+        reason: why, as the leaderboard and the training record report it.
+        may_pass: whether a retry can succeed, for example with more free memory.
     """
 
     def __init__(self, reason: str, *, may_pass: bool = False) -> None:

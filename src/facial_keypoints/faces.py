@@ -1,4 +1,4 @@
-"""The container that flows through every stage: parallel arrays of faces."""
+"""Define ``FaceSet``, the container that every pipeline passes on."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,22 +13,37 @@ from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS, POPULATIONS
 
 @dataclass(frozen=True)
 class FaceSet:
-    """Faces as parallel arrays of equal length n.
+    """Hold n faces as parallel arrays.
 
-    Attributes:
-        images: uint8 (n, 96, 96), grey values row by row.
-        keypoints: float32 (n, 15, 2), x and y in pixels (see ``keypoints``); NaN where there
-            is no label.
-        labelled: bool (n, 15), true where a person placed the point. False where the label is
-            missing or was filled in afterwards (``forward_fill``), so that errors can be
-            measured on genuine labels alone.
-        group: int32 (n,), the face a sample stems from: the row of the first picture
-            identical to it. Samples of one group must not stand on both sides of a split.
+    Args:
+        images: uint8 (n, 96, 96), grey values.
+        keypoints: float32 (n, 15, 2), x and y in pixels, edge to edge (see ``keypoints``); NaN
+            where there is no label.
+        labelled: bool (n, 15), true where a person placed the keypoint. False where the label is
+            missing or was filled in (``clean.missing_labels: forward_fill``), so that errors can
+            be measured on genuine labels alone.
+        group: int32 (n,), samples that must stay on one side of a split: the row of the first
+            image identical to the original of this sample; the ImageId in a test set.
         population: int8 (n,), index into ``keypoints.POPULATIONS``.
-        augmented: bool (n,), true where picture and points were transformed.
+        augmented: bool (n,), true for transformed copies.
 
     Raises:
-        ValueError: if an array's shape or dtype is not the one above.
+        ValueError: if an array has another shape or dtype, or a population is unknown.
+
+    Example:
+        >>> import numpy as np
+        >>> from facial_keypoints.faces import FaceSet
+        >>> faces = FaceSet(
+        ...     images=np.zeros((3, 96, 96), np.uint8),
+        ...     keypoints=np.full((3, 15, 2), 48, np.float32),
+        ...     labelled=np.ones((3, 15), bool),
+        ...     group=np.array([0, 0, 2], np.int32),
+        ...     population=np.zeros(3, np.int8),
+        ...     augmented=np.array([False, True, False]),
+        ... )
+        >>> originals = faces.select(~faces.augmented)
+        >>> len(originals), originals.group.tolist()
+        (2, [0, 2])
     """
 
     images: npt.NDArray[np.uint8]
@@ -62,15 +77,15 @@ class FaceSet:
         return len(self.images)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Every array by its name, without copying."""
+        """Return every array by its name, without copying."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice) -> "FaceSet":
-        """The samples at ``index`` (a mask, positions or a slice), in that order."""
+        """Return the samples at ``index`` (a mask, positions or a slice), in that order."""
         return FaceSet(**{name: array[index] for name, array in self.arrays().items()})
 
     def digest(self) -> str:
-        """Sixteen hexadecimal digits that name the content of all arrays."""
+        """Return 16 hexadecimal digits that identify the content of all arrays."""
         content = hashlib.sha256()
         for array in self.arrays().values():
             content.update(array.data if array.flags.c_contiguous else array.tobytes())
@@ -78,11 +93,11 @@ class FaceSet:
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
-        """Bool (n,): all 15 points were placed by a person."""
+        """Mask (n,) of the faces of which a person placed all 15 keypoints."""
         return np.asarray(self.labelled.all(axis=1))
 
     @staticmethod
     def concatenate(parts: Sequence["FaceSet"]) -> "FaceSet":
-        """One set of all samples of ``parts``, in order."""
+        """Concatenate several sets into one, in order."""
         names = [field.name for field in fields(FaceSet)]
         return FaceSet(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})

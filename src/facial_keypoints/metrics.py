@@ -1,7 +1,8 @@
-"""Errors in pixels where labels may be missing.
+"""Measure errors of predicted keypoints where labels may be missing.
 
-Every function takes points of shape (n, 15, 2) in pixels. A point counts where ``mask`` (n, 15)
-is true and its label is a number. A figure without a single counted point is NaN.
+Every function takes ``truth`` and ``predicted`` of shape (n, 15, 2), float, in pixels. A keypoint
+counts where ``mask`` (n, 15), bool, is true and its label is finite. Without a single counted
+keypoint the result is NaN, and so it is where a counted keypoint was predicted as NaN.
 """
 
 import numpy as np
@@ -22,12 +23,20 @@ Points = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 MIN_EYE_DISTANCE = 10.0
-"""Faces whose eye centres are closer than this many pixels are left out of NME: the four such
-rows on Kaggle are mislabelled, and dividing by a few pixels would drown all others."""
+"""In pixels. The NME leaves out faces whose eye centres are closer: the four such rows on Kaggle are
+mislabelled, and a division by a few pixels would dominate the mean."""
 
 
 def counted(truth: Points, mask: Mask | None = None) -> Mask:
-    """Bool (n, 15): the points whose label is known and that ``mask`` lets through."""
+    """Return the keypoints that count.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        mask: bool (n, 15), keypoints to consider; None for all.
+
+    Returns:
+        Bool (n, 15), true where the label is finite and ``mask`` is true.
+    """
     known = np.isfinite(truth).all(axis=2)
     return np.asarray(known if mask is None else known & mask)
 
@@ -37,44 +46,97 @@ def _mean(values: npt.NDArray[np.floating]) -> float:
 
 
 def mse(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
-    """Mean squared error over all counted coordinates, in square pixels."""
+    """Return the mean squared error over all counted coordinates.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+
+    Returns:
+        The error in square pixels.
+    """
     squared = np.square(predicted.astype(np.float64) - truth)
     return _mean(squared[counted(truth, mask)])
 
 
 def rmse(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
-    """Root of ``mse``, in pixels: the competition's score."""
+    """Return the root mean squared error in pixels: the competition's score.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+
+    Source:
+        https://www.kaggle.com/c/facial-keypoints-detection, "Evaluation".
+
+    >>> truth = np.full((1, 15, 2), 40.0)
+    >>> rmse(truth, truth + 2)
+    2.0
+    """
     return float(np.sqrt(mse(truth, predicted, mask)))
 
 
-def rmse_per_point(truth: Points, predicted: Points, mask: Mask | None = None) -> dict[str, float]:
-    """RMSE of each of the 15 points by its name, in pixels."""
+def rmse_per_keypoint(
+    truth: Points, predicted: Points, mask: Mask | None = None
+) -> dict[str, float]:
+    """Return the RMSE of each of the 15 keypoints in pixels, by its name.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+    """
     known = counted(truth, mask)
     squared = np.square(predicted.astype(np.float64) - truth)
     return {
-        name: float(np.sqrt(_mean(squared[known[:, point], point])))
-        for point, name in enumerate(KEYPOINTS)
+        name: float(np.sqrt(_mean(squared[known[:, index], index])))
+        for index, name in enumerate(KEYPOINTS)
     }
 
 
-def point_errors(
+def distances(
     truth: Points, predicted: Points, mask: Mask | None = None
 ) -> npt.NDArray[np.floating]:
-    """Distance of each point to its label in pixels, (n, 15); NaN where it does not count."""
+    """Return the distance of each predicted keypoint from its label.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+
+    Returns:
+        Float (n, 15) in pixels; NaN where the keypoint does not count.
+    """
     distance = np.linalg.norm(predicted.astype(np.float64) - truth, axis=2)
     return np.where(counted(truth, mask), distance, np.nan)
 
 
-def normalised_mean_errors(
+def nme_per_face(
     truth: Points, predicted: Points, mask: Mask | None = None
 ) -> npt.NDArray[np.floating]:
-    """NME of each face, (n,): mean point distance over the distance between the eye centres.
+    """Return the normalised mean error of each face.
 
-    NaN for faces without both eye centres, with eyes closer than ``MIN_EYE_DISTANCE``, or
-    without a counted point. Infinite where a counted point is predicted to be no number.
+    The NME is the mean distance over the counted keypoints, divided by the distance between the
+    labelled eye centres.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+
+    Returns:
+        Float (n,), without unit. NaN for a face without both eye centres, with eye centres closer
+        than ``MIN_EYE_DISTANCE``, or without a counted keypoint. Infinite where a counted
+        keypoint is predicted as NaN.
+
+    Source:
+        Sagonas et al., "300 Faces In-The-Wild Challenge: database and results" (2016), with eye
+        centres in place of the outer eye corners, which only a third of the rows have.
     """
     known = counted(truth, mask)
-    errors = np.nan_to_num(point_errors(truth, predicted, mask), nan=np.inf)
+    errors = np.nan_to_num(distances(truth, predicted, mask), nan=np.inf)
     eyes = np.linalg.norm(truth[:, LEFT_EYE] - truth[:, RIGHT_EYE], axis=1)
     eyes = np.where(eyes >= MIN_EYE_DISTANCE, eyes, np.nan)
     count = known.sum(axis=1)
@@ -83,8 +145,17 @@ def normalised_mean_errors(
 
 
 def nme(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
-    """Mean of ``normalised_mean_errors`` over the faces that have one; NaN if it is infinite."""
-    errors = normalised_mean_errors(truth, predicted, mask)
+    """Return the mean of ``nme_per_face`` over the faces that have one.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+
+    Returns:
+        The mean, without unit; NaN if it is infinite.
+    """
+    errors = nme_per_face(truth, predicted, mask)
     mean = _mean(errors[~np.isnan(errors)])
     return mean if np.isfinite(mean) else float("nan")
 
@@ -92,14 +163,26 @@ def nme(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
 def failure_rate(
     truth: Points, predicted: Points, mask: Mask | None = None, threshold: float = 0.1
 ) -> float:
-    """Share of faces whose NME exceeds ``threshold`` (0.1 is the usual one)."""
-    errors = normalised_mean_errors(truth, predicted, mask)
+    """Return the fraction of faces whose NME exceeds a threshold.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        mask: bool (n, 15), keypoints to consider; None for all.
+        threshold: the NME above which a face counts as failed; 0.1 is customary.
+    """
+    errors = nme_per_face(truth, predicted, mask)
     return _mean((errors[~np.isnan(errors)] > threshold).astype(float))
 
 
 def mean_face(truth: Points) -> npt.NDArray[np.float32]:
-    """Mean of the known labels of each point, (15, 2); the picture's centre for a point that no
-    face has. Always answering it is what any network has to beat.
+    """Return the mean label of each keypoint: the constant prediction that a network has to beat.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+
+    Returns:
+        Float32 (15, 2) in pixels; the image's centre for a keypoint without any label.
     """
     known = np.isfinite(truth)
     total = np.where(known, truth, 0).sum(axis=0, dtype=np.float64)
@@ -109,12 +192,21 @@ def mean_face(truth: Points) -> npt.NDArray[np.float32]:
 
 
 def paper_accuracy(truth: Points, predicted: Points) -> float:
-    """What the paper calls accuracy: Keras' ``metrics=["accuracy"]`` on a 30-wide output.
+    """Return what the paper calls accuracy: Keras' ``metrics=["accuracy"]`` on 30 outputs.
 
-    Keras resolves it to categorical accuracy: the share of faces where the largest of the 30
-    true coordinates and the largest of the 30 predicted ones are the same column. It says
-    nothing about distances, and a constant answer scores over 0.5. Faces with a missing
-    coordinate do not count; NaN if a prediction is no number.
+    Keras resolves it to categorical accuracy: the fraction of faces where the largest of the 30
+    true coordinates and the largest of the 30 predicted ones are the same column. It does not
+    measure distances; a constant prediction scores more than 0.5.
+
+    Args:
+        truth: labels (n, 15, 2) in pixels; faces with a missing coordinate do not count.
+        predicted: predictions (n, 15, 2) in pixels.
+
+    Returns:
+        The accuracy, from 0 to 1; NaN if any prediction is NaN.
+
+    Source:
+        The paper, Tables 3 to 5, "accuracy".
     """
     if np.isnan(predicted).any():
         return float("nan")
@@ -141,15 +233,24 @@ def lookup_populations(lookup: pd.DataFrame) -> pd.Series:
 
 
 def weighted_rmse(rmse_by_population: dict[str, float], weights: dict[str, int]) -> float:
-    """RMSE as the leaderboard weighs it: squared errors averaged by the values asked of each
-    population. A population that is asked for but was not measured makes it NaN; one that is
-    not asked for does not matter.
+    """Return the RMSE as the leaderboard weights the populations.
+
+    Args:
+        rmse_by_population: RMSE in pixels by the name of a population.
+        weights: number of requested values by the name of a population.
+
+    Returns:
+        The root of the mean squared error over all requested values, in pixels; NaN where a
+        requested population has no RMSE.
+
+    >>> weighted_rmse({"A": 1.0, "B": 3.0}, {"A": 7, "B": 1})
+    1.4142135623730951
     """
-    asked = {name: weight for name, weight in weights.items() if weight > 0}
-    total = sum(asked.values())
-    if not total:
+    requested = {name: weight for name, weight in weights.items() if weight > 0}
+    if not requested:
         return float("nan")
     squares = (
-        weight * rmse_by_population.get(name, float("nan")) ** 2 for name, weight in asked.items()
+        weight * rmse_by_population.get(name, float("nan")) ** 2
+        for name, weight in requested.items()
     )
-    return float(np.sqrt(sum(squares) / total))
+    return float(np.sqrt(sum(squares) / sum(requested.values())))

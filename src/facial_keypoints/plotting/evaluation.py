@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import KEYPOINTS
-from facial_keypoints.metrics import point_errors
+from facial_keypoints.metrics import distances
 from facial_keypoints.parameters import EvaluateParameters
 from facial_keypoints.plotting.faces import draw_faces
 from facial_keypoints.training.records import Training
@@ -68,7 +68,7 @@ def draw_best_and_worst(
     original = np.flatnonzero(~holdout.augmented)
     predicted = predictions[champion["variant"]][original]
     truth = np.where(holdout.labelled[original, :, None], holdout.keypoints[original], np.nan)
-    errors = point_errors(truth, predicted)
+    errors = distances(truth, predicted)
     known = np.isfinite(errors).any(axis=1)
     mean = np.full(len(errors), np.nan)
     mean[known] = np.nanmean(errors[known], axis=1)
@@ -90,5 +90,5 @@ def _per_point(figures: dict[str, Any]) -> list[float]:
     """RMSE of each point; NaN, which draws nothing, where it could not be measured."""
     return [
         float("nan") if value is None else value
-        for value in figures["holdout"]["rmse_per_point"].values()
+        for value in figures["holdout"]["rmse_per_keypoint"].values()
     ]

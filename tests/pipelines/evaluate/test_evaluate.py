@@ -62,7 +62,7 @@ def test_augmented_and_filled_in_labels_count_for_the_papers_figures_only(holdou
     assert figures["rmse_A"] == pytest.approx(np.sqrt(25 / 28), rel=1e-5)
     assert figures["rmse_B"] == 0
     assert figures["rmse_leaderboard"] == pytest.approx(np.sqrt(0.75 * 25 / 28), rel=1e-5)
-    assert figures["rmse_per_point"]["nose_tip"] == pytest.approx(np.sqrt(25 / 4), rel=1e-5)
+    assert figures["rmse_per_keypoint"]["nose_tip"] == pytest.approx(np.sqrt(25 / 4), rel=1e-5)
     assert figures["mse"] > 1000
     assert figures["nme"] == pytest.approx(5 / 14 / 30 / 2, rel=1e-5)
     assert figures["failure_rate"] == 0
@@ -73,7 +73,7 @@ def test_what_cannot_be_measured_is_null(holdout):
     figures = measure(only_a, only_a.keypoints, LOOKUP, failure_threshold=0.1)
     assert figures["rmse_B"] is None
     assert figures["rmse_leaderboard"] is None
-    assert figures["rmse_per_point"]["right_eyebrow_outer_end"] is None
+    assert figures["rmse_per_keypoint"]["right_eyebrow_outer_end"] is None
 
 
 def test_the_mean_face_is_the_mean_of_known_training_labels(holdout):

@@ -165,7 +165,7 @@ def measure(
         "rmse_leaderboard": metrics.weighted_rmse(by_population, weights),
         "nme": metrics.nme(truth, guess, genuine),
         "failure_rate": metrics.failure_rate(truth, guess, genuine, failure_threshold),
-        "rmse_per_point": metrics.rmse_per_point(truth, guess, genuine),
+        "rmse_per_keypoint": metrics.rmse_per_keypoint(truth, guess, genuine),
     }
     return _null_for_nan(figures)
 
