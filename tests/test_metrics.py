@@ -28,9 +28,7 @@ def test_errors_of_one_displaced_keypoint(truth):
     assert per_keypoint["nose_tip"] == pytest.approx(math.sqrt(25 / 4))
     assert sum(per_keypoint.values()) == per_keypoint["nose_tip"]
     assert metrics.distances(truth, predicted)[0, NOSE] == pytest.approx(5)
-    np.testing.assert_allclose(
-        metrics.nme_per_face(truth, predicted), [5 / 15 / 20, 0], rtol=1e-6
-    )
+    np.testing.assert_allclose(metrics.nme_per_face(truth, predicted), [5 / 15 / 20, 0], rtol=1e-6)
     assert metrics.nme(truth, predicted) == pytest.approx(5 / 15 / 20 / 2)
 
 

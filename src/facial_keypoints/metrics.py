@@ -23,8 +23,8 @@ Points = npt.NDArray[np.floating]
 Mask = npt.NDArray[np.bool_]
 
 MIN_EYE_DISTANCE = 10.0
-"""In pixels. The NME leaves out faces whose eye centres are closer: the four such rows on Kaggle are
-mislabelled, and a division by a few pixels would dominate the mean."""
+"""In pixels. The NME leaves out faces whose eye centres are closer: the four such rows on Kaggle
+are mislabelled, and a division by a few pixels would dominate the mean."""
 
 
 def counted(truth: Points, mask: Mask | None = None) -> Mask:

@@ -26,7 +26,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = project / "data" / "test" / "07_model_output"
     output.mkdir(parents=True)
     (output / "submission.csv").write_bytes(CSV)
-    champion = {"variant": "tiny-2cl", "validation_rmse": 2.0, "mlflow_run_id": None}
+    champion = {"variant": "tiny-2cl", "fingerprint": "0f0f", "mlflow_run_id": None}
     (output / "champion.json").write_text(json.dumps(champion))
     return project
 

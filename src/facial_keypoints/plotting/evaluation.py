@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import KEYPOINTS
 from facial_keypoints.metrics import distances
@@ -60,13 +61,13 @@ def draw_error_per_point(mean_face_metrics: dict[str, Any], **figures: dict[str,
 
 def draw_best_and_worst(
     holdout: FaceSet,
-    champion: dict[str, Any],
+    champion: Champion,
     evaluate: EvaluateParameters,
     **predictions: npt.NDArray[np.float32],
 ) -> Figure:
     """The champion's best and worst hold-out faces: labels as circles, predictions as crosses."""
     original = np.flatnonzero(~holdout.augmented)
-    predicted = predictions[champion["variant"]][original]
+    predicted = predictions[champion.variant][original]
     truth = np.where(holdout.labelled[original, :, None], holdout.keypoints[original], np.nan)
     errors = distances(truth, predicted)
     known = np.isfinite(errors).any(axis=1)
@@ -82,7 +83,7 @@ def draw_best_and_worst(
         titles,
         truth=truth[rows],
         predicted=predicted[rows],
-        heading=f"{champion['variant']}: best and worst faces of the hold-out (mean error)",
+        heading=f"{champion.variant}: best and worst faces of the hold-out (mean error)",
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.plotting.faces import draw_curve, draw_faces
 from facial_keypoints.training.records import Training
@@ -45,26 +46,24 @@ def draw_pool_curves(study: dict[str, Any], **trainings: Training) -> Figure:
     return _curves([(name, trainings[f"{name}.training"]) for name in names])
 
 
-def draw_final_curves(
-    study: dict[str, Any], champion: dict[str, Any], **trainings: Training
-) -> Figure:
+def draw_final_curves(study: dict[str, Any], champion: Champion, **trainings: Training) -> Figure:
     """Figure 3: the curves of the paper's final model; of the champion where that one is not
     trained.
     """
-    name = _first_training(study, _FINAL) or champion["variant"]
+    name = _first_training(study, _FINAL) or champion.variant
     return _curves([(name, trainings[f"{name}.training"])])
 
 
 def draw_test_predictions(
     study: dict[str, Any],
-    champion: dict[str, Any],
+    champion: Champion,
     test: FaceSet,
     **predictions: npt.NDArray[np.float32],
 ) -> Figure:
     """Figure 4: predictions of the same model on the first test pictures, which have no
     labels. ``predictions`` are keyed "<name>.test_predictions".
     """
-    name = _first_training(study, _FINAL) or champion["variant"]
+    name = _first_training(study, _FINAL) or champion.variant
     count = min(_TEST_FACES, len(test))
     return draw_faces(
         test.images[:count],

@@ -3,7 +3,8 @@
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.formatting import join_names
 from facial_keypoints.tracking import records
 from facial_keypoints.tracking.delivery import (
@@ -106,10 +108,10 @@ class _Session:
         if uri is not None:
             self.models[variant] = uri
 
-    def register(self, run_id: str, champion: Mapping[str, Any]) -> None:
+    def register(self, run_id: str, champion: Champion) -> None:
         """Make the champion's model a version of the registered model."""
-        variant = champion["variant"]
-        uri = self.models.get(variant) or records.model_of(run_id, champion)
+        variant = champion.variant
+        uri = self.models.get(variant) or records.model_of(run_id, asdict(champion))
         if uri is None:
             logger.warning("MLflow holds no model of %s to register", variant)
         else:

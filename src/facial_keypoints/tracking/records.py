@@ -5,6 +5,7 @@ import io
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +16,7 @@ from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.training.records import Training
 
@@ -107,7 +109,8 @@ def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
 
 def is_recorded(name: str, value: Any) -> bool:
     """Whether ``log_output`` records what a node has returned under this name."""
-    return isinstance(value, Figure | dict | str) or name == "submission" or name in _TABLES
+    kinds = (Figure, dict, str, Champion)
+    return isinstance(value, kinds) or name == "submission" or name in _TABLES
 
 
 def log_output(run_id: str, name: str, value: Any) -> None:
@@ -120,11 +123,9 @@ def log_output(run_id: str, name: str, value: Any) -> None:
     elif name == "leaderboard":
         client.log_table(run_id, value, "leaderboard.json")
     elif name == "champion":
-        client.log_dict(run_id, value, "champion.json")
-        client.set_tag(run_id, "champion", value["variant"])
-        names = ("validation_rmse", "holdout_rmse")
-        known = {f"champion_{name}": value[name] for name in names if name in value}
-        log_numbers(run_id, known)
+        client.log_dict(run_id, asdict(value), "champion.json")
+        client.set_tag(run_id, "champion", value.variant)
+        log_numbers(run_id, {f"champion_{k}": v for k, v in flat_numbers(asdict(value))})
     elif name == "submission" or name in _TABLES:
         _log_csv(run_id, value, f"{name}.csv")
     elif name == "study":

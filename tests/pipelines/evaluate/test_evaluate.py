@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import EvaluateParameters, TrainParameters, VariantParameters
 from facial_keypoints.pipelines.evaluate.nodes import (
@@ -137,7 +138,8 @@ def figures_with(validation, holdout_score):
 
 
 def record(run):
-    numbers = {"mlflow_run_id": run, "parameters": 10, "epochs": 2, "minutes": 0.1}
+    identity = {"mlflow_run_id": run, "fingerprint": f"of {run}"}
+    numbers = {**identity, "parameters": 10, "epochs": 2, "minutes": 0.1}
     return Training(numbers, pd.DataFrame(), lambda: None)
 
 
@@ -147,13 +149,7 @@ def test_the_champion_is_chosen_by_validation_not_by_the_holdout():
         **{"a.metrics": figures_with(2.0, 1.0), "a.training": record("run-a")},
         **{"b.metrics": figures_with(1.5, 3.0), "b.training": record("run-b")},
     )
-    assert champion == {
-        "variant": "b",
-        "validation_rmse": 1.5,
-        "holdout_rmse": 3.0,
-        "mlflow_run_id": "run-b",
-        "fingerprint": None,
-    }
+    assert champion == Champion("b", "of run-b", "run-b", validation_rmse=1.5, holdout_rmse=3.0)
     assert list(table["variant"]) == ["b", "a", MEAN_FACE]
     assert list(table["holdout_rmse"]) == [3.0, 1.0, 9.0]
 
@@ -164,7 +160,7 @@ def test_a_variant_without_weighted_score_is_compared_by_plain_rmse():
         figures_with(9.0, 9.0),
         **{"a.metrics": unweighted, "a.training": record(None)},
     )
-    assert champion["validation_rmse"] == 1.0
+    assert champion.validation_rmse == 1.0
     assert table["holdout_rmse"].iloc[0] == 1.0
 
 
@@ -175,7 +171,7 @@ def test_a_small_set_without_a_photographed_face_is_compared_over_all_samples():
     _, champion = compare_variants(
         figures_with(9.0, 9.0), **{"a.metrics": copies_only, "a.training": record(None)}
     )
-    assert champion["validation_rmse"] == champion["holdout_rmse"] == 2.0
+    assert champion.validation_rmse == champion.holdout_rmse == 2.0
     copies_only["validation"]["mse"] = None
     with pytest.raises(InputError, match="holds no label, or the networks answer no numbers"):
         compare_variants(
@@ -198,7 +194,7 @@ def test_plots_show_what_they_are_given(holdout):
     predicted = holdout.keypoints.copy()
     predicted[2] += 5
     sheet = draw_best_and_worst(
-        holdout, {"variant": "a"}, EvaluateParameters(grid_faces=4), a=predicted
+        holdout, Champion("a", "", None), EvaluateParameters(grid_faces=4), a=predicted
     )
     titles = [axis.get_title() for axis in sheet.axes]
     assert titles == ["best 0.0 px", f"worst {5 * np.sqrt(2):.1f} px"]

@@ -9,6 +9,7 @@ from kedro.config import OmegaConfigLoader
 from matplotlib.figure import Figure
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import (
     SplitParameters,
@@ -332,19 +333,21 @@ def test_figures_show_what_they_are_given(parameters, make_faces):
     study = study_of(parameters, dict.fromkeys(names, (1.0, 2.0)), seeds=[1, 3])
     trainings = {f"{name}.training": training() for name in names}
     assert len(figures.draw_pool_curves(study, **trainings).axes) == 4
-    final = figures.draw_final_curves(study, {"variant": "14cl-3mpl"}, **trainings)
+    final = figures.draw_final_curves(study, Champion("14cl-3mpl", "", None), **trainings)
     assert final.axes[0].get_title().startswith("15cl-5mpl-drop10-seed3")
     few = study_of(parameters, {"14cl-3mpl": (1.0, 2.0)})
     lost = figures.draw_pool_curves(few, **trainings)
     assert [text.get_text() for text in lost.texts] == ["Not drawn: needs 14cl-3mpl and 14cl-5mpl"]
-    final = figures.draw_final_curves(few, {"variant": "14cl-3mpl"}, **trainings)
+    final = figures.draw_final_curves(few, Champion("14cl-3mpl", "", None), **trainings)
     assert final.axes[0].get_title().startswith("14cl-3mpl")
     assert final.axes[0].lines[1].get_ydata().tolist() == [10.0, 5.0]
 
     faces = make_faces(3, of_b=1)
     points = np.full((3, 15, 2), 40, np.float32)
     predictions = {"14cl-3mpl.test_predictions": points}
-    sheet = figures.draw_test_predictions(few, {"variant": "14cl-3mpl"}, faces, **predictions)
+    sheet = figures.draw_test_predictions(
+        few, Champion("14cl-3mpl", "", None), faces, **predictions
+    )
     assert [axis.get_title() for axis in sheet.axes[:3]] == [f"test image {i}" for i in range(3)]
     only_b = faces.select(np.array([2]))
     assert len(figures.draw_labelled_face(only_b).axes) == 1

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
 from facial_keypoints.pipelines.submit.nodes import (
@@ -39,7 +40,7 @@ def points():
 
 
 NOSE_X = COORDINATE_COLUMNS.index("nose_tip_x")
-CHAMPION = {"variant": "small"}
+CHAMPION = Champion("small", "0f0f", None)
 
 
 def test_every_row_of_the_lookup_is_answered_in_its_order(asked_faces, lookup, points):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ from kedro.runner import SequentialRunner
 from limits import largest_file
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.pipelines.upload import create_pipeline
 from facial_keypoints.pipelines.upload.nodes import send_submission
 
-CHAMPION = {"variant": "paper_8", "validation_rmse": 1.5, "mlflow_run_id": "abc123"}
+CHAMPION = Champion("paper_8", "0f0f", "abc123", validation_rmse=1.5)
 CSV = b"RowId,Location\n1,66.25\n2,37.5\n"
 FINGERPRINT = sha256(CSV).hexdigest()[:12]
 SUBMISSION = pd.DataFrame({"RowId": [1, 2], "Location": [66.25, 37.5]})
@@ -60,7 +62,7 @@ def test_message_names_variant_run_and_commit(
 
 
 def test_message_without_an_mlflow_run(kaggle: KaggleStandIn):
-    score = _run(champion=CHAMPION | {"mlflow_run_id": None})
+    score = _run(champion=replace(CHAMPION, mlflow_run_id=None))
     assert score["mlflow_run_id"] is None
     assert score["message"].startswith("paper_8, MLflow run none, commit ")
 
@@ -96,7 +98,7 @@ def test_the_same_submission_is_sent_twice_by_force_alone(
     force: bool, times: int, kaggle: KaggleStandIn
 ):
     first = _run()
-    other_model = CHAMPION | {"mlflow_run_id": "def456"}
+    other_model = replace(CHAMPION, mlflow_run_id="def456")
     again = _run({"force": force}, champion=other_model)
     assert len(kaggle.files) == times
     assert (again["reference"] == first["reference"]) is not force

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facial_keypoints import tracking
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import join_names
 from facial_keypoints.keypoints import (
@@ -323,13 +324,9 @@ def assemble_ensemble(
     return Training(record, by_epoch(curves), build)
 
 
-def crown_ensemble(training: Training) -> dict[str, Any]:
-    """What the stages that follow, and MLflow's registry, find the ensemble by."""
-    return {
-        "variant": ENSEMBLE,
-        "fingerprint": training.fingerprint,
-        "mlflow_run_id": training.record["mlflow_run_id"],
-    }
+def crown_ensemble(training: Training) -> Champion:
+    """Select the ensemble as the champion, for submit, upload and MLflow's registry."""
+    return Champion(ENSEMBLE, training.fingerprint, training.record["mlflow_run_id"])
 
 
 def by_epoch(curves: list[npt.NDArray[np.floating]]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from facial_keypoints import metrics
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.parameters import EvaluateParameters, VariantParameters
@@ -172,7 +173,7 @@ def measure(
 
 def compare_variants(
     mean_face_metrics: dict[str, Any], **results: Any
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, Champion]:
     """The leaderboard, best first, and the champion.
 
     The champion has the lowest RMSE on the validation set, weighted as the leaderboard weighs
@@ -201,13 +202,13 @@ def compare_variants(
             + (f"; their trainings failed:{told}" if told else f": {unlabelled}")
         )
     record = results[f"{name}.training"].record
-    champion = {
-        "variant": name,
-        "validation_rmse": float(best["validation_rmse"]),
-        "holdout_rmse": float(best["holdout_rmse"]),
-        "mlflow_run_id": record["mlflow_run_id"],
-        "fingerprint": record.get("fingerprint"),
-    }
+    champion = Champion(
+        variant=name,
+        fingerprint=record["fingerprint"],
+        mlflow_run_id=record["mlflow_run_id"],
+        validation_rmse=float(best["validation_rmse"]),
+        holdout_rmse=float(best["holdout_rmse"]),
+    )
     table = pd.concat(
         [table, pd.DataFrame([_leaderboard_row(MEAN_FACE, mean_face_metrics, {})])],
         ignore_index=True,
@@ -215,8 +216,8 @@ def compare_variants(
     logger.info(
         "Champion by validation RMSE: %s (%.3f px; hold-out %.3f px, mean face %.3f px)",
         name,
-        champion["validation_rmse"],
-        champion["holdout_rmse"],
+        champion.validation_rmse,
+        champion.holdout_rmse,
         table["holdout_rmse"].iloc[-1],
     )
     return table, champion

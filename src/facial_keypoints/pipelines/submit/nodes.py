@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
 
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_submission(
-    champion: dict[str, Any],
+    champion: Champion,
     test: FaceSet,
     lookup: pd.DataFrame,
     **predictions: npt.NDArray[np.float32],
@@ -28,7 +29,7 @@ def make_submission(
     Raises:
         InputError: if the champion's predictions are not those of these test pictures.
     """
-    name = champion["variant"]
+    name = champion.variant
     if name not in predictions:
         raise InputError(
             f"the champion {name!r} is not among the chosen variants "

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pandas as pd
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.kaggle.client import Submission, submit_file, wait_for_score
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.tracking import git_commit
@@ -32,7 +33,7 @@ class _Parcel:
 
 def show_submission(
     submission: pd.DataFrame,
-    champion: dict[str, Any],
+    champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
 ) -> None:
@@ -69,7 +70,7 @@ def show_submission(
 
 def send_submission(
     submission: pd.DataFrame,
-    champion: dict[str, Any],
+    champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
     upload: UploadParameters,
@@ -106,7 +107,7 @@ def send_submission(
         "reference": sent.reference,
         "message": sent.message,
         "fingerprint": parcel.fingerprint,
-        "mlflow_run_id": champion.get("mlflow_run_id"),
+        "mlflow_run_id": champion.mlflow_run_id,
     }
 
 
@@ -143,7 +144,7 @@ def wait_for_kaggle_score(receipt: dict[str, Any], upload: UploadParameters) -> 
 
 def _pack(
     submission: pd.DataFrame,
-    champion: dict[str, Any],
+    champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
 ) -> _Parcel:
@@ -156,9 +157,8 @@ def _pack(
         )
     csv = submission.to_csv(index=False, lineterminator="\n").encode()
     fingerprint = sha256(csv).hexdigest()[:12]
-    run = champion.get("mlflow_run_id") or "none"
+    run = champion.mlflow_run_id or "none"
     description = (
-        f"{champion['variant']}, MLflow run {run}, commit {git_commit(Path.cwd())}, "
-        f"file {fingerprint}"
+        f"{champion.variant}, MLflow run {run}, commit {git_commit(Path.cwd())}, file {fingerprint}"
     )
     return _Parcel(csv, fingerprint, description)

@@ -1,0 +1,1 @@
+"""Split samples, measure predictions and select the champion."""
