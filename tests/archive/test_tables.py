@@ -118,8 +118,8 @@ def test_harmless_ways_of_writing_make_no_difference(make_table, rows, way):
         ("inf", "between 0 and 96"),
         ("-inf", "between 0 and 96"),
         ("1e999", "between 0 and 96"),
-        ("-0.001", "'-0.001'; labels lie between 0 and 96"),
-        ("96.001", "'96.001'; labels lie between 0 and 96"),
+        ("-0.001", "'-0.001'; labels must be between 0 and 96"),
+        ("96.001", "'96.001'; labels must be between 0 and 96"),
     ],
 )
 def test_bad_label_is_named_with_row_and_column(make_table, rows, text, said):
@@ -137,21 +137,21 @@ def test_bad_label_is_named_with_row_and_column(make_table, rows, text, said):
 @pytest.mark.parametrize(
     ("pixels", "said"),
     [
-        (picture(last="256"), "pixel 9216 of Image is 256; right are 0 to 255"),
-        (picture(first="-1"), "pixel 1 of Image is -1; right are 0 to 255"),
+        (picture(last="256"), "pixel 9216 of Image is 256; expected 0 to 255"),
+        (picture(first="-1"), "pixel 1 of Image is -1; expected 0 to 255"),
         (picture(last="9" * 30), "pixel 9216 of Image is 9223372036854775807"),
-        (picture(last="12.5"), "Image holds '12.5' among its pixels"),
-        (picture(first="x"), "Image holds 'x' among its pixels"),
-        (picture(last="1e2"), "Image holds '1e2' among its pixels"),
-        (picture(last="nan"), "Image holds 'nan' among its pixels"),
-        (picture(last="-"), "Image holds '-' among its pixels"),
-        (picture(first="+"), "Image holds '+' among its pixels"),
-        (picture(last="1_0"), "Image holds '1_0' among its pixels"),
-        (picture(last="\uff17"), "Image holds '\uff17' among its pixels"),
-        (picture(first="5\xa05"), r"Image holds '5\xa05 5 5 "),
-        (picture(last="7;7"), "Image holds '7;7' among its pixels"),
-        (picture() + "\0 garbage", r"Image holds '7\x00' among its pixels"),
-        (picture(last="7\0"), r"Image holds '7\x00' among its pixels"),
+        (picture(last="12.5"), "Image contains the pixel '12.5'"),
+        (picture(first="x"), "Image contains the pixel 'x'"),
+        (picture(last="1e2"), "Image contains the pixel '1e2'"),
+        (picture(last="nan"), "Image contains the pixel 'nan'"),
+        (picture(last="-"), "Image contains the pixel '-'"),
+        (picture(first="+"), "Image contains the pixel '+'"),
+        (picture(last="1_0"), "Image contains the pixel '1_0'"),
+        (picture(last="\uff17"), "Image contains the pixel '\uff17'"),
+        (picture(first="5\xa05"), r"Image contains the pixel '5\xa05 5 5 "),
+        (picture(last="7;7"), "Image contains the pixel '7;7'"),
+        (picture() + "\0 garbage", r"Image contains the pixel '7\x00'"),
+        (picture(last="7\0"), r"Image contains the pixel '7\x00'"),
         (picture(count=PIXELS - 1), "Image has 9,215 pixels, not 9,216 (96 x 96)"),
         (picture(count=PIXELS + 1), "Image has 9,217 pixels, not 9,216 (96 x 96)"),
         ("", "Image has 0 pixels, not 9,216 (96 x 96)"),
@@ -170,7 +170,7 @@ def test_the_first_of_several_bad_rows_is_named_and_the_others_counted(make_tabl
     rows[1][0] = rows[2][0] = "100"
     message = refusal(make_table(HEADER, rows))
     assert message.startswith("training.csv, row 2: left_eye_center_x is '100.0'")
-    assert "1 more rows have such a fault" in message
+    assert "1 more rows have such an error" in message
 
 
 @pytest.mark.fault(
@@ -185,18 +185,18 @@ def test_the_first_of_several_bad_rows_is_named_and_the_others_counted(make_tabl
         (lambda d: d.replace(b"Image", b"Picture", 1), "lacks Image and has unknown Picture"),
         (
             lambda d: d.replace(b"nose_tip_x", b"nose_tip_y", 1),
-            "lacks nose_tip_x and has twice nose_tip_y",
+            "lacks nose_tip_x and repeats nose_tip_y",
         ),
         (lambda d: b"id," + d.replace(b"\n", b"\n1,"), "has unknown id"),
         (lambda d: d.replace(b",", b";"), "lacks left_eye_center_x"),
         (lambda d: d.split(b"\n", 1)[1], "the header lacks"),
-        (lambda d: d.decode().encode("utf-16"), "no text in UTF-8"),
+        (lambda d: d.decode().encode("utf-16"), "not UTF-8 text"),
         (lambda _: b"PK\x03\x04\x00\x00" + bytes(range(256)), "training.csv"),
         (lambda _: b"", "is empty"),
         (lambda _: b"\xef\xbb\xbf", "is empty"),
         (lambda _: b"\n \n\n", "is empty"),
-        (lambda d: d.split(b"\n")[0], "holds a header but no rows"),
-        (lambda d: d.split(b"\n")[0] + b"\r\n\r\n", "holds a header but no rows"),
+        (lambda d: d.split(b"\n")[0], "has a header but no rows"),
+        (lambda d: d.split(b"\n")[0] + b"\r\n\r\n", "has a header but no rows"),
     ],
 )
 def test_bad_header_is_told_with_the_right_columns(make_table, rows, spoil, said):
@@ -218,9 +218,9 @@ def test_bad_header_is_told_with_the_right_columns(make_table, rows, spoil, said
             "row 2: 32 columns, but the header",
         ),
         (lambda lines: [*lines[:3], lines[3][:20]], "row 3: 7 columns, but the header has 31"),
-        (lambda lines: [*lines[:2], b'"' + lines[2], lines[3]], "row 2: not readable as CSV"),
-        (lambda lines: [*lines[:2], b'"1"2' + lines[2], lines[3]], "row 2: not readable as CSV"),
-        (lambda lines: [b'"' + lines[0], *lines[1:]], "header: not readable as CSV"),
+        (lambda lines: [*lines[:2], b'"' + lines[2], lines[3]], "row 2: not valid CSV"),
+        (lambda lines: [*lines[:2], b'"1"2' + lines[2], lines[3]], "row 2: not valid CSV"),
+        (lambda lines: [b'"' + lines[0], *lines[1:]], "header: not valid CSV"),
         (lambda lines: [*lines[:2], b"\xff" + lines[2], lines[3]], "row 2: left_eye_center_x is"),
         (lambda lines: [*lines[:2], lines[2], lines[0]], "row 3: left_eye_center_x is 'left_eye"),
     ],
@@ -254,7 +254,7 @@ def test_ids_and_pictures_of_the_test_table(make_table):
 )
 def test_bad_test_id_is_named_with_its_row(make_table, text):
     data = make_table(["ImageId", "Image"], [[1, PICTURE], [text, PICTURE]])
-    with pytest.raises(InputError, match=r"test\.csv, row 2: ImageId is .* whole numbers from 1"):
+    with pytest.raises(InputError, match=r"test\.csv, row 2: ImageId is .* a positive integer"):
         read_test(data)
 
 
@@ -265,7 +265,7 @@ def test_bad_test_id_is_named_with_its_row(make_table, text):
 )
 def test_repeated_test_id_is_named_with_both_rows(make_table):
     data = make_table(["ImageId", "Image"], [[5, PICTURE], [6, PICTURE], ["05", PICTURE]])
-    with pytest.raises(InputError, match=r"row 3: ImageId 5 stands in row 1 already"):
+    with pytest.raises(InputError, match=r"row 3: ImageId 5 occurs in row 1"):
         read_test(data)
 
 
@@ -308,14 +308,17 @@ def test_lookup_keeps_the_order_of_its_file_and_only_what_is_needed(make_table):
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        ([2, 9, "nose_tip_y", ""], "row 2: asks for ImageId 9, which test.csv does not hold"),
-        ([2, 1, "nose_y", ""], "row 2: FeatureName is 'nose_y'; right are the 30 label columns"),
+        ([2, 9, "nose_tip_y", ""], "row 2: ImageId 9 is not in test.csv (ids 1 to 3)"),
+        (
+            [2, 1, "nose_y", ""],
+            "row 2: FeatureName is 'nose_y'; expected one of training.csv's 30",
+        ),
         ([2, 1, "", ""], "row 2: FeatureName is ''"),
-        ([1, 1, "nose_tip_y", ""], "row 2: RowId is '1'; it stands in an earlier row already"),
-        ([2, 1, "nose_tip_x", ""], "row 2: ImageId is '1'; an earlier row asks for the same"),
-        (["x", 1, "nose_tip_y", ""], "row 2: RowId is 'x'; right are whole numbers from 1"),
-        (["1_0", 1, "nose_tip_y", ""], "row 2: RowId is '1_0'; right are whole numbers"),
-        ([2, "1.5", "nose_tip_y", ""], "row 2: ImageId is '1.5'; right are whole numbers"),
+        ([1, 1, "nose_tip_y", ""], "row 2: RowId is '1'; it occurs in an earlier row"),
+        ([2, 1, "nose_tip_x", ""], "row 2: ImageId is '1'; an earlier row has the same"),
+        (["x", 1, "nose_tip_y", ""], "row 2: RowId is 'x'; expected a positive integer"),
+        (["1_0", 1, "nose_tip_y", ""], "row 2: RowId is '1_0'; expected a positive integer"),
+        ([2, "1.5", "nose_tip_y", ""], "row 2: ImageId is '1.5'; expected a positive integer"),
         (["9" * 30, 1, "nose_tip_y", ""], "row 2: RowId is '9999"),
         ([0, 1, "nose_tip_y", ""], "row 2: RowId is '0'"),
         ([2, 1, "nose_tip_y"], "row 2: 3 columns, but the header has 4"),
@@ -336,7 +339,7 @@ def test_bad_lookup_row_is_named(make_table, bad, said):
     "refused with the right columns",
 )
 def test_lookup_without_a_column_or_rows_is_refused(make_table):
-    with pytest.raises(InputError, match="lacks FeatureName; right columns: RowId, ImageId"):
+    with pytest.raises(InputError, match="lacks FeatureName; expected: RowId, ImageId"):
         read_lookup(make_table(["RowId", "ImageId", "Feature"], [[1, 1, "nose_tip_x"]]))
-    with pytest.raises(InputError, match="holds a header but no rows"):
+    with pytest.raises(InputError, match="has a header but no rows"):
         read_lookup(make_table(LOOKUP, []))

@@ -379,7 +379,7 @@ def spoilt(name, harm):
 
 # The tests
 
-PLACES = r": (the header |is empty|is no text|holds a header)|, header: |, row ([1-9][0-9]*): "
+PLACES = r": (the header |is empty|is not UTF-8|has a header)|, header: |, row ([1-9][0-9]*): "
 
 
 def check_refusal(message, name, faulty):

@@ -1,8 +1,6 @@
 import json
 import logging
 import shutil
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
@@ -12,8 +10,8 @@ import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
 
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.cli import user_message
-from facial_keypoints.errors import InputError
 from facial_keypoints.framework import datasets
 from facial_keypoints.framework.datasets import (
     ArchiveDataset,
@@ -32,7 +30,7 @@ from facial_keypoints.training.session import Session
 
 
 def contents(folder):
-    """Every file below ``folder`` with its bytes, but for the lock of fetching."""
+    """Every file below ``folder`` with its bytes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in Path(folder).rglob("*")
@@ -289,192 +287,22 @@ def test_a_picture_loads_as_its_bytes(tmp_path):
     assert dataset.load().startswith(b"\x89PNG")
 
 
-# The archive
-
-
-@dataclass
-class Source:
-    """Copies a file and counts how often."""
-
-    path: Path
-    fingerprint: str = "here"
-    description: str = "Copying a file"
-    fetched: list[Path] = field(default_factory=list)
-
-    def fetch(self, target):
-        self.fetched.append(target)
-        shutil.copyfile(self.path, target)
-
-
-class BrokenSource(Source):
-    def fetch(self, target):
-        super().fetch(target)
-        target.write_bytes(target.read_bytes()[:100])
-        raise ConnectionError("gone")
-
-
-@pytest.fixture
-def source(archive_path):
-    return Source(archive_path)
-
-
-@pytest.fixture
-def raw(tmp_path):
-    return tmp_path / "raw"
-
-
-@pytest.fixture
-def dataset(raw):
-    return ArchiveDataset(filepath=str(raw / "competition.zip"))
-
-
-def test_archive_is_fetched_checked_and_stamped(dataset, source, raw):
+def test_an_archive_is_copied_to_its_path(tmp_path, archive_path):
+    dataset = ArchiveDataset(filepath=str(tmp_path / "raw" / "competition.zip"))
     assert not dataset.exists()
-    dataset.save(source)
+    dataset.save(CompetitionArchive(archive_path))
     assert dataset.exists()
-    assert contents(raw) == {
-        "competition.zip": source.path.read_bytes(),
-        "competition.zip.source": b"here",
-    }
-    with dataset.load().open("test.csv") as stream:
-        assert stream.read(7) == b"ImageId"
-    assert raw in source.fetched[0].parents
+    dataset.save(dataset.load())
+    assert dataset.load() == CompetitionArchive(tmp_path / "raw" / "competition.zip")
+    assert dataset.load().path.read_bytes() == archive_path.read_bytes()
+    assert [path.name for path in (tmp_path / "raw").iterdir()] == ["competition.zip"]
 
 
-def test_what_is_there_and_sound_is_not_fetched_again(dataset, source, raw):
-    dataset.save(source)
-    before = (raw / "competition.zip").stat().st_mtime_ns
-    time.sleep(0.01)
-    dataset.save(source)
-    assert len(source.fetched) == 1
-    assert (raw / "competition.zip").stat().st_mtime_ns == before
-
-
-@pytest.mark.fault("Stale results", "the archive came from another source", "fetched again")
-def test_another_source_is_fetched(dataset, source, raw, tmp_path, make_archive, make_table):
-    dataset.save(source)
-    lookup = make_table(["RowId", "ImageId", "FeatureName"], [[77, 1, "nose_tip_y"]])
-    other = Source(make_archive(tmp_path / "other.zip", lookup=lookup), "there")
-    dataset.save(other)
-    assert contents(raw) == {
-        "competition.zip": other.path.read_bytes(),
-        "competition.zip.source": b"there",
-    }
-
-
-def truncate(raw):
-    path = raw / "competition.zip"
-    path.write_bytes(path.read_bytes()[:-50])
-
-
-@pytest.mark.fault("Archives", "Damaged or gone in the data folder", "fetched again")
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        truncate,
-        lambda raw: (raw / "competition.zip").write_bytes(b""),
-        lambda raw: (raw / "competition.zip").unlink(),
-        lambda raw: (raw / "competition.zip.source").unlink(),
-        lambda raw: (raw / "competition.zip.source").write_bytes(b"her\xff\xfe"),
-    ],
-)
-def test_what_is_damaged_is_fetched_again(dataset, source, raw, spoil):
-    dataset.save(source)
-    right = contents(raw)
-    spoil(raw)
-    dataset.save(source)
-    assert len(source.fetched) == 2
-    assert contents(raw) == right
-
-
-@pytest.mark.parametrize("there_before", [True, False])
-def test_a_fetch_that_fails_leaves_what_was_there(dataset, source, raw, there_before):
-    if there_before:
-        dataset.save(source)
-    before = contents(raw)
+def test_raises_input_error_for_an_archive_that_cannot_be_written(tmp_path, archive_path):
+    dataset = ArchiveDataset(filepath=str(archive_path / "competition.zip"))
     with pytest.raises(DatasetError) as error:
-        dataset.save(BrokenSource(source.path, "there"))
-    assert isinstance(error.value.__cause__, ConnectionError)
-    assert contents(raw) == before
-    assert [path.name for path in raw.iterdir() if path.is_dir()] == []
-
-
-@pytest.mark.fault(
-    "Archives",
-    "A download that is not the archive, or holds a malformed table",
-    "refused; the earlier archive stays",
-)
-def test_an_unsound_fetch_is_refused_and_leaves_what_was_there(dataset, source, raw, tmp_path):
-    dataset.save(source)
-    before = contents(raw)
-    page = tmp_path / "page.html"
-    page.write_text("sign in")
-    with pytest.raises(DatasetError) as error:
-        dataset.save(Source(page, "there"))
-    assert isinstance(error.value.__cause__, InputError)
-    assert contents(raw) == before
-    dataset.save(source)
-    assert len(source.fetched) == 1
-
-
-@pytest.mark.fault(
-    "Archives",
-    "A download that is not the archive, or holds a malformed table",
-    "refused; the earlier archive stays",
-)
-@pytest.mark.parametrize("table", ["training", "test", "lookup"])
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"ImageId,Image\n1\n"])
-def test_a_malformed_table_does_not_replace_what_was_there(
-    dataset, source, raw, tmp_path, make_archive, table, content
-):
-    dataset.save(source)
-    before = contents(raw)
-    other = make_archive(tmp_path / "other.zip", **{table: content})
-    with pytest.raises(DatasetError) as error:
-        dataset.save(Source(other, "there"))
-    assert f": {'IdLookupTable' if table == 'lookup' else table}.csv" in user_message(error.value)
-    assert contents(raw) == before
-
-
-def test_an_interrupted_stamp_does_not_vouch_for_another_archive(
-    dataset, source, raw, tmp_path, make_archive, monkeypatch
-):
-    dataset.save(source)
-    other = Source(make_archive(tmp_path / "other.zip", **{"more.txt": b"x"}), "there")
-
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_text", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            dataset.save(other)
-    dataset.save(source)
-    assert (raw / "competition.zip").read_bytes() == source.path.read_bytes()
-
-
-def test_saving_touches_nothing_outside_its_folder(dataset, source, raw, tmp_path):
-    outside = contents(tmp_path)
-    dataset.save(source)
-    after = contents(tmp_path)
-    assert {name: after[name] for name in after if not name.startswith("raw/")} == outside
-
-
-def test_a_user_may_name_the_archive_that_is_in_its_place_already(raw, archive_path):
-    raw.mkdir()
-    place = raw / "competition.zip"
-    shutil.copyfile(archive_path, place)
-    dataset = ArchiveDataset(filepath=str(place))
-    dataset.save(Source(archive_path, "x"))
-    assert place.read_bytes() == archive_path.read_bytes()
-
-
-def test_loading_before_the_download_tells_what_to_run(dataset):
-    with pytest.raises(DatasetError) as error:
-        dataset.load()
-    assert "has not been downloaded yet; run: kedro run --pipeline=download" in str(
-        error.value.__cause__
-    )
+        dataset.save(CompetitionArchive(archive_path))
+    assert "cannot be written" in user_message(error.value)
 
 
 def test_datasets_describe_their_file(tmp_path):

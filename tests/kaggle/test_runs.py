@@ -144,8 +144,8 @@ def damaged(archive: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda archive: archive[:-40], "cut off"),
-        (damaged, "'IdLookupTable.csv' is damaged (checksum)"),
+        (lambda archive: archive[:-40], "truncated"),
+        (damaged, "'IdLookupTable.csv' is corrupt (wrong checksum)"),
         (lambda archive: b"PK\x05\x06" + bytes(18), "lacks training.zip"),
     ],
     ids=["cut", "checksum", "empty"],
@@ -161,7 +161,7 @@ def test_unsound_archive_is_refused(project, raw, kaggle, spoil, told):
     "archive of a wrong size or checksum",
     "refused; the earlier archive stays as it was",
 )
-@pytest.mark.parametrize(("more", "told"), [(-40, "cut off"), (40, "connection to Kaggle")])
+@pytest.mark.parametrize(("more", "told"), [(-40, "truncated"), (40, "connection to Kaggle")])
 def test_archive_of_another_length_than_told_is_refused(project, raw, kaggle, more, told):
     kaggle.length = len(kaggle.archive) + more
     assert told in failure(project, "download")

@@ -1,4 +1,4 @@
-"""The competition's archive: what must be in it, and how its tables are opened."""
+"""Check the competition's zip archive and open its tables."""
 
 import io
 import lzma
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Final, Protocol
+from typing import IO, Final
 
 from facial_keypoints.archive.csv_rows import (
     LOOKUP_COLUMNS,
@@ -21,7 +21,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import join_names, quote
 
 MEMBERS: Final = ("training.zip", "test.zip", "IdLookupTable.csv", "SampleSubmission.csv")
-"""The four files of Kaggle's facial-keypoints-detection.zip."""
+"""The four files in Kaggle's facial-keypoints-detection.zip."""
 
 _CSV_IN: Final = {"training.csv": "training.zip", "test.csv": "test.zip"}
 _COLUMNS: Final = {
@@ -29,84 +29,84 @@ _COLUMNS: Final = {
     "test.csv": TEST_COLUMNS,
     "IdLookupTable.csv": LOOKUP_COLUMNS,
 }
-_FREE_BYTES: Final = 2**30
-"""What every archive may unpack to: more than three times Kaggle's, whatever its own size."""
+_MIN_LIMIT: Final = 2**30
+"""Bytes that any archive may unpack to: more than three times Kaggle's archive."""
 _MAX_RATIO: Final = 30
+"""Unpacked size over the file's size. Tables of images shrink to a third, zip bombs to a
+thousandth."""
 _MAX_BYTES: Final = 8 * 2**30
-"""Upper bounds beyond that: tables of pictures shrink to a third or less, bombs to a thousandth;
-the largest drawn competition takes 7 GiB.
-"""
+"""Bytes that no archive may exceed; the largest synthetic competition takes 7 GiB."""
 _MAX_MEMBERS: Final = 32
 _MAX_READ: Final = 4 * 2**20
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""Of the others, a few bytes can unpack to gigabytes at once."""
-_UNSOUND: Final = (
+"""Other methods can unpack a few bytes to gigabytes in one step."""
+_READ_ERRORS: Final = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError),
-    *(RuntimeError, ValueError, KeyError),  # encrypted, an unknown method, a nonsensical header
+    *(RuntimeError, ValueError, KeyError),  # encrypted, unknown method, invalid header
 )
-"""What the zip module raises for damaged files."""
-
-
-class ArchiveSource(Protocol):
-    """Where an archive can be had from."""
-
-    @property
-    def fingerprint(self) -> str:
-        """What the archive is made from: equal for equal content, without secrets."""
-        ...
-
-    @property
-    def description(self) -> str:
-        """What fetching does, for the log."""
-        ...
-
-    def fetch(self, target: Path) -> None:
-        """Write the archive to ``target``, a path in a folder of its own."""
-        ...
+"""What the zip module raises for corrupt files."""
 
 
 @dataclass(frozen=True)
 class CompetitionArchive:
-    """An archive in Kaggle's layout: two CSV files and two zips with one CSV file each."""
+    """An archive in Kaggle's layout: two CSV files, and two zips with one CSV file each.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from facial_keypoints.synthetic import write_archive
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "competition.zip"
+        ...     write_archive(path, train_faces=2, test_faces=2, seed=0)
+        ...     archive = CompetitionArchive(path)
+        ...     archive.check()
+        ...     with archive.open("test.csv") as table:
+        ...         table.read(7)
+        b'ImageId'
+    """
 
     path: Path
 
     def check(self) -> None:
-        """See that the archive is whole and harmless, without unpacking it to the disk, and that
-        its tables have the right columns.
+        """Check that the archive is complete and harmless and that its tables have their columns.
+
+        Nothing is unpacked to disk.
 
         Raises:
-            InputError: if it is no zip, lacks one of ``MEMBERS`` or a column, names a path
-                outside, is damaged or encrypted, or unpacks to more than is plausible.
+            InputError: if it is not a zip, lacks one of ``MEMBERS`` or a column, has a member
+                that points outside, is corrupt or encrypted, or unpacks to an implausible size.
         """
         if self.path.is_dir():
             raise InputError(f"{self.path}: is a folder; give the path of Kaggle's zip")
         if not self.path.is_file():
-            raise InputError(f"{self.path}: there is no such file; give the path of Kaggle's zip")
-        with self._told(), ExitStack() as stack:
+            raise InputError(f"{self.path}: file not found; give the path of Kaggle's zip")
+        with self._read_errors(), ExitStack() as stack:
             outer = self._outer(stack)
             _check_sums(self.path.name, outer)
             for csv, inner_name in _CSV_IN.items():
                 _check_sums(f"{self.path}/{inner_name}", self._inner(stack, outer, csv))
         for csv, columns in _COLUMNS.items():
             with self.open(csv) as stream:
-                others_allowed = columns == LOOKUP_COLUMNS
-                next(
-                    table_rows(
-                        stream, f"{self.path}: {csv}", columns, others_allowed=others_allowed
-                    )
-                )
+                extra_allowed = columns == LOOKUP_COLUMNS
+                name = f"{self.path}: {csv}"
+                next(table_rows(stream, name, columns, extra_allowed=extra_allowed))
 
     @contextmanager
     def open(self, csv: str) -> Iterator[IO[bytes]]:
-        """A stream of the bytes of one table: training.csv, test.csv, IdLookupTable.csv or
-        SampleSubmission.csv.
+        """Return a stream of the bytes of one table.
+
+        Args:
+            csv: training.csv, test.csv, IdLookupTable.csv or SampleSubmission.csv.
 
         Raises:
-            InputError: if the archive has been damaged since it was checked.
+            InputError: if the archive is missing, or has become corrupt since it was checked.
         """
+        if not self.path.is_file():
+            raise InputError(
+                f"{self.path}: file not found; download it, with the same --env: "
+                "kedro run --pipeline=download"
+            )
         with ExitStack() as stack:
-            with self._told():
+            with self._read_errors():
                 archive = self._outer(stack)
                 if csv in _CSV_IN:
                     archive = self._inner(stack, archive, csv)
@@ -114,7 +114,7 @@ class CompetitionArchive:
             try:
                 yield table
             except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                raise self._unsound(error) from error
+                raise self._corrupt(error) from error
 
     def _outer(self, stack: ExitStack) -> zipfile.ZipFile:
         outer = _opened(stack, stack.enter_context(self.path.open("rb")))
@@ -122,11 +122,11 @@ class CompetitionArchive:
         if missing := [name for name in MEMBERS if name not in names]:
             raise InputError(
                 f"{self.path}: not the competition's archive: it lacks {', '.join(missing)} "
-                f"(it holds {join_names(names) or 'nothing'}); right is the file that "
-                "Kaggle serves as facial-keypoints-detection.zip; if it is that one, it was cut "
-                "off: download it again"
+                f"(it contains {join_names(names) or 'nothing'}). Use the file that Kaggle serves "
+                "as facial-keypoints-detection.zip; if this is that file, it is truncated: "
+                "download it again"
             )
-        _check_harmless(str(self.path), outer, self._most_bytes())
+        _check_members(str(self.path), outer, self._byte_limit())
         return outer
 
     def _inner(self, stack: ExitStack, outer: zipfile.ZipFile, csv: str) -> zipfile.ZipFile:
@@ -134,53 +134,52 @@ class CompetitionArchive:
         inner = _opened(stack, stack.enter_context(outer.open(name)))
         if csv not in inner.namelist():
             raise InputError(
-                f"{self.path}: {name} holds {join_names(inner.namelist()) or 'nothing'}, not {csv}"
+                f"{self.path}: {name} contains {join_names(inner.namelist()) or 'nothing'}, "
+                f"not {csv}"
             )
-        _check_harmless(f"{self.path}/{name}", inner, self._most_bytes())
+        _check_members(f"{self.path}/{name}", inner, self._byte_limit())
         return inner
 
-    def _most_bytes(self) -> int:
-        return min(_MAX_BYTES, max(_FREE_BYTES, _MAX_RATIO * self.path.stat().st_size))
+    def _byte_limit(self) -> int:
+        return min(_MAX_BYTES, max(_MIN_LIMIT, _MAX_RATIO * self.path.stat().st_size))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _read_errors(self) -> Iterator[None]:
         try:
             yield
-        except _UNSOUND as error:
-            raise self._unsound(error) from error
+        except _READ_ERRORS as error:
+            raise self._corrupt(error) from error
 
-    def _unsound(self, error: Exception) -> InputError:
+    def _corrupt(self, error: Exception) -> InputError:
         return InputError(
-            f"{self.path}: not a sound zip file ({str(error) or 'it ends too early'}); it may have "
-            "been cut off: download it again"
+            f"{self.path}: not a valid zip file ({str(error) or 'unexpected end of file'}); it may "
+            "be truncated: download it again"
         )
 
 
 class _ShortReads(io.BufferedReader):
-    """A stream that at first gives a few MiB at most at once, so that a list of members that
-    claims to be gigabytes long does not fill memory.
-    """
+    """A stream that refuses long reads, so that a huge member list does not fill memory."""
 
-    most = _MAX_READ
+    limit = _MAX_READ
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > self.most:
-            raise zipfile.BadZipFile("its list of members is too long")
+        if size is not None and size > self.limit:
+            raise zipfile.BadZipFile("its member list is too long")
         return super().read(size)
 
 
 def _opened(stack: ExitStack, stream: IO[bytes]) -> zipfile.ZipFile:
     short = _ShortReads(stream)  # type: ignore[arg-type]
     archive = stack.enter_context(zipfile.ZipFile(short))
-    short.most = _MAX_BYTES
+    short.limit = _MAX_BYTES  # the member list is read
     return archive
 
 
-def _check_harmless(where: str, archive: zipfile.ZipFile, most_bytes: int) -> None:
+def _check_members(where: str, archive: zipfile.ZipFile, max_bytes: int) -> None:
     members = archive.infolist()
     if len(members) > _MAX_MEMBERS:
         raise InputError(
-            f"{where}: refuses to open, it holds {len(members):,} files; Kaggle's holds "
+            f"{where}: refused, it contains {len(members):,} files; Kaggle's archive contains "
             f"{len(MEMBERS)}"
         )
     seen: set[str] = set()
@@ -189,27 +188,29 @@ def _check_harmless(where: str, archive: zipfile.ZipFile, most_bytes: int) -> No
         path = PurePosixPath(member.filename.replace("\\", "/"))
         link = stat.S_ISLNK(member.external_attr >> 16)
         if path.is_absolute() or ".." in path.parts or ":" in member.filename or link:
-            raise InputError(f"{where}: refuses to open, {name} leads outside")
-        key = str(path).casefold()  # what some file systems take for one name
+            raise InputError(f"{where}: refused, {name} points outside the archive")
+        key = str(path).casefold()  # some file systems ignore case
         if key in seen:
-            raise InputError(f"{where}: refuses to open, {name} is in it twice")
+            raise InputError(f"{where}: refused, it contains {name} twice")
         seen.add(key)
         if member.compress_type not in _METHODS:
             raise InputError(
-                f"{where}: refuses to open, {name} is compressed by another method than deflate; "
-                "pack it anew with zip"
+                f"{where}: refused, {name} uses a compression method other than deflate; "
+                "create the archive again with zip"
             )
     total = sum(member.file_size for member in members)
-    if total > most_bytes:
+    if total > max_bytes:
         raise InputError(
-            f"{where}: would unpack to {total / 2**30:.1f} GiB, more than "
-            f"{most_bytes / 2**30:.3g} GiB"
+            f"{where}: refused, it would unpack to {total / 2**30:.1f} GiB, more than "
+            f"{max_bytes / 2**30:.3g} GiB"
         )
 
 
 def _check_sums(where: str, archive: zipfile.ZipFile) -> None:
-    # forwards through the file: to go back in a compressed one means to unpack it anew
+    # in file order: seeking backwards in a compressed stream unpacks it again
     archive.filelist.sort(key=lambda member: member.header_offset)
-    damaged = archive.testzip()
-    if damaged is not None:
-        raise InputError(f"{where}: {quote(damaged)} is damaged (checksum); download it again")
+    corrupt = archive.testzip()
+    if corrupt is not None:
+        raise InputError(
+            f"{where}: {quote(corrupt)} is corrupt (wrong checksum); download it again"
+        )

@@ -103,7 +103,7 @@ def test_lookup_of_another_test_table_is_refused(archive_of, make_table):
     archive = archive_of(
         lookup=make_table(["RowId", "ImageId", "FeatureName"], [[1, 2, "nose_tip_x"]])
     )
-    with pytest.raises(InputError, match=r"IdLookupTable\.csv, row 1: asks for ImageId 2"):
+    with pytest.raises(InputError, match=r"IdLookupTable\.csv, row 1: ImageId 2 is not in"):
         read_test_faces(archive)
 
 

@@ -1,4 +1,4 @@
-"""Download: the competition's archive from Kaggle, from a file, or drawn."""
+"""Download: the archive from Kaggle, from a local file, or synthetic."""
 
 from facial_keypoints.pipelines.download.pipeline import create_pipeline
 

@@ -1,110 +1,89 @@
-"""Nodes of the download stage."""
+"""Nodes of the download pipeline."""
 
 import shutil
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from facial_keypoints.archive.competition import ArchiveSource, CompetitionArchive
+from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.fetching import ArchiveSource, fetch_archive
 from facial_keypoints.kaggle.client import download_competition
 from facial_keypoints.parameters import DownloadParameters, SyntheticParameters
 from facial_keypoints.synthetic import make_answer_key, write_archive
 
 
-@dataclass(frozen=True)
-class KaggleSource:
-    """The archive as Kaggle's API serves it."""
+def download_archive(
+    download: DownloadParameters, earlier_archive: CompetitionArchive
+) -> CompetitionArchive:
+    """Return the checked archive; reuse the earlier one if it comes from the same source.
 
-    competition: str
+    Args:
+        download: Names the source.
+        earlier_archive: The archive of an earlier run. Its file need not exist; the new archive
+            gets its path.
 
-    @property
-    def fingerprint(self) -> str:
-        """The competition's name: its files never changed since 2013."""
-        return f"kaggle:{self.competition}"
-
-    @property
-    def description(self) -> str:
-        """For the log."""
-        return f"Downloading {self.competition} from Kaggle"
-
-    def fetch(self, target: Path) -> None:
-        """Download to ``target``."""
-        download_competition(self.competition, target)
-
-
-@dataclass(frozen=True)
-class LocalSource:
-    """A zip that the user already has."""
-
-    path: Path
-
-    @property
-    def fingerprint(self) -> str:
-        """Path, size and time of change of the user's file."""
-        status = self.path.stat()
-        return f"archive:{self.path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
-
-    @property
-    def description(self) -> str:
-        """For the log."""
-        return f"Checking and copying {self.path}"
-
-    def fetch(self, target: Path) -> None:
-        """Copy to ``target``."""
-        shutil.copyfile(self.path, target)
-
-
-@dataclass(frozen=True)
-class SyntheticSource:
-    """The drawn competition."""
-
-    synthetic: SyntheticParameters
-
-    @property
-    def fingerprint(self) -> str:
-        """Everything that the drawing depends on."""
-        from facial_keypoints import __version__
-
-        return f"synthetic:{__version__}:{self.synthetic.model_dump_json()}"
-
-    @property
-    def description(self) -> str:
-        """For the log."""
-        return f"Drawing {self.synthetic.train_faces + self.synthetic.test_faces:,} faces"
-
-    def fetch(self, target: Path) -> None:
-        """Draw to ``target``."""
-        drawn = self.synthetic
-        write_archive(target, drawn.train_faces, drawn.test_faces, drawn.seed)
-
-
-def choose_archive_source(download: DownloadParameters) -> ArchiveSource:
-    """Where the archive comes from; a local file is checked before anything else is done.
+    Returns:
+        The archive, at the path of ``earlier_archive``.
 
     Raises:
-        InputError: if the local file is not the competition's archive.
+        InputError: if the source cannot be reached, the archive is not sound, or it cannot be
+            written; the earlier archive is unchanged.
+    """
+    return fetch_archive(choose_source(download), earlier_archive.path)
+
+
+def find_answer_key(download: DownloadParameters, archive: CompetitionArchive) -> pd.DataFrame:
+    """Return the true value of every requested coordinate, where the competition is synthetic.
+
+    Args:
+        download: Names the source.
+        archive: Not read: the key of an earlier archive stays until the new archive is in place.
+
+    Returns:
+        RowId and Location (pixels); no rows for Kaggle's data, which only Kaggle can score.
     """
     if download.source == "synthetic":
-        return SyntheticSource(download.synthetic)
-    if download.source == "archive":
-        assert download.archive is not None  # noqa: S101 (held by DownloadParameters)
-        CompetitionArchive(download.archive).check()
-        return LocalSource(download.archive)
-    return KaggleSource(download.competition)
-
-
-def find_answer_key(
-    download: DownloadParameters,
-    archive: CompetitionArchive,
-) -> pd.DataFrame:
-    """The true value of every asked coordinate (RowId, Location in pixels).
-
-    The archive is an input so that the key of an earlier one stays until the new one is in its
-    place. Only the drawn competition has one; for the others the table is empty, and the score
-    comes from Kaggle.
-    """
-    if download.source == "synthetic":
-        drawn = download.synthetic
-        return make_answer_key(drawn.train_faces, drawn.test_faces, drawn.seed)
+        synthetic = download.synthetic
+        return make_answer_key(synthetic.train_faces, synthetic.test_faces, synthetic.seed)
     return pd.DataFrame({"RowId": pd.Series(dtype=int), "Location": pd.Series(dtype=float)})
+
+
+def choose_source(download: DownloadParameters) -> ArchiveSource:
+    """Return the source that the parameters name.
+
+    Raises:
+        InputError: if a local file is not the competition's archive.
+    """
+    if download.source == "synthetic":
+        return _synthetic_source(download.synthetic)
+    if download.source == "archive":
+        assert download.archive is not None  # noqa: S101 (DownloadParameters requires it)
+        return _local_source(download.archive)
+    competition = download.competition
+    return ArchiveSource(
+        fingerprint=f"kaggle:{competition}",  # the files have not changed since 2013
+        description=f"Downloading {competition} from Kaggle",
+        fetch=partial(download_competition, competition),
+    )
+
+
+def _local_source(archive: Path) -> ArchiveSource:
+    CompetitionArchive(archive).check()
+    status = archive.stat()
+    return ArchiveSource(
+        fingerprint=f"archive:{archive.resolve()}:{status.st_size}:{status.st_mtime_ns}",
+        description=f"Copying and checking {archive}",
+        fetch=partial(shutil.copyfile, archive),
+    )
+
+
+def _synthetic_source(synthetic: SyntheticParameters) -> ArchiveSource:
+    from facial_keypoints import __version__
+
+    train_faces, test_faces, seed = synthetic.train_faces, synthetic.test_faces, synthetic.seed
+    return ArchiveSource(
+        fingerprint=f"synthetic:{__version__}:{synthetic.model_dump_json()}",
+        description=f"Rendering {train_faces + test_faces:,} synthetic faces",
+        fetch=lambda path: write_archive(path, train_faces, test_faces, seed),
+    )

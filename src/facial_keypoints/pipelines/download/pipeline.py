@@ -1,16 +1,19 @@
-"""The download stage."""
+"""The download pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.download.nodes import choose_archive_source, find_answer_key
+from facial_keypoints.pipelines.download.nodes import download_archive, find_answer_key
 
 
 def create_pipeline() -> Pipeline:
-    """From the parameters to the checked archive and, where there is one, its answer key."""
+    """Return the nodes from the parameters to the checked archive and its answer key."""
     return Pipeline(
         [
             Node(
-                choose_archive_source, "params:download", "competition_archive", name="get_archive"
+                download_archive,
+                ["params:download", "earlier_archive"],
+                "competition_archive",
+                name="download_archive",
             ),
             Node(
                 find_answer_key,
