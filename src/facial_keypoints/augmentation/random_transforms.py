@@ -1,7 +1,8 @@
-"""Random distortions of faces and their points, made anew in every step and inside its graph.
+"""Random transforms of image batches, drawn anew for every batch inside the input pipeline.
 
-They run where training runs, so that on a GPU no picture leaves it. Batches are float32 pictures
-(b, 96, 96, 1) of grey values from 0 to 255 and points (b, p, 2) in pixels, NaN where unknown.
+Batches are float32 images (b, 96, 96, 1) of grey values from 0 to 255 and keypoints (b, p, 2) in
+pixels, NaN where unknown. Every random number follows from a seed and the step, so that a resumed
+training sees what it would have seen.
 
 This module imports TensorFlow and is itself imported only inside functions.
 """
@@ -11,146 +12,151 @@ from typing import Any, Final
 import numpy as np
 import tensorflow as tf
 
+from facial_keypoints.augmentation.geometry import (
+    to_pixel_centres,
+    transform_matrix,
+    transform_points,
+)
 from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.parameters import RandomTransformParameters
 
-_CENTRE: Final = IMAGE_SIZE / 2
 _GREY: Final = 255.0
-_BLUR: Final = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32)[..., None, None] / 256
-"""A binomial kernel, close to a normal one of deviation 1 px."""
+_BINOMIAL: Final = np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]).astype(np.float32)
+_BLUR: Final = _BINOMIAL[..., None, None] / 256
+"""A binomial kernel, close to a normal one with a standard deviation of 1 px."""
 
 
 class RandomTransforms:
-    """Distorts batches as its parameters say.
+    """Transforms one batch at random.
 
     Args:
-        how: The strength of each distortion.
-        partners: The position of the point that each point becomes in a mirror, (p,).
-        random: Where its choices come from.
-
-    Attributes:
-        strength: A factor on all extents, and on the shares of pictures that are blurred or
-            covered; mirrors are left as they are.
+        parameters: The strength of each transform.
+        mirror_partners: Position of the keypoint that each keypoint becomes in a mirror, (p,).
+        seed: int64 (2,), which decides on every random choice: the training's seed and the step.
+        strength: Factor on all extents, and on the fraction of images that are blurred or erased;
+            mirroring does not change with it.
     """
 
     def __init__(
-        self, how: RandomTransformParameters, partners: tuple[int, ...], random: tf.random.Generator
+        self,
+        parameters: RandomTransformParameters,
+        mirror_partners: tuple[int, ...],
+        seed: Any,
+        strength: Any = 1.0,
     ) -> None:
-        self._how = how
-        self._partners = partners
-        self._random = random
-        self.strength = tf.Variable(1.0, trainable=False)
+        self._how = parameters
+        self._partners = mirror_partners
+        self._seed = seed
+        self._draws = 0
+        self._strength = strength
 
     def __call__(
-        self, pictures: tf.Tensor, points: tf.Tensor, shares: tf.Tensor
+        self, images: tf.Tensor, points: tf.Tensor, weights: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """The batch distorted, the pictures as uint8 (b, 96, 96); ``shares`` (b, p) are how much
-        each point counts, and stay with it in a mirror.
+        """Return the transformed batch.
+
+        Args:
+            images: float32 (b, 96, 96, 1).
+            points: float32 (b, p, 2) in pixels, NaN where unknown.
+            weights: float32 (b, p), which stay with their keypoints in a mirror.
+
+        Returns:
+            uint8 images (b, 96, 96), points and weights.
         """
-        count = tf.shape(pictures)[0]
+        count = tf.shape(images)[0]
         mirrored = self._chance(count, 0.5 if self._how.mirror else 0.0)
-        ways = self.homographies(count, mirrored)
-        pictures, points = warp(pictures, ways), moved(points, ways)
+        matrices = self.matrices(count, mirrored)
+        images, points = warp(images, matrices), transform_points(points, matrices)
         swapped = tf.gather(points, self._partners, axis=1)
         points = tf.where(mirrored[:, None, None], swapped, points)
-        shares = tf.where(mirrored[:, None], tf.gather(shares, self._partners, axis=1), shares)
-        pictures = self._photometric(pictures, count)
-        pictures = tf.round(tf.clip_by_value(pictures, 0.0, _GREY))
-        return tf.cast(pictures[..., 0], tf.uint8), points, shares
+        weights = tf.where(mirrored[:, None], tf.gather(weights, self._partners, axis=1), weights)
+        images = self._photometric(images, count)
+        images = tf.round(tf.clip_by_value(images, 0.0, _GREY))
+        return tf.cast(images[..., 0], tf.uint8), points, weights
 
-    def homographies(self, count: Any, mirrored: tf.Tensor | bool = False) -> tf.Tensor:
-        """Where each place goes, (b, 3, 3), about the centre of the picture in pixels."""
+    def matrices(self, count: Any, mirrored: tf.Tensor | bool = False) -> tf.Tensor:
+        """Return random transforms (b, 3, 3), see ``geometry.transform_matrix``.
+
+        Args:
+            count: b.
+            mirrored: bool (b,), or one value for all.
+        """
         how = self._how
-        angle = np.pi / 180 * self._within(count, how.rotation)
-        scale = tf.exp(self._within(count, how.scale))
-        aspect = tf.exp(self._within(count, how.aspect))
-        cosine, sine, one = tf.cos(angle), tf.sin(angle), tf.ones_like(angle)
-        nothing = tf.zeros_like(angle)
-        turn = [cosine, -sine, nothing, sine, cosine, nothing, nothing, nothing, one]
-        flip = tf.where(mirrored, -1.0, 1.0)
-        skew = self._within(count, how.shear)
-        form = [
-            *(scale * aspect * flip, skew, nothing),
-            *(nothing, scale / aspect, nothing),
-            *(nothing, nothing, one),
-        ]
-        place = [
-            *(one, nothing, self._within(count, how.shift)),
-            *(nothing, one, self._within(count, how.shift)),
-            self._within(count, how.perspective / _CENTRE),
-            self._within(count, how.perspective / _CENTRE),
-            one,
-        ]
-        return _matrices(place) @ _matrices(turn) @ _matrices(form)
+        scale, aspect = (tf.exp(self._within(count, extent)) for extent in (how.scale, how.aspect))
+        growth = how.perspective / (IMAGE_SIZE / 2)
+        return transform_matrix(
+            tf,
+            rotation=self._within(count, np.deg2rad(how.rotation)),
+            scale_x=scale * aspect * tf.where(mirrored, -1.0, 1.0),
+            scale_y=scale / aspect,
+            shear=self._within(count, how.shear),
+            shift_x=self._within(count, how.shift),
+            shift_y=self._within(count, how.shift),
+            perspective_x=self._within(count, growth),
+            perspective_y=self._within(count, growth),
+        )
 
-    def _photometric(self, pictures: tf.Tensor, count: Any) -> tf.Tensor:
+    def _photometric(self, images: tf.Tensor, count: Any) -> tf.Tensor:
         how = self._how
         if how.blur:
-            chosen = self._chance(count, how.blur * self.strength)
-            if tf.config.list_physical_devices("GPU"):
-                # a batch of another size each time would be dearer there
-                pictures = tf.where(_each(chosen), self._blurred(pictures), pictures)
-            else:
-                places = tf.where(chosen)
-                pictures = tf.tensor_scatter_nd_update(
-                    pictures, places, self._blurred(tf.gather_nd(pictures, places))
-                )
+            chosen = tf.where(self._chance(count, how.blur * self._strength))
+            blurred = self._blurred(tf.gather_nd(images, chosen))
+            images = tf.tensor_scatter_nd_update(images, chosen, blurred)
         if how.gamma:
             power = tf.exp(self._within(count, how.gamma))
-            pictures = _GREY * tf.maximum(pictures / _GREY, 1e-3) ** _each(power)
+            images = _GREY * tf.maximum(images / _GREY, 1e-3) ** _per_image(power)
         if how.noise:
-            deviation = _GREY * self.strength * self._uniform(count, 0.0, how.noise)
-            # uniform of deviation 1: a normal one takes three times as long
-            evenly = self._random.uniform(tf.shape(pictures), -np.sqrt(3), np.sqrt(3))
-            pictures += _each(deviation) * evenly
+            deviation = _GREY * self._strength * self._uniform([count], 0.0, how.noise)
+            # uniform with a standard deviation of 1: normal numbers take three times as long
+            noise = self._uniform(tf.shape(images), -np.sqrt(3), np.sqrt(3))
+            images += _per_image(deviation) * noise
         if how.erase:
-            chosen = self._chance(count, how.erase * self.strength)
-            inside = self._rectangles(count) & _each(chosen)
-            pictures = tf.where(inside, _each(self._uniform(count, 0.0, _GREY)), pictures)
-        return pictures
+            chosen = self._chance(count, how.erase * self._strength)
+            inside = self._rectangles(count) & _per_image(chosen)
+            grey = _per_image(self._uniform([count], 0.0, _GREY))
+            images = tf.where(inside, grey, images)
+        return images
 
-    def _blurred(self, pictures: tf.Tensor) -> tf.Tensor:
-        count = tf.shape(pictures)[0]
-        once = tf.nn.conv2d(pictures, _BLUR, 1, "SAME")
+    def _blurred(self, images: tf.Tensor) -> tf.Tensor:
+        count = tf.shape(images)[0]
+        once = tf.nn.conv2d(images, _BLUR, 1, "SAME")
         twice = tf.nn.conv2d(once, _BLUR, 1, "SAME")
-        blurred = tf.where(_each(self._chance(count, 0.5)), twice, once)
-        return pictures + _each(self._uniform(count, 0.3, 1.0)) * (blurred - pictures)
+        blurred = tf.where(_per_image(self._chance(count, 0.5)), twice, once)
+        return images + _per_image(self._uniform([count], 0.3, 1.0)) * (blurred - images)
 
     def _rectangles(self, count: Any) -> tf.Tensor:
-        """True inside a random rectangle of each picture, (b, 96, 96, 1)."""
+        """True inside a random rectangle of each image, (b, 96, 96, 1)."""
         places = tf.range(float(IMAGE_SIZE))[None]
-        within = []
-        for _ in range(2):
-            centre = self._uniform(count, 0.0, IMAGE_SIZE)[:, None]
-            half = self._uniform(count, 5.0, 20.0)[:, None]
-            within.append(tf.abs(places - centre) < half)
-        return (within[0][:, :, None] & within[1][:, None, :])[..., None]
+        rows, columns = (
+            tf.abs(places - self._uniform([count], 0.0, IMAGE_SIZE)[:, None])
+            < self._uniform([count], 5.0, 20.0)[:, None]
+            for _ in range(2)
+        )
+        return (rows[:, :, None] & columns[:, None, :])[..., None]
 
-    def _uniform(self, count: Any, low: float, high: float) -> tf.Tensor:
-        return self._random.uniform([count], low, high)
+    def _uniform(self, shape: Any, low: float, high: float) -> tf.Tensor:
+        self._draws += 1
+        seed = tf.random.experimental.stateless_fold_in(self._seed, self._draws)
+        return tf.random.stateless_uniform(shape, seed, low, high)
 
     def _within(self, count: Any, extent: float) -> tf.Tensor:
-        return self.strength * self._uniform(count, -extent, extent)
+        return self._strength * self._uniform([count], -extent, extent)
 
-    def _chance(self, count: Any, probability: float) -> tf.Tensor:
-        return self._uniform(count, 0.0, 1.0) < probability
+    def _chance(self, count: Any, probability: Any) -> tf.Tensor:
+        return self._uniform([count], 0.0, 1.0) < probability
 
 
-def warp(pictures: tf.Tensor, homographies: tf.Tensor) -> tf.Tensor:
-    """Pictures moved, bilinear, with their border repeated where nothing is known.
+def warp(images: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """Return transformed images, interpolated bilinearly, the border's pixels repeated outside.
 
     Args:
-        pictures: float32 (b, 96, 96, 1).
-        homographies: float32 (b, 3, 3), from a place to where it goes, both in pixels from the
-            picture's centre.
+        images: float32 (b, 96, 96, 1).
+        matrices: float32 (b, 3, 3), see ``geometry.transform_matrix``.
     """
-    # pixel i lies at i + 0.5 (see keypoints.py), so the centre is at pixel 47.5
-    to_centre = _translation(-(_CENTRE - 0.5))
-    from_centre = _translation(_CENTRE - 0.5)
-    back = from_centre @ tf.linalg.inv(homographies) @ to_centre
+    back = tf.linalg.matrix_transpose(tf.linalg.inv(to_pixel_centres(matrices)))
     back = tf.reshape(back / back[:, 2:, 2:], (-1, 9))[:, :8]
     return tf.raw_ops.ImageProjectiveTransformV3(
-        images=pictures,
+        images=images,
         transforms=back,
         output_shape=[IMAGE_SIZE, IMAGE_SIZE],
         fill_value=0.0,
@@ -159,21 +165,6 @@ def warp(pictures: tf.Tensor, homographies: tf.Tensor) -> tf.Tensor:
     )
 
 
-def moved(points: tf.Tensor, homographies: tf.Tensor) -> tf.Tensor:
-    """Where points (b, p, 2) go, in pixels, when their pictures are warped; NaN stays NaN."""
-    places = tf.concat([points - _CENTRE, tf.ones_like(points[..., :1])], axis=-1)
-    places = tf.linalg.matmul(places, homographies, transpose_b=True)
-    return places[..., :2] / places[..., 2:] + _CENTRE
-
-
-def _translation(by: float) -> tf.Tensor:
-    return tf.constant([[1.0, 0.0, by], [0.0, 1.0, by], [0.0, 0.0, 1.0]])
-
-
-def _matrices(entries: list[tf.Tensor]) -> tf.Tensor:
-    return tf.reshape(tf.stack(entries, axis=1), (-1, 3, 3))
-
-
-def _each(values: tf.Tensor) -> tf.Tensor:
-    """One value per picture, to meet (b, 96, 96, 1)."""
+def _per_image(values: tf.Tensor) -> tf.Tensor:
+    """Values (b,) in a shape that broadcasts with images (b, 96, 96, 1)."""
     return values[:, None, None, None]
