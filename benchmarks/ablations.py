@@ -3,7 +3,7 @@
 Every net trains for the same time on its share of the processor cores, on the same faces; all are
 measured on the same fifth of the faces, folds grouped by photograph. Labels on which the
 audit would act are left out of both; they are read from the label_issues.csv of an earlier run of
---env=competition on the same archive. The last lines are other answers of nets that are trained
+the compete pipeline on the same archive. The last lines are other answers of nets that are trained
 already.
 """
 
@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 from held_out import Competition, Floats, read_competition
+from stages import CONF
 
+from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
 from facial_keypoints.models.heads import (
     NUM_HEADS,
@@ -102,7 +104,9 @@ def task_of(
     keypoints = faces.keypoints - _beside(line, data, beside)
     if not line.label_issues:
         keypoints[data.suspect] = np.nan
-    recipe = RecipeParameters.model_validate({**line.recipe, "distortions": line.distortions})
+    base = load_parameters(CONF).competition.recipe.model_dump()
+    distortions = {**base["distortions"], **line.distortions}
+    recipe = RecipeParameters.model_validate({**base, **line.recipe, "distortions": distortions})
     return TrainingTask(
         name=line.name,
         minutes=minutes,
@@ -180,7 +184,7 @@ def other_answers(
 
     from facial_keypoints.training.loop import Fit
 
-    recipe = RecipeParameters()
+    recipe = load_parameters(CONF).competition.recipe
     keras.config.set_dtype_policy(choose_precision(recipe.precision)[0])
     fit = Fit(SIZES[size], recipe)
     images = data.faces.images[data.held_out]

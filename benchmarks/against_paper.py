@@ -17,8 +17,9 @@ from ablations import LINES, points_of, task_of, train_for
 from held_out import Competition, Floats, read_competition
 from measuring import print_table
 from sklearn.model_selection import GroupShuffleSplit
-from stages import load_parameters
+from stages import CONF
 
+from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.pipelines.augment.nodes import augment_faces
 from facial_keypoints.pipelines.clean.nodes import treat_missing_labels
 from facial_keypoints.training.trainer import fit_variant
@@ -29,7 +30,7 @@ def papers_points(data: Competition, variant: str, minutes: float) -> tuple[Floa
     """Points (k, 15, 2) of the faces held out, the minutes until its best epoch, by which it
     answers, and how many epochs these are.
     """
-    parameters = load_parameters("paper")
+    parameters = load_parameters(CONF, env="paper")
     filled = treat_missing_labels(data.faces.select(~data.held_out), parameters.clean)
     samples, _ = augment_faces(filled, parameters.augment)
     splitter = GroupShuffleSplit(1, test_size=0.1, random_state=0)

@@ -22,17 +22,18 @@ from measuring import (
     print_comparison,
     print_machine,
 )
+from stages import CONF
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.framework.datasets import FaceSetDataset
 from facial_keypoints.keypoints import IMAGE_SIZE, SWAP_INDEX
-from facial_keypoints.parameters import AugmentParameters
 from facial_keypoints.pipelines.augment.nodes import augment_faces
 from facial_keypoints.pipelines.clean.nodes import read_training_faces
 
-RECIPE = AugmentParameters()
+RECIPE = load_parameters(CONF).augment
 SIZE = (IMAGE_SIZE, IMAGE_SIZE)
 BORDER = {"black": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}[RECIPE.border]
 

@@ -24,11 +24,13 @@ from unittest import mock
 
 import numpy as np
 from measuring import print_table
+from stages import CONF
 
+from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.models.registry import build_model
-from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
+from facial_keypoints.parameters import RandomTransformParameters
 from facial_keypoints.pipelines.compete.plan import SIZES, number_of_processes
 from facial_keypoints.training import workers
 from facial_keypoints.training.hardware import use_onednn
@@ -70,7 +72,9 @@ def task_of(trial: Trial, distortions: RandomTransformParameters) -> TrainingTas
         name="speed",
         minutes=0.0,
         settings=SIZES[trial.size],
-        recipe=RecipeParameters(batch_size=trial.batch, distortions=distortions),
+        recipe=load_parameters(CONF).competition.recipe.model_copy(
+            update={"batch_size": trial.batch, "distortions": distortions}
+        ),
         precision=trial.precision,
         seed=0,
         images=images,
@@ -177,8 +181,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    recipe = load_parameters(CONF).competition.recipe
     parser.add_argument("--size", choices=SIZES, default="medium")
-    parser.add_argument("--batch", type=int, default=RecipeParameters().batch_size)
+    parser.add_argument("--batch", type=int, default=recipe.batch_size)
     parser.add_argument("--seconds", type=float, default=8.0, help="of each but our loop's")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
@@ -189,7 +194,7 @@ def main() -> None:
     processes = number_of_processes(cores)
     trial = Trial(args.size, args.batch, precision, args.seconds)
     print(f"{args.size} net, batches of {args.batch}, {cores} core(s), {precision}: {why}\n")
-    with_all = partial(our_loop, trial, RandomTransformParameters(), processes)
+    with_all = partial(our_loop, trial, recipe.distortions, processes)
     ways: dict[str, Callable[[], float]] = {
         "our loop": with_all,
         "our loop without distortions": partial(

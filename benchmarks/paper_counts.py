@@ -23,10 +23,11 @@ from typing import Any, Final
 import numpy as np
 from fabricating import lookup_lines, test_lines, write_archive
 from measuring import print_table
-from stages import load_parameters, run_in_memory
+from stages import CONF, run_in_memory
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE, SWAP_INDEX
 from facial_keypoints.metrics import paper_accuracy
 from facial_keypoints.pipelines import augment, clean, split
@@ -71,7 +72,7 @@ def check_labels(path: Path) -> bool:
             test_lines(TEST_PICTURES),
             lookup_lines(TEST_PICTURES),
         )
-        accounts = run_in_memory(stages, load_parameters("paper"), archive, names)
+        accounts = run_in_memory(stages, load_parameters(CONF, env="paper"), archive, names)
     found = counts(*(accounts[name] for name in names[:3]))
     rows = [
         [
@@ -177,7 +178,7 @@ def check_sample(path: Path) -> bool:
             write_archive(archive, lines, test_lines(TEST_PICTURES), lookup_lines(TEST_PICTURES))
         results = run_in_memory(
             clean.create_pipeline(),
-            load_parameters("base"),
+            load_parameters(CONF),
             archive,
             ["labelled_faces", "faces", "data_report"],
         )

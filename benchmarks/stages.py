@@ -9,28 +9,22 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.framework.config_loader import LOADER_ARGUMENTS, load_parameters
 from facial_keypoints.parameters import Parameters
-from facial_keypoints.parameters.checks import check_parameters
-from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 CONF: Final = Path(__file__).resolve().parents[1] / "conf"
-
-
-def load_parameters(env: str) -> Parameters:
-    """The parameters as ``kedro run --env=ENV`` has them."""
-    return check_parameters(_loader(env)["parameters"])
 
 
 def run_on_disk(pipeline: Pipeline, archive: Path, folder: Path) -> None:
     """Run ``pipeline`` with the base parameters and the project's own catalog, all of whose
     files but the archive are written under ``folder``.
     """
-    loader = _loader("base")
+    loader = OmegaConfigLoader(str(CONF), env="base", **LOADER_ARGUMENTS)
     loader["globals"] = {**loader["globals"], "data_root": str(folder), "raw_root": str(folder)}
     config = loader["catalog"]
     config["competition_archive"]["filepath"] = str(archive)
     catalog = DataCatalog.from_config(config)
-    for name, section in _sections(check_parameters(loader["parameters"])).items():
+    for name, section in _sections(load_parameters(CONF)).items():
         catalog[name] = section
     SequentialRunner().run(pipeline, catalog)
 
@@ -64,8 +58,3 @@ def _sections(parameters: Parameters) -> dict[str, MemoryDataset]:
         f"params:{name}": MemoryDataset(getattr(parameters, name), copy_mode="assign")
         for name in ("clean", "augment", "split", "study")
     }
-
-
-def _loader(env: str) -> OmegaConfigLoader:
-    arguments: dict[str, Any] = {**CONFIG_LOADER_ARGS}
-    return OmegaConfigLoader(str(CONF), env=env, **arguments)

@@ -7,8 +7,9 @@ Builds each network of the base environment and prints its layers, weights and m
 import argparse
 
 from measuring import print_table
-from stages import load_parameters
+from stages import CONF
 
+from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import Parameters
@@ -20,7 +21,7 @@ def main() -> None:
     )
     parser.add_argument("--scale", type=float, default=1.0, help="as study.scale, 0.02 to 1")
     scale = parser.parse_args().scale
-    given = load_parameters("base").model_dump()
+    given = load_parameters(CONF).model_dump()
     parameters = Parameters.model_validate({**given, "study": {**given["study"], "scale": scale}})
     rows = []
     for name, variant in parameters.planned().variants.items():

@@ -19,23 +19,14 @@ from facial_keypoints.pipelines.compete import pipeline as compete
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Each stage, and ``full``: all of them but ``upload``. With a ``competition`` section of the
-    parameters, the stages between ``clean`` and ``submit`` give way to ``compete``.
+    """Return the pipelines by name: each stage of the study, ``full`` (all of them but
+    ``upload``) and ``compete``, which goes from the download to a submission by itself.
     """
     parameters = current_parameters()
-    upload_stage = upload.create_pipeline(parameters.upload)
-    common = {"download": download.create_pipeline(), "clean": clean.create_pipeline()}
-    if parameters.competition is not None:
-        stages = {
-            **common,
-            "compete": compete.create_pipeline(),
-            "submit": submit.create_pipeline([ENSEMBLE]),
-        }
-        full = sum(stages.values(), start=Pipeline([]))
-        return {**stages, "upload": upload_stage, "full": full, "__default__": full}
     variants = parameters.chosen
     stages = {
-        **common,
+        "download": download.create_pipeline(),
+        "clean": clean.create_pipeline(),
         "augment": augment.create_pipeline(),
         "split": split.create_pipeline(),
         "train": train.create_pipeline(variants),
@@ -44,4 +35,13 @@ def register_pipelines() -> dict[str, Pipeline]:
         "submit": submit.create_pipeline(variants),
     }
     full = sum(stages.values(), start=Pipeline([]))
-    return {**stages, "upload": upload_stage, "full": full, "__default__": full}
+    return {
+        **stages,
+        "compete": stages["download"]
+        + stages["clean"]
+        + compete.create_pipeline()
+        + submit.create_pipeline([ENSEMBLE]),
+        "upload": upload.create_pipeline(parameters.upload),
+        "full": full,
+        "__default__": full,
+    }

@@ -13,7 +13,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 # Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
 
-from facial_keypoints.framework.config_loader import CheckedConfigLoader  # noqa: E402
+from facial_keypoints.framework.config_loader import (  # noqa: E402
+    LOADER_ARGUMENTS,
+    CheckedConfigLoader,
+)
 from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.framework.run_lock import RUN_LOCK  # noqa: E402
 from facial_keypoints.framework.session_clock import ClockHooks  # noqa: E402
@@ -24,10 +27,4 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 HOOKS = (ClockHooks(), ProgressHooks(), TrackingHooks(), SummaryHooks(), RUN_LOCK)
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
-CONFIG_LOADER_ARGS = {
-    "base_env": "base",
-    "default_run_env": "local",
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},
-    # an environment names only what differs from base, also within a section
-    "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
-}
+CONFIG_LOADER_ARGS = LOADER_ARGUMENTS

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import pytest
 from fuzzing import count_outcomes
 from hypothesis import strategies as st
+from parameters import section
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
@@ -40,7 +41,7 @@ def everything(folder):
 
 def refusal(path):
     """The message with which the download node rejects an archive; nothing is written."""
-    download = DownloadParameters(source="archive", archive=path)
+    download = section(DownloadParameters, source="archive", archive=path)
     before = everything(path.parent)
     with pytest.raises(InputError) as caught:
         download_archive(download, CompetitionArchive(path.parent / "raw" / "competition.zip"))

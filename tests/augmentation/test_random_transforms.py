@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from parameters import section
 
 from facial_keypoints.keypoints import SWAP_INDEX
 from facial_keypoints.parameters import RandomTransformParameters
@@ -31,7 +32,7 @@ def centre(pictures):
 def distorted(pictures, points, shares=None, seed=0, **how):
     from facial_keypoints.augmentation.random_transforms import RandomTransforms
 
-    parameters = RandomTransformParameters(**{**NONE, **how})
+    parameters = section(RandomTransformParameters, **{**NONE, **how})
     distort = RandomTransforms(parameters, PARTNERS, tf.random.Generator.from_seed(seed))
     shares = np.ones(points.shape[:2], np.float32) if shares is None else shares
     found = distort(tf.constant(pictures), tf.constant(points), tf.constant(shares))

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kedro.config import OmegaConfigLoader
+from parameters import base_parameters
 
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
 from facial_keypoints.models.architectures.heatmap_unet import fold_norms
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import architectures, build_model
 from facial_keypoints.parameters import VariantParameters
-from facial_keypoints.parameters.checks import check_parameters
-from facial_keypoints.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]
 TABLE_1 = [32, 32, 64, 64, 96, 96, 128, 128, 256, 256, 512, 512, 1024, 1024, 1024]
@@ -23,8 +21,7 @@ keras = pytest.importorskip("keras")
 
 def configured() -> dict[str, VariantParameters]:
     """The variants of the base environment, all rows of the paper among them."""
-    loader = OmegaConfigLoader(str(ROOT / "conf"), env="base", **CONFIG_LOADER_ARGS)
-    return check_parameters(loader["parameters"]).variants
+    return base_parameters().variants
 
 
 VARIANTS = configured()

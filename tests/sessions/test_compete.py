@@ -1,4 +1,4 @@
-"""`kedro run --pipeline=full --env=competition` on small competitions."""
+"""`kedro run --pipeline=compete` on small competitions."""
 
 import io
 import signal
@@ -39,9 +39,9 @@ def compete(project, archive=None, download=None, **competition):
         download = {"source": "archive", "archive": str(archive)}
     parameters = {"download": download, "competition": {**TINY, **competition}}
     bootstrap_project(project)
-    with KedroSession.create(project, env="competition", runtime_params=parameters) as session:
-        session.run(pipeline_names=["full"])
-    return project / "data" / "competition"
+    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
+        session.run(pipeline_names=["compete"])
+    return project / "data" / "test"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,13 +87,13 @@ def test_the_plan_says_what_was_trained(done):
 
 
 def test_mlflow_holds_the_ensemble_with_its_model(project, done):
-    client, runs = runs_of(project, "facial-keypoints-competition")
+    client, runs = runs_of(project, "facial-keypoints-test")
     assert [run.info.status for run in runs] == ["FINISHED"] * 2
     parent, child = runs
     assert "estimate_without_suspects_leaderboard_rmse" in parent.data.metrics
     assert child.data.tags["variant"] == "ensemble"
     assert "net_1_loss" in child.data.metrics
-    version = client.get_model_version_by_alias("facial-keypoints-competition", "champion")
+    version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
     assert version.tags["variant"] == "ensemble"
     assert version.run_id == child.info.run_id
     # by which an upload records Kaggle's score where the model is
@@ -231,14 +231,14 @@ def test_a_run_that_is_killed_goes_on_where_it_was(tmp_path):
         "download.source=synthetic,download.synthetic.train_faces=60,download.synthetic.test_faces=12,"
         "competition.minutes=3,competition.size=tiny,competition.members=1"
     )
-    command = [sys.executable, "-m", "kedro", "run", "--pipeline=full", "--env=competition"]
+    command = [sys.executable, "-m", "kedro", "run", "--pipeline=compete", "--env=test"]
     command += ["--params", parameters]
     run = subprocess.Popen(
         command, cwd=project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     for line in run.stdout:
         if "net 1" in line and "  0 s left" not in line:
-            unfinished = project / "data" / "competition" / "06_models" / "ensemble"
+            unfinished = project / "data" / "test" / "06_models" / "ensemble"
             if len(list(unfinished.glob("*.unfinished.npz"))) == 3:
                 run.send_signal(signal.SIGKILL)
                 break
@@ -255,7 +255,7 @@ def test_a_wrong_parameter_is_refused_with_the_right_ones(tmp_path):
     project = make_project(tmp_path / "project")
     ran = kedro(
         project,
-        *("run", "--pipeline=full", "--env=competition"),
+        *("run", "--pipeline=compete", "--env=test"),
         *("--params", "competition.minute=5"),
     )
     assert ran.returncode == 1

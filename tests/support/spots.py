@@ -1,6 +1,7 @@
 """Something that can be learnt at once, and a network that learns it in seconds."""
 
 import numpy as np
+from parameters import section
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import TrainParameters, VariantParameters
@@ -35,5 +36,5 @@ def variant(**train):
         name="tiny",
         architecture="conv_stack",
         settings={"convs": 6, "pools": 3, "width": 0.1, "dropout": 0.0},
-        train=TrainParameters(**{"precision": "float32", "batch_size": 16, **train}),
+        train=section(TrainParameters, **{"precision": "float32", "batch_size": 16, **train}),
     )

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from parameters import section
 from spots import bright_spots
 
 from facial_keypoints.errors import InputError
@@ -20,8 +21,13 @@ from facial_keypoints.training.member import TrainingTask, measure_speed, train_
 
 keras = pytest.importorskip("keras")
 SETTINGS = {"filters": 8, "blocks": 1}
-RECIPE = RecipeParameters(
-    batch_size=16, learning_rate=5e-3, warmup_steps=10, precision="float32", ema_decay=0.9
+RECIPE = section(
+    RecipeParameters,
+    batch_size=16,
+    learning_rate=5e-3,
+    warmup_steps=10,
+    precision="float32",
+    ema_decay=0.9,
 )
 
 

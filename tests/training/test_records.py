@@ -1,4 +1,5 @@
 import pytest
+from parameters import section
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import TrainParameters, VariantParameters
@@ -19,7 +20,7 @@ def variant(architecture="conv_stack", settings=None, **train):
         name="net",
         architecture=architecture,
         settings=settings or {},
-        train=TrainParameters(**train),
+        train=section(TrainParameters, **train),
     )
 
 

@@ -55,7 +55,9 @@ def transform_matrix(
     """
     zero, one = 0 * rotation, 0 * rotation + 1
     cosine, sine = xp.cos(rotation), xp.sin(rotation)
-    form = _stack(xp, [scale_x * one, zero, zero, shear * one, scale_y * one, zero, zero, zero, one])
+    form = _stack(
+        xp, [scale_x * one, zero, zero, shear * one, scale_y * one, zero, zero, zero, one]
+    )
     turn = _stack(xp, [cosine, -sine, zero, sine, cosine, zero, zero, zero, one])
     place = _stack(
         xp,

@@ -32,7 +32,8 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
         _describe(problem, raw)
         for problem in problems
         # what is wrong in the train section is told there, not again for each variant
-        if problem["loc"][:1] != ("variants",) or problem["loc"][2:] not in in_train
+        if problem["loc"][:1] != ("variants",)
+        or not any(problem["loc"][2 : 2 + len(place)] == place for place in in_train)
     ]
     lines = list(dict.fromkeys(lines))
     raise InputError("Parameters cannot be used:\n" + "\n".join(f"  - {line}" for line in lines))

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
@@ -12,25 +12,9 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Section(BaseModel):
-    """A group of parameters: unknown names are refused, values cannot be changed.
-
-    A group with nothing under it, which YAML reads as null, is as if it were not there.
-    """
+    """A group of parameters: unknown names are refused, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_empty_groups(cls, raw: Any) -> Any:
-        if not isinstance(raw, dict):
-            return raw
-        groups = {name for name, field in cls.model_fields.items() if _is_group(field.annotation)}
-        return {key: value for key, value in raw.items() if value is not None or key not in groups}
-
-
-def _is_group(annotation: Any) -> bool:
-    kind = get_origin(annotation) or annotation
-    return isinstance(kind, type) and issubclass(kind, Section | dict)
 
 
 def _expand_user(path: Path) -> Path:
@@ -40,19 +24,19 @@ def _expand_user(path: Path) -> Path:
 class SyntheticParameters(Section):
     """The drawn competition (``download.source: synthetic``)."""
 
-    train_faces: int = Field(1500, ge=20, le=200_000)
-    test_faces: int = Field(400, ge=4, le=200_000)
-    seed: Seed = 0
+    train_faces: int = Field(ge=20, le=200_000)
+    test_faces: int = Field(ge=4, le=200_000)
+    seed: Seed
 
 
 class DownloadParameters(Section):
     """Where the competition's archive comes from."""
 
-    source: Literal["kaggle", "archive", "synthetic"] = "kaggle"
-    competition: str = Field("facial-keypoints-detection", pattern=r"^[a-z0-9-]+$")
-    archive: Annotated[Path, AfterValidator(_expand_user)] | None = None
+    source: Literal["kaggle", "archive", "synthetic"]
+    competition: str = Field(pattern=r"^[a-z0-9-]+$")
+    archive: Annotated[Path, AfterValidator(_expand_user)] | None
     """Path of a zip that the user already has (``source: archive``)."""
-    synthetic: SyntheticParameters = SyntheticParameters()
+    synthetic: SyntheticParameters
 
     @model_validator(mode="after")
     def _archive_is_named(self) -> "DownloadParameters":
@@ -69,96 +53,96 @@ class CleanParameters(Section):
     (the paper's).
     """
 
-    missing_labels: Literal["mask", "drop", "forward_fill"] = "mask"
+    missing_labels: Literal["mask", "drop", "forward_fill"]
 
 
 class AugmentParameters(Section):
     """The recipe: each entry adds one transformed copy of every face in ``of``."""
 
-    of: Literal["complete", "all", "none"] = "complete"
+    of: Literal["complete", "all", "none"]
     """Faces to transform: those with all 15 points, all of them, or none."""
-    flip: bool = True
-    rotations: list[Annotated[float, Field(gt=-180, le=180)]] = [12.0, -12.0]
+    flip: bool
+    rotations: list[Annotated[float, Field(gt=-180, le=180)]]
     """Degrees; positive turns the picture counter-clockwise as it is seen."""
-    brightness: list[Positive] = [1.5, 0.8]
+    brightness: list[Positive]
     """Factors on the grey values."""
-    shifts: list[tuple[float, float]] = [(-12, -12), (-12, 12), (12, -12), (12, 12)]
+    shifts: list[tuple[float, float]]
     """Pixels (x, y); a copy with a point on or beyond the border is dropped."""
-    noise: list[Annotated[float, Field(gt=0, le=1)]] = [0.008]
+    noise: list[Annotated[float, Field(gt=0, le=1)]]
     """Standard deviations of normal noise, as shares of the grey range."""
-    border: Literal["black", "replicate"] = "replicate"
+    border: Literal["black", "replicate"]
     """What fills the corners that a rotation or shift uncovers."""
-    seed: Seed = 0
+    seed: Seed
 
 
 class SplitParameters(Section):
     """Which samples are held out, and which of the rest validate."""
 
-    by: Literal["group", "sample"] = "group"
-    holdout: Fraction = Field(0.15, gt=0)
-    validation: Fraction = Field(0.1, gt=0)
+    by: Literal["group", "sample"]
+    holdout: Fraction = Field(gt=0)
+    validation: Fraction = Field(gt=0)
     """Share of what the hold-out leaves."""
-    unseen: Fraction = 0.15
+    unseen: Fraction
     """By sample: share of the sources kept out of the split beforehand, to measure what the
     hold-out cannot. With 0 all samples are split, as in the paper. By source the hold-out is
     unseen itself."""
-    shuffle: bool = True
+    shuffle: bool
     """By sample: draw the samples at random; false takes the last ones."""
-    seed: Seed = 0
+    seed: Seed
 
 
 class PlateauParameters(Section):
     """Keras' ReduceLROnPlateau on the validation loss."""
 
-    factor: Fraction = Field(0.5, gt=0)
-    patience: int = Field(5, ge=0)
-    min_learning_rate: Positive = 1e-6
+    factor: Fraction = Field(gt=0)
+    patience: int = Field(ge=0)
+    min_learning_rate: Positive
 
 
 class TrainParameters(Section):
     """How a variant is trained."""
 
-    epochs: int = Field(100, ge=1)
-    batch_size: int = Field(64, ge=1, le=4096)
-    learning_rate: Positive = 1e-3
-    reduce_on_plateau: PlateauParameters = PlateauParameters()
-    early_stopping_patience: int = Field(15, ge=0)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1, le=4096)
+    learning_rate: Positive
+    reduce_on_plateau: PlateauParameters
+    early_stopping_patience: int = Field(ge=0)
     """Epochs without a better validation loss after which training ends; the best weights are
     restored in any case."""
-    max_minutes: Positive | None = None
+    max_minutes: Positive | None
     """Wall-clock budget of one variant; training ends after the step in which it runs out."""
-    cooldown: Fraction = 0.25
+    cooldown: Fraction
     """Last share of ``max_minutes`` over which the learning rate falls linearly to zero."""
-    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
-    start_at_mean: bool = True
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+    start_at_mean: bool
     """Start the output bias at the mean face, not at the picture's corner."""
-    shuffle: bool = True
+    shuffle: bool
     """Draw the order of the samples anew in every epoch."""
-    deterministic: bool = False
+    deterministic: bool
     """Same seed, same weights, at some cost in speed."""
-    seed: Seed = 0
+    seed: Seed
 
 
 class EvaluateParameters(Section):
     """How the hold-out is reported."""
 
-    failure_threshold: Positive = 0.1
+    failure_threshold: Positive
     """NME above which a face counts as failed."""
-    grid_faces: int = Field(8, ge=1, le=48)
+    grid_faces: int = Field(ge=1, le=48)
     """Faces on each half (best, worst) of the sheet of predictions."""
 
 
 class UploadParameters(Section):
     """How the submission is sent to Kaggle."""
 
-    wait_minutes: Annotated[float, Field(ge=0)] = 10.0
+    wait_minutes: Annotated[float, Field(ge=0)]
     """Longest wait for the score; 0 does not wait."""
-    poll_seconds: Positive = 10.0
-    force: bool = False
+    poll_seconds: Positive
+    force: bool
     """Send a file that Kaggle has already."""
-    wait_only: bool = False
+    wait_only: bool
     """Send nothing: wait for the score of what was sent last."""
-    dry_run: bool = False
+    dry_run: bool
     """Send nothing and ask nothing: show what would be sent."""
 
     @model_validator(mode="after")

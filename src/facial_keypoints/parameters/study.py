@@ -46,7 +46,7 @@ class VariantParameters(Section):
 
     name: str
     architecture: str
-    settings: dict[str, Any] = Field(default={}, validate_default=True)
+    settings: dict[str, Any]
     train: TrainParameters
 
     @field_validator("architecture")
@@ -80,20 +80,20 @@ class StudyParameters(Section):
     ``--params study.only=table_4+vgg16,study.seeds=0+1+2``.
     """
 
-    only: Annotated[list[str] | None, BeforeValidator(_listed)] = None
+    only: Annotated[list[str] | None, BeforeValidator(_listed)]
     """Names from ``variants``, or of the tables in ``paper`` (text is what the paper speaks of
     without figures), or paper for all of these. Null: every variant."""
-    scale: float = Field(1.0, ge=0.02, le=1)
+    scale: float = Field(ge=0.02, le=1)
     """Factor on the width of every network, on the epochs (and patiences) of every training, on
     the share of faces trained on, and on the batch, so that an epoch has as many steps as at
     full scale. The arithmetic falls by about its fourth power."""
-    seeds: Annotated[list[Seed] | None, BeforeValidator(_seeds)] = None
+    seeds: Annotated[list[Seed] | None, BeforeValidator(_seeds)]
     """Seeds to train each variant with; null: ``train.seed`` alone. Data and split stay."""
-    reuse: bool = True
+    reuse: bool
     """Take an earlier training of the same data, parameters and code as it is; false trains
     again."""
 
-    on_failure: Literal["continue", "stop"] = "continue"
+    on_failure: Literal["continue", "stop"]
     """When the loss of a variant runs away or memory does not suffice: go on with the others, or
     stop."""
 

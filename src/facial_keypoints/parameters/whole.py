@@ -25,34 +25,34 @@ from facial_keypoints.parameters.study import (
     base_variant,
 )
 
-_TAKEN: Final = {"champion", "evaluate", "holdout", "lookup", "mean_face_metrics", "test"}
+_TAKEN: Final = {
+    "champion",
+    "ensemble",
+    "evaluate",
+    "holdout",
+    "lookup",
+    "mean_face_metrics",
+    "test",
+}
 """Names that nodes give to inputs which stand beside one input per variant."""
 
 
 class Parameters(Section):
     """The whole of ``conf/<env>/parameters*.yml``."""
 
-    download: DownloadParameters = DownloadParameters()
-    clean: CleanParameters = CleanParameters()
-    augment: AugmentParameters = AugmentParameters()
-    split: SplitParameters = SplitParameters()
-    train: TrainParameters = TrainParameters()
-    architectures: dict[str, dict[str, Any]] = Field(default={})
+    download: DownloadParameters
+    clean: CleanParameters
+    augment: AugmentParameters
+    split: SplitParameters
+    train: TrainParameters
+    architectures: dict[str, dict[str, Any] | None]
     """Settings that every variant of an architecture starts from."""
     variants: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], VariantParameters]
-    paper: dict[PaperTable, list[PaperRow]] = Field(default={})
-    study: StudyParameters = StudyParameters()
-    evaluate: EvaluateParameters = EvaluateParameters()
-    upload: UploadParameters = UploadParameters()
-    competition: CompetitionParameters | None = None
-    """With it, ``full`` is the way to the best score in a given time, not the study."""
-
-    @field_validator("architectures", mode="before")
-    @classmethod
-    def _without_empty_architectures(cls, shared: Any) -> Any:
-        if not isinstance(shared, dict):
-            return shared
-        return {name: settings for name, settings in shared.items() if settings is not None}
+    paper: dict[PaperTable, list[PaperRow]]
+    study: StudyParameters
+    evaluate: EvaluateParameters
+    upload: UploadParameters
+    competition: CompetitionParameters
 
     @field_validator("architectures")
     @classmethod

@@ -3,6 +3,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from parameters import section
 
 from facial_keypoints.augmentation.transforms import move_points, recipe, stays_inside
 from facial_keypoints.errors import InputError
@@ -18,7 +19,7 @@ SHIFTS = [(-12, -12), (12, -12), (7, 0), (0, -9), (2.5, 3.25)]
 
 
 def only(**steps):
-    return AugmentParameters(**{**NOTHING, **steps})
+    return section(AugmentParameters, **{**NOTHING, **steps})
 
 
 def dots(points, width=2.0):
@@ -197,7 +198,7 @@ def test_whole_pixel_shifts_agree_with_points_in_every_direction(make_faces):
 def test_source_population_and_labels_follow_every_sample(make_faces):
     faces = make_faces(7, of_b=3, seed=2)
     faces.group[:] = [10, 11, 12, 12, 14, 15, 16]
-    augmented, account = augment_faces(faces, AugmentParameters(of="all"))
+    augmented, account = augment_faces(faces, section(AugmentParameters, of="all"))
     np.testing.assert_array_equal(augmented.keypoints[:7], faces.keypoints)
     np.testing.assert_array_equal(augmented.images[:7], faces.images)
     steps = np.repeat(list(account["by_step"]), list(account["by_step"].values()))
@@ -226,17 +227,17 @@ def test_filled_labels_stay_known_as_filled(make_faces):
 
 def test_none_adds_nothing_and_no_complete_face_is_an_error(make_faces):
     faces = make_faces(3, of_b=3)
-    augmented, account = augment_faces(faces, AugmentParameters(of="none"))
+    augmented, account = augment_faces(faces, section(AugmentParameters, of="none"))
     assert account == {"samples": 3, "by_step": {"original": 3}}
     assert not augmented.augmented.any()
     with pytest.raises(InputError, match=r"augment\.of=complete finds no face"):
-        augment_faces(faces, AugmentParameters())
+        augment_faces(faces, section(AugmentParameters))
 
 
 def test_same_seed_same_samples_another_seed_other_noise(make_faces):
     faces = make_faces(6)
     first, again, other = (
-        augment_faces(faces, AugmentParameters(seed=seed))[0] for seed in (1, 1, 2)
+        augment_faces(faces, section(AugmentParameters, seed=seed))[0] for seed in (1, 1, 2)
     )
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(getattr(again, name), array)
@@ -276,7 +277,7 @@ def test_recipe_makes_the_papers_counts(make_faces):
     faces.keypoints[:60] = generator.uniform(8, 88, (60, 1, 1)) + generator.uniform(
         -4, 4, (60, 15, 2)
     )
-    augmented, account = augment_faces(faces, AugmentParameters())
+    augmented, account = augment_faces(faces, section(AugmentParameters))
     points = faces.keypoints[:60].astype(np.float64)
     shifts = {}
     for x in (-12, 12):
@@ -313,6 +314,6 @@ def test_the_same_step_twice_counts_twice(make_faces):
 
 
 def test_sheet_without_copies(make_faces):
-    augmented, account = augment_faces(make_faces(3), AugmentParameters(of="none"))
+    augmented, account = augment_faces(make_faces(3), section(AugmentParameters, of="none"))
     titles = [axis.get_title() for axis in draw_augmentation_grid(augmented, account).axes]
     assert titles == ["original"]

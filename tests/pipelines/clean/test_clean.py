@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from parameters import section
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
@@ -111,7 +112,7 @@ def test_lookup_of_another_test_table_is_refused(archive_of, make_table):
 
 
 def policy(name):
-    return CleanParameters(missing_labels=name)
+    return section(CleanParameters, missing_labels=name)
 
 
 def test_mask_keeps_everything_as_it_is(make_faces):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from parameters import section
 
 from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.models.heads import NUM_HEADS
@@ -27,20 +28,20 @@ def planned(make_faces, monkeypatch):
 
 def test_more_members_than_folds_are_told(planned, caplog):
     with caplog.at_level("WARNING"):
-        _, folds, timetable = planned(CompetitionParameters(minutes=30, members=10))
+        _, folds, timetable = planned(section(CompetitionParameters, minutes=30, members=10))
     count = int(folds["fold"].max()) + 1
     assert count < 10
     assert timetable["members"] == count
     assert f"competition.members=10, but only {count} can each hold out a fold" in caplog.text
     caplog.clear()
-    planned(CompetitionParameters(minutes=30, members=count))
+    planned(section(CompetitionParameters, minutes=30, members=count))
     assert "competition.members" not in caplog.text
 
 
 @pytest.mark.parametrize(("minutes", "told"), [(9, True), (10, False)])
 def test_fewer_than_ten_minutes_are_told(planned, caplog, minutes, told):
     with caplog.at_level("WARNING"):
-        planned(CompetitionParameters(minutes=minutes))
+        planned(section(CompetitionParameters, minutes=minutes))
     assert ("10 are a start" in caplog.text) == told
 
 
@@ -56,7 +57,7 @@ def test_the_largest_seed_is_followed_by_the_smallest(planned, monkeypatch):
         }
 
     monkeypatch.setattr(nodes, "trained", noting)
-    competition = CompetitionParameters(minutes=30, seed=2**32 - 1)
+    competition = section(CompetitionParameters, minutes=30, seed=2**32 - 1)
     faces, folds, timetable = planned(competition)
     nodes.train_scouts(faces, folds, timetable, competition, backups=None)
     assert seeds == {0: 2**32 - 1, 1: 0}
@@ -66,7 +67,7 @@ def test_labels_are_taught_without_their_asymmetry_and_answers_get_it_back(
     planned, monkeypatch, caplog
 ):
     """All labels lie 2 px to the right of what scouts find in pictures and mirror images."""
-    competition = CompetitionParameters(minutes=30)
+    competition = section(CompetitionParameters, minutes=30)
     faces, folds, timetable = planned(competition)
     taught = []
 

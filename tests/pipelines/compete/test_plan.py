@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from parameters import section
 
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import plan as planning
@@ -9,7 +10,7 @@ from facial_keypoints.pipelines.compete.plan import SIZES, dealt_out, make_plan
 
 def plan_for(minutes, trained=150.0, faces=6000, processes=2, folds=10, spent=30.0, **choices):
     left = 60 * minutes - spent
-    competition = CompetitionParameters(minutes=minutes, **choices)
+    competition = section(CompetitionParameters, minutes=minutes, **choices)
     return make_plan(
         competition,
         "float32",

@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from parameters import section
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
@@ -16,17 +17,17 @@ SYNTHETIC = {"train_faces": 20, "test_faces": 4, "seed": 3}
 
 
 def synthetic(**changes):
-    return DownloadParameters(source="synthetic", synthetic={**SYNTHETIC, **changes})
+    return section(DownloadParameters, source="synthetic", synthetic={**SYNTHETIC, **changes})
 
 
 def local(path):
-    return DownloadParameters(source="archive", archive=path)
+    return section(DownloadParameters, source="archive", archive=path)
 
 
 def test_kaggle_source_downloads_the_named_competition(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(nodes, "download_competition", lambda *given: calls.append(given))
-    source = choose_source(DownloadParameters(competition="another-one"))
+    source = choose_source(section(DownloadParameters, competition="another-one"))
     source.fetch(tmp_path / "a.zip")
     assert calls == [("another-one", tmp_path / "a.zip")]
     assert source.fingerprint == "kaggle:another-one"
@@ -93,7 +94,8 @@ def test_earlier_archive_of_the_same_source_is_reused(tmp_path, archive_path, ca
 @pytest.mark.parametrize("source", ["kaggle", "archive"])
 def test_answer_key_is_empty_for_kaggle_data(source, archive_path):
     key = find_answer_key(
-        DownloadParameters(source=source, archive=archive_path), CompetitionArchive(archive_path)
+        section(DownloadParameters, source=source, archive=archive_path),
+        CompetitionArchive(archive_path),
     )
     assert key.empty
     assert list(key.columns) == ["RowId", "Location"]

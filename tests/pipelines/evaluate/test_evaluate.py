@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from parameters import section
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
@@ -81,7 +82,7 @@ def test_the_mean_face_is_the_mean_of_known_training_labels(holdout):
     nobody = holdout.select(slice(0))
     account = {"holdout_samples_with_a_sibling_in_training": 0}
     figures, mean = measure_mean_face(
-        holdout, holdout, holdout, nobody, account, LOOKUP, EvaluateParameters()
+        holdout, holdout, holdout, nobody, account, LOOKUP, section(EvaluateParameters)
     )
     np.testing.assert_allclose(mean, np.nanmean(holdout.keypoints, axis=0), rtol=1e-5)
     assert figures["holdout"]["rmse"] > 0
@@ -90,7 +91,7 @@ def test_the_mean_face_is_the_mean_of_known_training_labels(holdout):
 def test_unseen_faces_are_the_unseen_set_or_a_hold_out_without_siblings(holdout):
     nobody, points = holdout.select(slice(0)), holdout.keypoints
     none = np.empty((0, 15, 2), np.float32)
-    how = (LOOKUP, EvaluateParameters())
+    how = (LOOKUP, section(EvaluateParameters))
     clean, leaky = (
         {
             "holdout_samples_with_a_sibling_in_training": siblings,
@@ -116,9 +117,12 @@ def test_unseen_faces_are_the_unseen_set_or_a_hold_out_without_siblings(holdout)
 
 def test_a_training_from_something_else_is_not_evaluated(holdout):
     variant = VariantParameters(
-        name="net", architecture="conv_stack", train=TrainParameters(epochs=20)
+        name="net",
+        architecture="conv_stack",
+        settings={},
+        train=section(TrainParameters, epochs=20),
     )
-    other = variant.model_copy(update={"train": TrainParameters(epochs=15)})
+    other = variant.model_copy(update={"train": section(TrainParameters, epochs=15)})
     origin = origin_of(other, samples_origin(holdout, holdout))
     training = Training(
         {"fingerprint": fingerprint(origin), "origin": origin}, pd.DataFrame(), lambda: None
@@ -194,7 +198,7 @@ def test_plots_show_what_they_are_given(holdout):
     predicted = holdout.keypoints.copy()
     predicted[2] += 5
     sheet = draw_best_and_worst(
-        holdout, Champion("a", "", None), EvaluateParameters(grid_faces=4), a=predicted
+        holdout, Champion("a", "", None), section(EvaluateParameters, grid_faces=4), a=predicted
     )
     titles = [axis.get_title() for axis in sheet.axes]
     assert titles == ["best 0.0 px", f"worst {5 * np.sqrt(2):.1f} px"]

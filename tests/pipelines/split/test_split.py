@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from parameters import section
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
@@ -27,7 +28,7 @@ def faces_of(sources):
 
 
 def split_faces(faces, split, scale=1.0):
-    return nodes.split_faces(faces, split, StudyParameters(scale=scale))
+    return nodes.split_faces(faces, split, section(StudyParameters, scale=scale))
 
 
 def numbers(faces):
@@ -48,8 +49,14 @@ def numbers(faces):
 def test_every_sample_is_in_one_set_and_no_source_in_two(
     sources, holdout, validation, unseen, scale, by, shuffle, seed
 ):
-    split = SplitParameters(
-        by=by, holdout=holdout, validation=validation, unseen=unseen, shuffle=shuffle, seed=seed
+    split = section(
+        SplitParameters,
+        by=by,
+        holdout=holdout,
+        validation=validation,
+        unseen=unseen,
+        shuffle=shuffle,
+        seed=seed,
     )
     try:
         *parts, account = split_faces(faces_of(sources), split, scale)
@@ -95,7 +102,7 @@ def test_the_papers_numbers_come_out_by_sample():
     sources = np.random.default_rng(0).integers(0, 7049, 26_239)
     faces = faces_of(sources)
     train, validation, holdout, unseen, account = split_faces(
-        faces, SplitParameters(by="sample", unseen=0)
+        faces, section(SplitParameters, by="sample", unseen=0)
     )
     assert len(train) + len(validation) == 22_303
     assert len(holdout) == 3_936
@@ -106,15 +113,17 @@ def test_the_papers_numbers_come_out_by_sample():
 
 def test_by_sample_the_unseen_faces_are_those_that_by_source_holds_out():
     faces = faces_of(np.random.default_rng(1).integers(0, 40, 200))
-    _, _, held, _, _ = split_faces(faces, SplitParameters(holdout=0.2), scale=0.5)
-    by_sample = SplitParameters(by="sample", unseen=0.2)
+    _, _, held, _, _ = split_faces(faces, section(SplitParameters, holdout=0.2), scale=0.5)
+    by_sample = section(SplitParameters, by="sample", unseen=0.2)
     _, _, _, unseen, _ = split_faces(faces, by_sample, scale=0.5)
     assert numbers(unseen) == numbers(held)
 
 
 def test_without_shuffling_the_last_samples_are_held_out():
     faces = faces_of(range(20))
-    how = SplitParameters(by="sample", unseen=0, shuffle=False, holdout=0.2, validation=0.25)
+    how = section(
+        SplitParameters, by="sample", unseen=0, shuffle=False, holdout=0.2, validation=0.25
+    )
     train, validation, holdout, _, _ = split_faces(faces, how)
     assert numbers(holdout) == [16, 17, 18, 19]
     assert numbers(validation) == [12, 13, 14, 15]
@@ -122,18 +131,18 @@ def test_without_shuffling_the_last_samples_are_held_out():
 
 
 def test_without_unseen_faces_it_is_told_what_cannot_be_measured(caplog):
-    split_faces(faces_of(range(20)), SplitParameters(by="sample", unseen=0))
+    split_faces(faces_of(range(20)), section(SplitParameters, by="sample", unseen=0))
     assert "split.unseen=0.15" in caplog.text
     caplog.clear()
-    split_faces(faces_of(range(20)), SplitParameters(by="sample"))
-    split_faces(faces_of(range(20)), SplitParameters(unseen=0))
+    split_faces(faces_of(range(20)), section(SplitParameters, by="sample"))
+    split_faces(faces_of(range(20)), section(SplitParameters, unseen=0))
     assert "split.unseen" not in caplog.text
 
 
 def test_same_seed_same_split_another_seed_another():
     faces = faces_of(range(60))
     found = [
-        [numbers(part) for part in split_faces(faces, SplitParameters(seed=seed))[:3]]
+        [numbers(part) for part in split_faces(faces, section(SplitParameters, seed=seed))[:3]]
         for seed in (4, 4, 5)
     ]
     assert found[0] == found[1]
@@ -143,14 +152,14 @@ def test_same_seed_same_split_another_seed_another():
 
 def test_the_largest_seed_is_a_seed_too():
     train, validation, holdout, *_ = split_faces(
-        faces_of(range(20)), SplitParameters(seed=2**32 - 1)
+        faces_of(range(20)), section(SplitParameters, seed=2**32 - 1)
     )
     assert (len(train), len(validation), len(holdout)) == (15, 2, 3)
 
 
 def test_arrays_of_a_sample_stay_together(make_faces):
     faces = make_faces(30, of_b=10)
-    for part in split_faces(faces, SplitParameters())[:3]:
+    for part in split_faces(faces, section(SplitParameters))[:3]:
         np.testing.assert_array_equal(part.images, faces.images[part.group])
         np.testing.assert_array_equal(part.keypoints, faces.keypoints[part.group])
         np.testing.assert_array_equal(part.population, faces.population[part.group])
@@ -159,8 +168,8 @@ def test_arrays_of_a_sample_stay_together(make_faces):
 def test_one_source_cannot_be_split_but_its_samples_can():
     faces = faces_of([3] * 10)
     with pytest.raises(InputError, match=r"of 1 faces .*split\.by=sample does not mind"):
-        split_faces(faces, SplitParameters())
-    by_sample = SplitParameters(by="sample", unseen=0)
+        split_faces(faces, section(SplitParameters))
+    by_sample = section(SplitParameters, by="sample", unseen=0)
     train, validation, holdout, _, account = split_faces(faces, by_sample)
     assert (len(train), len(validation), len(holdout)) == (7, 1, 2)
     assert account["holdout_samples_with_a_sibling_in_training"] == 2
@@ -169,10 +178,10 @@ def test_one_source_cannot_be_split_but_its_samples_can():
 @pytest.mark.parametrize(
     ("split", "scale", "told"),
     [
-        (SplitParameters(holdout=0.95), 1, "split.holdout"),
-        (SplitParameters(validation=0.99), 1, "split.validation"),
-        (SplitParameters(by="sample", holdout=0.95), 1, "split.holdout"),
-        (SplitParameters(by="sample", unseen=0.95), 1, "split.unseen"),
+        (section(SplitParameters, holdout=0.95), 1, "split.holdout"),
+        (section(SplitParameters, validation=0.99), 1, "split.validation"),
+        (section(SplitParameters, by="sample", holdout=0.95), 1, "split.holdout"),
+        (section(SplitParameters, by="sample", unseen=0.95), 1, "split.unseen"),
     ],
 )
 def test_shares_that_leave_nothing_are_told(split, scale, told):
@@ -182,9 +191,9 @@ def test_shares_that_leave_nothing_are_told(split, scale, told):
 
 def test_a_scale_that_leaves_no_face_is_told():
     with pytest.raises(InputError, match=r"study\.scale=0\.02 leaves none of 25 faces .* 0\.4"):
-        split_faces(faces_of(range(30)), SplitParameters(), scale=0.02)
+        split_faces(faces_of(range(30)), section(SplitParameters), scale=0.02)
 
 
 def test_no_samples_cannot_be_split():
     with pytest.raises(InputError, match="cannot take"):
-        split_faces(faces_of([]), SplitParameters(by="sample"))
+        split_faces(faces_of([]), section(SplitParameters, by="sample"))

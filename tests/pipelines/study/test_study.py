@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.config import OmegaConfigLoader
 from matplotlib.figure import Figure
+from parameters import base_parameters, section
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
@@ -17,7 +17,6 @@ from facial_keypoints.parameters import (
     TrainParameters,
     VariantParameters,
 )
-from facial_keypoints.parameters.checks import check_parameters
 from facial_keypoints.pipelines.study.claims import CLAIMS, factor, judge_claims, verdict
 from facial_keypoints.pipelines.study.nodes import OTHERS, list_tables, tabulate_study
 from facial_keypoints.pipelines.study.page import write_page
@@ -27,7 +26,6 @@ from facial_keypoints.pipelines.study.statistics import (
     rank_correlation,
 )
 from facial_keypoints.plotting import study as figures
-from facial_keypoints.settings import CONFIG_LOADER_ARGS
 from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
 
 CONF = Path(__file__).parents[3] / "conf"
@@ -41,13 +39,14 @@ FACES = FaceSet(
     population=np.zeros(1, np.int8),
     augmented=np.zeros(1, bool),
 )
-VARIANT = VariantParameters(name="any", architecture="conv_stack", train=TrainParameters())
+VARIANT = VariantParameters(
+    name="any", architecture="conv_stack", settings={}, train=section(TrainParameters)
+)
 
 
 @pytest.fixture(scope="module")
 def parameters():
-    loader = OmegaConfigLoader(str(CONF), env="base", **CONFIG_LOADER_ARGS)
-    return check_parameters(loader["parameters"])
+    return base_parameters()
 
 
 def metrics(test=2.0, unseen=6.0, of="abc"):
@@ -72,7 +71,7 @@ def training(**record):
 def account(siblings=80, unseen=100):
     parts = {"train": 900, "validation": 90, "holdout": 100, "unseen": unseen}
     return {
-        "parameters": {**SplitParameters().model_dump(mode="json"), "scale": 1.0},
+        "parameters": {**section(SplitParameters).model_dump(mode="json"), "scale": 1.0},
         "by": "sample",
         "samples": parts,
         "groups": parts,
@@ -97,8 +96,8 @@ def tabulate(parameters, results, split, scale=1.0, seeds=None):
     split["parameters"]["scale"] = scale
     return tabulate_study(
         parameters.model_dump()["paper"],
-        StudyParameters(scale=scale, seeds=seeds),
-        SplitParameters(),
+        section(StudyParameters, scale=scale, seeds=seeds),
+        section(SplitParameters),
         split,
         {"samples": 26239, "by_step": {"original": 7049}},
         metrics(50.0, 60.0),
@@ -191,7 +190,7 @@ def test_without_unseen_faces_nothing_is_made_up(parameters):
 def test_results_of_another_training_are_not_tabulated(parameters):
     origin = origin_of(VARIANT, samples_origin(FACES, FACES))
     made = {"origin": origin, "fingerprint": fingerprint(origin)}
-    other = VARIANT.model_copy(update={"train": TrainParameters(epochs=7)})
+    other = VARIANT.model_copy(update={"train": section(TrainParameters, epochs=7)})
     results = {
         "any.parameters": VARIANT,
         "any.training": training(**made),

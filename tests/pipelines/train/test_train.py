@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from parameters import section
 from spots import bright_spots, variant
 
 from facial_keypoints.metrics import mean_face
@@ -164,7 +165,7 @@ def test_a_set_smaller_than_a_batch_trains(spots):
 def estimate(spots, earlier=None, **variants):
     given = {f"{name}.parameters": chosen.model_dump() for name, chosen in variants.items()}
     given |= {f"{name}.earlier_trainings": (earlier or {}).get(name, {}) for name in variants}
-    return estimate_training_time(*spots, StudyParameters(), **given)
+    return estimate_training_time(*spots, section(StudyParameters), **given)
 
 
 def test_the_estimate_is_measured_and_bounded_by_the_budget(spots):
@@ -202,7 +203,7 @@ def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, mon
 
     caplog.set_level(logging.INFO)
     how = variant(epochs=1)
-    study = StudyParameters()
+    study = section(StudyParameters)
     first = train_variant(*spots, {}, how, study, {})
     again = how.model_copy(update={"name": "another-name"})
     earlier = {first.fingerprint: first}
@@ -239,7 +240,7 @@ def test_what_is_made_from_something_else_is_trained_again(
     )
     how = variant(epochs=1)
     train, validation = spots
-    first = train_variant(train, validation, {}, how, StudyParameters(), {})
+    first = train_variant(train, validation, {}, how, section(StudyParameters), {})
     changed = how.model_copy(
         update={
             "train": how.train.model_copy(update=change.get("train", {})),
@@ -248,7 +249,7 @@ def test_what_is_made_from_something_else_is_trained_again(
     )
     if "data" in change:
         train = train.select(np.arange(len(train) - change["data"]))
-    study = StudyParameters(**change.get("study", {}))
+    study = section(StudyParameters, **change.get("study", {}))
     second = train_variant(train, validation, {}, changed, study, {first.fingerprint: first})
     assert second is not first
     assert (second.fingerprint == first.fingerprint) == ("study" in change)

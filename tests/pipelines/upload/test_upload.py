@@ -9,6 +9,7 @@ from kaggle_stand_in import SLUG, KaggleStandIn
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from limits import largest_file
+from parameters import section
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
@@ -24,12 +25,12 @@ SUBMISSION = pd.DataFrame({"RowId": [1, 2], "Location": [66.25, 37.5]})
 
 def _run(upload: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any] | None:
     """The stage as the parameters ask for it; the score, where it brings one."""
-    parameters = UploadParameters(**(upload or {}))
+    parameters = section(UploadParameters, **(upload or {}))
     inputs = {
         "submission": SUBMISSION,
         "champion": CHAMPION,
         "answer_key": SUBMISSION[:0],
-        "params:download": DownloadParameters(),
+        "params:download": section(DownloadParameters),
         "params:upload": parameters,
         **changes,
     }
@@ -83,7 +84,11 @@ def test_score_may_still_be_pending(kaggle: KaggleStandIn):
 
 def test_wait_can_be_taken_up_again_without_sending(kaggle: KaggleStandIn):
     receipt = send_submission(
-        SUBMISSION, CHAMPION, SUBMISSION[:0], DownloadParameters(), UploadParameters()
+        SUBMISSION,
+        CHAMPION,
+        SUBMISSION[:0],
+        section(DownloadParameters),
+        section(UploadParameters),
     )
     sent = len(kaggle.asked)
     for status in ("pending", "complete"):
@@ -127,7 +132,7 @@ def test_dry_run_shows_what_would_be_sent_and_asks_nothing(
 
 def test_waiting_and_showing_are_not_asked_for_together():
     with pytest.raises(ValueError, match="set one of them"):
-        UploadParameters(wait_only=True, dry_run=True)
+        section(UploadParameters, wait_only=True, dry_run=True)
 
 
 @pytest.mark.fault("Upload", "Kaggle cannot score the file", "told, with Kaggle's reason")
@@ -141,7 +146,10 @@ def test_file_that_kaggle_cannot_score_is_an_error(kaggle: KaggleStandIn):
 @pytest.mark.parametrize("upload", [{}, {"dry_run": True}])
 @pytest.mark.parametrize(
     "drawn",
-    [{"params:download": DownloadParameters(source="synthetic")}, {"answer_key": SUBMISSION}],
+    [
+        {"params:download": section(DownloadParameters, source="synthetic")},
+        {"answer_key": SUBMISSION},
+    ],
     ids=["by the parameters", "by what was run last"],
 )
 def test_drawn_competition_is_not_sent(
