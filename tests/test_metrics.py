@@ -1,11 +1,10 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from facial_keypoints import metrics
-from facial_keypoints.keypoints import COORDINATE_COLUMNS, KEYPOINTS, LEFT_EYE, RIGHT_EYE
+from facial_keypoints.keypoints import KEYPOINTS, LEFT_EYE, RIGHT_EYE
 
 NOSE = KEYPOINTS.index("nose_tip")
 
@@ -115,20 +114,6 @@ def test_paper_accuracy_equals_keras_categorical_accuracy(truth):
     metric = keras.metrics.CategoricalAccuracy()
     metric.update_state(truth.reshape(200, 30), predicted.reshape(200, 30))
     assert metrics.paper_accuracy(truth, predicted) == pytest.approx(float(metric.result()))
-
-
-@pytest.fixture
-def lookup():
-    """Image 1 asks for every point (A), image 5 for the four of B, image 9 for the nose (B)."""
-    four = [c for c in COORDINATE_COLUMNS if c[:-2] in metrics.POPULATION_B_POINTS]
-    asked = [(1, c) for c in COORDINATE_COLUMNS] + [(5, c) for c in four] + [(9, "nose_tip_x")]
-    frame = pd.DataFrame(asked, columns=["ImageId", "FeatureName"])
-    return frame.sample(frac=1, random_state=0).reset_index(drop=True)
-
-
-def test_population_follows_from_what_is_asked(lookup):
-    assert metrics.lookup_populations(lookup).to_dict() == {1: 0, 5: 1, 9: 1}
-    assert metrics.requested_values(lookup) == {"A": 30, "B": 9}
 
 
 def test_weighted_rmse_averages_squared_errors():

@@ -7,15 +7,12 @@ keypoint the result is NaN, and so it is where a counted keypoint was predicted 
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from facial_keypoints.keypoints import (
     IMAGE_SIZE,
     KEYPOINTS,
     LEFT_EYE,
     NUM_KEYPOINTS,
-    POPULATION_B_POINTS,
-    POPULATIONS,
     RIGHT_EYE,
 )
 
@@ -213,23 +210,6 @@ def paper_accuracy(truth: Points, predicted: Points) -> float:
     rows = np.isfinite(truth).all(axis=(1, 2))
     true, guess = (p[rows].reshape(-1, 2 * NUM_KEYPOINTS) for p in (truth, predicted))
     return _mean((true.argmax(axis=1) == guess.argmax(axis=1)).astype(float))
-
-
-def requested_values(lookup: pd.DataFrame) -> dict[str, int]:
-    """How many values the lookup table asks of each population, by its name.
-
-    A test image belongs to A if any of its asked points is one that B never carries (see
-    ``lookup_populations``).
-    """
-    population = lookup["ImageId"].map(lookup_populations(lookup))
-    return {name: int((population == code).sum()) for code, name in enumerate(POPULATIONS)}
-
-
-def lookup_populations(lookup: pd.DataFrame) -> pd.Series:
-    """Population code of each test image: a series indexed by ImageId."""
-    point = lookup["FeatureName"].str[:-2]
-    only_b = point.isin(POPULATION_B_POINTS).groupby(lookup["ImageId"]).all()
-    return only_b.astype("int8").rename("population")
 
 
 def weighted_rmse(rmse_by_population: dict[str, float], weights: dict[str, int]) -> float:

@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.framework.summary import leaderboard_table, print_next_commands, print_score
 
 LEADERBOARD = pd.DataFrame(
@@ -61,10 +62,10 @@ def test_the_leaderboard_of_a_split_by_sample_tells_of_unseen_faces():
 
 
 def test_the_score_is_told_beside_the_mean_faces_or_not_at_all():
-    text = printed(print_score, {"values": 6062, "rmse": 1.6, "mean_face_rmse": 3.7})
+    text = printed(print_score, SubmissionScore(1.6, 3.7, 6062))
     assert "1.6000 px" in text
     assert "3.7000 px" in text
-    assert not printed(print_score, {"values": 0, "rmse": None, "mean_face_rmse": None})
+    assert not printed(print_score, SubmissionScore())
 
 
 def test_next_commands_follow_the_environment_and_the_score():

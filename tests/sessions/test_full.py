@@ -59,7 +59,7 @@ def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
     both = key.merge(submission, on="RowId", suffixes=("_true", ""))
     expected = np.sqrt(((both["Location"] - both["Location_true"]) ** 2).mean())
     assert score["rmse"] == pytest.approx(expected)
-    assert score["values"] == len(key) == len(both)
+    assert score["num_values"] == len(key) == len(both)
 
 
 def test_a_command_starts_without_warnings(fresh):

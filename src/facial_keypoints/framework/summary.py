@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.training.hardware import peak_memory
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -64,7 +65,7 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         path = getattr(catalog["submission"], "_filepath", "data/07_model_output")
         console.print(f"Submission: {path}", soft_wrap=True)
         console.print(f"Peak memory of this run: {peak_memory() / 1024:.1f} GiB")
-        print_next_commands(console, env, scored=catalog.load("submission_score")["values"] > 0)
+        print_next_commands(console, env, scored=catalog.load("submission_score").num_values > 0)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
@@ -116,12 +117,12 @@ def _with_interval(figures: dict[str, float | None]) -> str:
     return f"{known[0]} ({known[1]} to {known[2]})" if len(known) == 3 else "unknown"
 
 
-def print_score(console: Console, score: dict[str, Any]) -> None:
+def print_score(console: Console, score: SubmissionScore) -> None:
     """The offline score beside the mean face's, where there is an answer key."""
-    if score["values"]:
+    if score.num_values:
         console.print(
-            f"Offline score: [bold]{score['rmse']:.4f} px[/bold] RMSE over {score['values']:,} "
-            f"values (always answering the mean face scores {score['mean_face_rmse']:.4f} px)",
+            f"Offline score: [bold]{score.rmse:.4f} px[/bold] RMSE over {score.num_values:,} "
+            f"values (always answering the mean face scores {score.mean_face_rmse:.4f} px)",
             soft_wrap=True,
         )
 

@@ -16,6 +16,7 @@ from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
+from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.training.records import Training
@@ -109,7 +110,7 @@ def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
 
 def is_recorded(name: str, value: Any) -> bool:
     """Whether ``log_output`` records what a node has returned under this name."""
-    kinds = (Figure, dict, str, Champion)
+    kinds = (Figure, dict, str, Champion, SubmissionScore)
     return isinstance(value, kinds) or name == "submission" or name in _TABLES
 
 
@@ -137,8 +138,8 @@ def log_output(run_id: str, name: str, value: Any) -> None:
     elif name == "score_estimate":
         client.log_dict(run_id, value, "score_estimate.json")
         log_numbers(run_id, {f"estimate_{k}": v for k, v in flat_numbers(value)})
-    elif name == "submission_score" and value["values"]:
-        log_numbers(run_id, {f"submission_{k}": v for k, v in flat_numbers(value)})
+    elif isinstance(value, SubmissionScore) and value.num_values:
+        log_numbers(run_id, {f"submission_{k}": v for k, v in flat_numbers(asdict(value))})
     elif name == "kaggle_score":
         _log_kaggle_score(value)
     elif isinstance(value, dict) and name.endswith(("account", "estimate")):

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.lookup import lookup_populations, requested_values
 from facial_keypoints.archive.tables import (
     read_lookup_table,
     read_test_table,
@@ -24,7 +25,7 @@ from facial_keypoints.keypoints import (
     POPULATIONS,
     RIGHT_EYE,
 )
-from facial_keypoints.metrics import MIN_EYE_DISTANCE, lookup_populations, requested_values
+from facial_keypoints.metrics import MIN_EYE_DISTANCE
 from facial_keypoints.parameters import CleanParameters
 from facial_keypoints.plotting.faces import draw_faces
 

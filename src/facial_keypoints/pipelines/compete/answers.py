@@ -12,18 +12,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facial_keypoints import tracking
+from facial_keypoints.archive.lookup import mean_requested, requested_values
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import join_names
 from facial_keypoints.keypoints import (
-    COORDINATE_COLUMNS,
     KEYPOINTS,
     NUM_KEYPOINTS,
     POPULATION_B_INDEX,
     POPULATIONS,
 )
 from facial_keypoints.label_audit.audit import WHOLE, acted_on, audited, named_points
-from facial_keypoints.metrics import mean_face, mse, requested_values, rmse
+from facial_keypoints.metrics import mean_face, mse, rmse
 from facial_keypoints.models.ensemble import ensemble_model, numbered
 from facial_keypoints.models.heads import (
     NUM_HEADS,
@@ -212,7 +212,7 @@ def estimate_score(
         rows = faces.population == code
         mean[rows] = mean_of_others(labels[rows], folds["fold"][rows])
     of_tests = np.stack([points_of(h, faces, test_faces.population) for h in members["test"]])
-    gained = _mean_asked(ambiguity(of_tests), test_faces, lookup)
+    gained = mean_requested(ambiguity(of_tests), test_faces.group, lookup)
     ways = {
         "nets": _Answer(nets, scouts["found"], gained),
         "mean": _Answer(mean, mean, dict.fromkeys(POPULATIONS, 0.0)),
@@ -269,20 +269,6 @@ def _who_answers(
         of_mean,
     )
     return "mean"
-
-
-def _mean_asked(
-    values: npt.NDArray[np.float64], test_faces: FaceSet, lookup: pd.DataFrame
-) -> dict[str, float]:
-    """Mean of values (t, 15, 2) over what the lookup table asks, by population."""
-    image = pd.Index(test_faces.group).get_indexer(pd.Index(lookup["ImageId"]))
-    column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(lookup["FeatureName"]))
-    asked = values.reshape(len(values), -1)[image, column]
-    population = test_faces.population[image]
-    return {
-        name: float(asked[population == code].mean()) if (population == code).any() else np.nan
-        for code, name in enumerate(POPULATIONS)
-    }
 
 
 def _tell_of_estimate(result: dict[str, Any]) -> None:

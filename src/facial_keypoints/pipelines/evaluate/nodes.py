@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints import metrics
+from facial_keypoints.archive.lookup import requested_values
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
@@ -155,7 +156,7 @@ def measure(
         )
         for code, name in enumerate(POPULATIONS)
     }
-    weights = metrics.requested_values(lookup)
+    weights = requested_values(lookup)
     figures: dict[str, Any] = {
         "samples": len(faces),
         "faces": int(original.sum()),

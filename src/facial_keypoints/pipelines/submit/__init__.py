@@ -1,4 +1,4 @@
-"""Submit: the champion's answers in Kaggle's format, checked, and scored where a key is known."""
+"""Submit: the champion's predictions in Kaggle's format, checked and scored."""
 
 from facial_keypoints.pipelines.submit.pipeline import create_pipeline
 

@@ -1,4 +1,4 @@
-"""The submit stage."""
+"""The submit pipeline."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,11 @@ from facial_keypoints.pipelines.submit.nodes import make_submission, score_submi
 
 
 def create_pipeline(variants: Iterable[str]) -> Pipeline:
-    """From the champion's test predictions to a checked submission and its offline score."""
+    """Return the nodes from the champion's test predictions to a checked, scored submission.
+
+    Args:
+        variants: Names of the variants that the champion is chosen from.
+    """
     return Pipeline(
         [
             Node(
