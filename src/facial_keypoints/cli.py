@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.project import settings
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -35,7 +36,7 @@ class _Run(click.Command):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            _close_runs("KILLED")
+            _close("KILLED")
             click.secho(
                 "\nInterrupted. Finished results are kept; MLflow's runs are closed as KILLED.\n"
                 "The same command goes on: what is trained already is not trained again, and a\n"
@@ -44,7 +45,7 @@ class _Run(click.Command):
             )
             sys.exit(130)
         except Exception as error:
-            _close_runs("FAILED")
+            _close("FAILED")
             message = user_message(error)
             if message is None:
                 raise
@@ -73,12 +74,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _close_runs(status: str) -> None:
-    from facial_keypoints import tracking
-    from facial_keypoints.framework.run_lock import RUN_LOCK
-
-    tracking.end_all_runs(status)
-    RUN_LOCK.free(status)
+def _close(status: str) -> None:
+    """End what hooks hold open: Kedro calls no hook after Ctrl-C or an error before the run."""
+    for hooks in settings.HOOKS:
+        if hasattr(hooks, "close"):
+            hooks.close(status)
 
 
 run = _Run(

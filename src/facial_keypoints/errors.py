@@ -9,6 +9,10 @@ class InputError(Exception):
     """
 
 
+class StorageError(InputError):
+    """A file of the project's own data folder cannot be read or written."""
+
+
 class TrainingFailedError(Exception):
     """A training cannot continue.
 

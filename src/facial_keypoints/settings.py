@@ -18,13 +18,13 @@ from facial_keypoints.framework.config_loader import (  # noqa: E402
     CheckedConfigLoader,
 )
 from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
-from facial_keypoints.framework.run_lock import RUN_LOCK  # noqa: E402
-from facial_keypoints.framework.session_clock import ClockHooks  # noqa: E402
+from facial_keypoints.framework.run_lock import RunLockHooks  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
-# TrackingHooks are kedro-mlflow's, made to outlast an absence of MLflow.
+_tracking = TrackingHooks()
+HOOKS = (ProgressHooks(), _tracking, SummaryHooks(), RunLockHooks(_tracking))
+# some environments still have the plugin installed; it reads another mlflow.yml
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
-HOOKS = (ClockHooks(), ProgressHooks(), TrackingHooks(), SummaryHooks(), RUN_LOCK)
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = LOADER_ARGUMENTS

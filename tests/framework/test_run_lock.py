@@ -11,7 +11,7 @@ HALF = f".{'0' * 32}.table.csv"
 
 
 def hooks_for(folder):
-    hooks = RunLockHooks()
+    hooks = RunLockHooks(SimpleNamespace(run_id="abc", is_complete=True))
     settings = {"globals": {"data_root": str(folder)}}
     hooks.after_context_created(SimpleNamespace(config_loader=settings, project_path=folder))
     return hooks
@@ -30,7 +30,7 @@ def begin():
 
     yield begin_in
     for hooks in begun:
-        hooks.free("FINISHED")
+        hooks.close("FINISHED")
 
 
 @pytest.mark.fault(
@@ -52,7 +52,7 @@ def test_a_second_run_is_refused_and_named(tmp_path, begin):
     first = begin(tmp_path)
     with pytest.raises(InputError, match=r"another run is at work .* \(process \d+ on "):
         begin(tmp_path)
-    first.free("FINISHED")
+    first.close("FINISHED")
     assert not (tmp_path / NOTE).exists()
     begin(tmp_path)
 
@@ -62,7 +62,7 @@ def test_another_folders_note_is_not_taken_along(tmp_path, begin):
     other = begin(tmp_path / "b")
     settings = {"globals": {"data_root": str(tmp_path / "a")}}
     other.after_context_created(SimpleNamespace(config_loader=settings, project_path=tmp_path))
-    other.free("FINISHED")
+    other.close("FINISHED")
     assert (tmp_path / "a" / NOTE).exists()
     assert not (tmp_path / "b" / NOTE).exists()
 
@@ -75,7 +75,7 @@ def test_what_mlflow_holds_open_is_closed_by_the_next_run(
     tmp_path, begin, monkeypatch, facts, status
 ):
     closed = []
-    monkeypatch.setattr(run_lock.tracking, "close_run", lambda *run: closed.append(run))
+    monkeypatch.setattr(run_lock, "close_run", lambda *run: closed.append(run))
     (tmp_path / NOTE).write_text(json.dumps({"mlflow_run_id": "abc", **facts}))
     begin(tmp_path)
     assert closed == [("abc", status)]

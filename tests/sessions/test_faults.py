@@ -123,10 +123,10 @@ def test_two_runs_may_begin_together_in_a_new_project(project):
 @pytest.mark.fault("MLflow", "server away at the start", "refused at once, with what to start")
 def test_a_server_that_is_away_is_told_at_once(project):
     (project / "conf/local/mlflow.yml").write_text(
-        "server: {mlflow_tracking_uri: 'http://user:pass-word@127.0.0.1:9'}\n"
+        "tracking_uri: 'http://user:pass-word@127.0.0.1:9'\n"
     )
     (project / "conf/test/mlflow.yml").write_text(
-        "server: {mlflow_tracking_uri: 'http://user:pass-word@127.0.0.1:9'}\n"
+        "tracking_uri: 'http://user:pass-word@127.0.0.1:9'\n"
     )
     with pytest.raises(InputError, match=r"server at http://127\.0\.0\.1:9 does not answer") as e:
         run(project)
@@ -185,8 +185,7 @@ def server(project):
         port = free.getsockname()[1]
     one = Server(project, port)
     (project / "conf/test/mlflow.yml").write_text(
-        f"server: {{mlflow_tracking_uri: '{one.uri}'}}\n"
-        "tracking: {experiment: {create_experiment_kwargs: {artifact_location: null}}}\n"
+        f"tracking_uri: '{one.uri}'\nartifact_location: null\n"
     )
     one.start()
     yield one
@@ -264,14 +263,14 @@ def curve(project: Path) -> pd.DataFrame:
 
 
 def at_epochs(monkeypatch: pytest.MonkeyPatch, actions: dict) -> None:
-    """Do something at the end of epochs, before MLflow is told of them."""
+    """Do something at the end of epochs, before their metrics are sent."""
     from facial_keypoints.training.callbacks import ProgressLog
 
     told = ProgressLog.on_epoch_end
 
     def tell(self, epoch, logs=None):
-        told(self, epoch, logs)
         actions.get(epoch + 1, lambda: None)()
+        told(self, epoch, logs)
 
     monkeypatch.setattr(ProgressLog, "on_epoch_end", tell)
 

@@ -1,4 +1,3 @@
-import subprocess
 from functools import partial
 
 import pytest
@@ -6,7 +5,6 @@ import requests
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
 
-from facial_keypoints import tracking
 from facial_keypoints.tracking import delivery, records
 
 
@@ -15,30 +13,9 @@ def test_numbers_are_named_by_their_path():
     assert dict(records.flat_numbers(figures)) == {"a_b": 1.0, "a_c_d": 2.5}
 
 
-def test_the_commit_is_marked_where_files_differ_from_it(tmp_path):
-    assert tracking.git_commit(tmp_path) == "unknown"
-    (tmp_path / "file").write_text("one")
-    for arguments in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "-m", "one"],
-    ):
-        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
-    commit = tracking.git_commit(tmp_path)
-    assert len(commit) == 12
-    (tmp_path / "file").write_text("two")
-    assert tracking.git_commit(tmp_path) == commit + "+"
-
-
-def test_without_a_run_nothing_is_logged():
-    assert tracking.active_run_id() is None
-    assert tracking.epoch_callbacks() == []
-
-
 @pytest.mark.parametrize("score", [{"mlflow_run_id": None}, {}])
 def test_a_score_without_a_run_is_no_error(score):
     records.log_output("no run", "kaggle_score", score)
-    assert tracking.active_run_id() is None
 
 
 class Away:

@@ -4,10 +4,10 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.io import DatasetError
 from spots import bright_spots, variant
 
-from facial_keypoints.framework.datasets import ArraysDataset, CheckpointsDataset, TrainingsDataset
+from facial_keypoints.errors import StorageError
+from facial_keypoints.framework.datasets import CheckpointFile, CheckpointsDataset, TrainingsDataset
 from facial_keypoints.training.trainer import batches, fit_variant
 
 FRAGILE = {
@@ -41,7 +41,7 @@ def spots():
 
 @pytest.fixture
 def file(tmp_path):
-    return ArraysDataset(filepath=str(tmp_path / "unfinished.npz"))
+    return CheckpointFile(str(tmp_path / "unfinished.npz"))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_a_state_that_cannot_be_used_is_left_aside(spots, file, whole, damage, c
         wide = dropping(**FRAGILE)
         wide.settings["width"] = 0.2
         with pytest.raises(PowerCutError):
-            fit_variant(wide, *spots, [cut_after(3)], ArraysDataset(filepath=f"{tmp_path}/w.npz"))
+            fit_variant(wide, *spots, [cut_after(3)], CheckpointFile(f"{tmp_path}/w.npz"))
         (tmp_path / "w.npz").replace(path)
     elif damage == "other file":
         np.savez(path, facts=np.asarray("{}"))
@@ -150,7 +150,7 @@ def test_a_state_that_cannot_be_used_is_left_aside(spots, file, whole, damage, c
 @pytest.mark.fault("Disk", "full while the state of an epoch is written", "training goes on; told")
 def test_training_goes_on_where_its_state_cannot_be_kept(spots, whole, caplog, tmp_path):
     (tmp_path / "no-folder").write_text("a file where the folder should be")
-    file = ArraysDataset(filepath=str(tmp_path / "no-folder" / "unfinished.npz"))
+    file = CheckpointFile(str(tmp_path / "no-folder" / "unfinished.npz"))
     training = fit_variant(dropping(**FRAGILE), *spots, [], file)
     assert caplog.text.count("could not keep its state after epoch 1") == 1
     pd.testing.assert_frame_equal(training.history, whole.history, check_exact=True)
@@ -158,15 +158,15 @@ def test_training_goes_on_where_its_state_cannot_be_kept(spots, whole, caplog, t
 
 @pytest.mark.fault("Disk", "full while one epoch's state is written", "the next epoch's is kept")
 def test_a_state_that_could_not_be_kept_is_kept_after_the_next_epoch(spots, file, monkeypatch):
-    save, saved = ArraysDataset.save, []
+    save, saved = CheckpointFile.save, []
 
     def fail_once(self, state):
         saved.append(state)
         if len(saved) == 2:
-            raise DatasetError("no space")
+            raise StorageError("no space")
         save(self, state)
 
-    monkeypatch.setattr(ArraysDataset, "save", fail_once)
+    monkeypatch.setattr(CheckpointFile, "save", fail_once)
     with pytest.raises(PowerCutError):
         fit_variant(dropping(**FRAGILE), *spots, [cut_after(4)], file)
     assert len(json.loads(str(file.load()["facts"]))["epochs"]) == 4

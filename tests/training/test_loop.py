@@ -11,7 +11,7 @@ from parameters import section
 from spots import bright_spots
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.framework.datasets import ArraysDataset
+from facial_keypoints.framework.datasets import CheckpointFile
 from facial_keypoints.models.ensemble import ensemble_model
 from facial_keypoints.models.heads import NUM_HEADS, mirrored_back, spread
 from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
@@ -165,14 +165,14 @@ def test_a_state_of_another_net_is_told_and_the_training_begins_anew(spots, capl
     state = {"model/0": np.zeros(3), "share": np.asarray(0.5)}
     net = train_net(task(spots, seconds=-1, state=state), told.append)
     assert net.steps == 1
-    running._Teller({})(told[0])
+    running._Teller({}, "ensemble")(told[0])
     assert "net  begins anew: what was kept of it is of another net" in caplog.text
 
 
 def test_a_state_is_kept_taken_up_and_a_spoilt_one_left_aside(spots, tmp_path, caplog):
-    files = {"net": ArraysDataset(filepath=str(tmp_path / "net.npz"))}
+    files = {"net": CheckpointFile(str(tmp_path / "net.npz"))}
     state = {"share": np.asarray(0.4), "weights": np.ones(3)}
-    tell = running._Teller(files)
+    tell = running._Teller(files, "ensemble")
     tell(member.Progress("net", 0.4, 1.0, 2.0, 30.0, state))
     with caplog.at_level("INFO"):
         assert float(running._taken_up(task(spots), files["net"]).state["share"]) == 0.4

@@ -22,8 +22,8 @@ from filelock import FileLock, Timeout
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
-from facial_keypoints import tracking
 from facial_keypoints.errors import InputError
+from facial_keypoints.tracking import TrackingHooks, close_run
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +34,14 @@ _HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{32}(?!\.replaced$)(\..*)?")
 
 
 class RunLockHooks:
-    """Takes the lock before a run, and frees it afterwards."""
+    """Take the lock before a run, and free it afterwards.
 
-    def __init__(self) -> None:
+    Args:
+        tracking: The hooks that know the MLflow run of the session.
+    """
+
+    def __init__(self, tracking: TrackingHooks) -> None:
+        self._tracking = tracking
         self._folder = Path()
         self._lock: FileLock | None = None
 
@@ -54,19 +59,19 @@ class RunLockHooks:
         Raises:
             InputError: if another run has it, or the folder cannot be written.
         """
-        self.free("KILLED")  # of a session that was interrupted, in a notebook
+        self.close("KILLED")  # of a session that was interrupted, in a notebook
         self._take()
         self._tidy_up()
         try:
             yield
         except BaseException:
-            self.free("FAILED")
+            self.close("FAILED")
             raise
         facts = {
             "process": os.getpid(),
             "host": socket.gethostname(),
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "mlflow_run_id": tracking.session_run_id(),
+            "mlflow_run_id": self._tracking.run_id,
         }
         with suppress(OSError):  # a help for the next run, no more
             (self._folder / NOTE).write_text(json.dumps(facts), encoding="utf-8")
@@ -92,20 +97,20 @@ class RunLockHooks:
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """Free the lock."""
-        self.free("FINISHED")
+        self.close("FINISHED")
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
         """Free the lock."""
-        self.free("FAILED")
+        self.close("FAILED")
 
-    def free(self, status: str) -> None:
+    def close(self, status: str) -> None:
         """Free the lock of a run that has ended so, if one is held."""
         if self._lock is None:
             return
         note = Path(self._lock.lock_file).with_name(NOTE)
         with suppress(OSError, ValueError):
-            if tracking.lacks_the_end() and note.exists():
+            if not self._tracking.is_complete and note.exists():
                 facts = json.loads(note.read_text(encoding="utf-8"))
                 note.write_text(json.dumps({**facts, "ended": status}), encoding="utf-8")
             else:
@@ -132,7 +137,7 @@ class RunLockHooks:
                         self._holder(),
                     )
                 if facts.get("mlflow_run_id"):
-                    tracking.close_run(facts["mlflow_run_id"], facts.get("ended", "KILLED"))
+                    close_run(facts["mlflow_run_id"], facts.get("ended", "KILLED"))
             note.unlink(missing_ok=True)
         for folder, inner, files in os.walk(self._folder):
             # a data folder within this one (data/demo in data) is another run's
@@ -141,7 +146,3 @@ class RunLockHooks:
                 (Path(folder) / name).unlink(missing_ok=True)
             for name in filter(_HALF_WRITTEN.fullmatch, inner):
                 shutil.rmtree(Path(folder) / name)
-
-
-RUN_LOCK: Final = RunLockHooks()
-"""The one that settings give to Kedro; the command line frees it after Ctrl-C."""

@@ -1,30 +1,12 @@
 """MLflow: one parent run per ``kedro run``, one child run per variant.
 
-Nothing else in the project speaks to MLflow. The hooks open a child run for every variant, record
-what the nodes return, and see that no run is left as RUNNING, whatever becomes of the session. A
-session that has begun never ends because of MLflow (see ``delivery``).
+Nothing else in the project calls MLflow. The hooks create the runs before the first node, record
+what the nodes return, and end every run, however the session ends. A session that has started
+never ends because of MLflow (see ``delivery``). Nodes get the runs' ids as the ``session`` dataset;
+training code reports its curves by logging (see ``curves``).
 """
 
-from facial_keypoints.tracking.hooks import (
-    TrackingHooks,
-    active_run_id,
-    close_run,
-    end_all_runs,
-    epoch_callbacks,
-    lacks_the_end,
-    record_figures,
-    session_run_id,
-)
-from facial_keypoints.tracking.records import git_commit
+from facial_keypoints.tracking.hooks import TrackingHooks
+from facial_keypoints.tracking.runs import close_run
 
-__all__ = [
-    "TrackingHooks",
-    "active_run_id",
-    "close_run",
-    "end_all_runs",
-    "epoch_callbacks",
-    "git_commit",
-    "lacks_the_end",
-    "record_figures",
-    "session_run_id",
-]
+__all__ = ["TrackingHooks", "close_run"]

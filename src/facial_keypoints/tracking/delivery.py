@@ -159,7 +159,7 @@ def limit_waits() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 
 
-def see_that_it_answers(uri: str) -> None:
+def check_server(uri: str) -> None:
     """Ask a tracking server whether it is there; a database or a folder needs no asking.
 
     Raises:
@@ -176,6 +176,6 @@ def see_that_it_answers(uri: str) -> None:
         raise InputError(
             f"MLflow's server at {shown} does not answer ({type(error).__name__}). Start it (on "
             f"this computer: mlflow server --host 127.0.0.1 --port {parts.port or 5000}), correct "
-            "server.mlflow_tracking_uri in conf/<env>/mlflow.yml, or leave that line out to record "
+            "tracking_uri in conf/<env>/mlflow.yml, or leave that line out to record "
             "into mlflow.db in this folder"
         ) from None

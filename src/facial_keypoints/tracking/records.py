@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -31,30 +30,6 @@ _TABLES: Final = {
 }
 _METRICS_PER_CALL: Final = 1000  # more are refused
 _LONGEST_PARAMETER: Final = 6000  # characters; longer ones are refused
-
-
-def git_commit(project: Path) -> str:
-    """Short hash of the commit at hand, with "+" where files differ from it; "unknown" outside
-    git.
-    """
-    try:
-        commit, status = (
-            subprocess.run(  # noqa: S603
-                ["git", *arguments],  # noqa: S607
-                cwd=project,
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=10,
-            ).stdout.strip()
-            for arguments in (
-                ["rev-parse", "--short=12", "HEAD"],
-                ["status", "--porcelain", "-uno"],
-            )
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return commit + ("+" if status else "")
 
 
 def log_parameters(run_id: str, parameters: Mapping[str, Any]) -> None:
@@ -182,6 +157,7 @@ def log_model(run_id: str, model: "keras.Model") -> str:
     from mlflow.models import infer_signature
 
     example = np.zeros((1, *model.input_shape[1:]), dtype=np.uint8)
+    MlflowClient().log_text(run_id, _summary(model), "model_summary.txt")
     versions = {
         "tensorflow": str(tf.__version__),
         **{name: version(name) for name in ("keras", "numpy")},
@@ -200,6 +176,12 @@ def log_model(run_id: str, model: "keras.Model") -> str:
             pip_requirements=[f"{name}=={number}" for name, number in versions.items()],
         )
     return str(info.model_uri)
+
+
+def _summary(model: "keras.Model") -> str:
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, line_break=False: lines.append(line))
+    return "\n".join(lines)
 
 
 def flat_numbers(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:

@@ -195,6 +195,7 @@ class ProgressLog(keras.callbacks.Callback):
             logs["val_rmse"],
             format_duration(now - self._epoch_began),
             format_duration(self._seconds_left(epoch + 1)),
+            extra={"metrics": logs, "step": epoch, "variant": self._variant},
         )
 
     def _seconds_left(self, epochs_done: float) -> float:

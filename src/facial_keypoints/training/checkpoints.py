@@ -11,15 +11,14 @@ This module imports Keras and is itself imported only inside functions.
 import json
 import logging
 import time
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from kedro.io import DatasetError
 
-from facial_keypoints.framework.datasets import ArraysDataset
+from facial_keypoints.errors import StorageError
 from facial_keypoints.training import interruption
 
 logger = logging.getLogger(__name__)
@@ -33,6 +32,25 @@ _REMEMBERED: Final = {
 _BEST: Final = "best"
 _FIGURES: Final = ["loss", "rmse", "accuracy", "val_loss", "val_rmse", "val_accuracy"]
 """Columns of a curve without epochs, of a training that failed in its first."""
+
+
+class CheckpointStore(Protocol):
+    """Where the checkpoint of one training is kept: named arrays.
+
+    ``load`` and ``save`` raise StorageError.
+    """
+
+    def exists(self) -> bool:
+        """Return whether there is a checkpoint."""
+
+    def load(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the checkpoint."""
+
+    def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
+        """Replace the checkpoint."""
+
+    def delete(self) -> None:
+        """Remove the checkpoint, if there is one."""
 
 
 class CheckpointCallback(keras.callbacks.Callback):
@@ -54,7 +72,7 @@ class CheckpointCallback(keras.callbacks.Callback):
         ended_by: What made the last epoch the last, if anything: "early stopping", "time budget".
     """
 
-    def __init__(self, variant: str, precision: str, file: ArraysDataset | None) -> None:
+    def __init__(self, variant: str, precision: str, file: CheckpointStore | None) -> None:
         super().__init__()
         self.epochs: list[dict[str, float]] = []
         self.started = time.monotonic()
@@ -94,12 +112,12 @@ class CheckpointCallback(keras.callbacks.Callback):
             seconds, before = float(facts["seconds"]), list(facts["interruptions"])
             precision = facts["precision"]
             _assign(_variables(model), state)
-        except (DatasetError, KeyError, TypeError, ValueError) as error:
+        except (StorageError, KeyError, TypeError, ValueError) as error:
             logger.warning(
                 "%s  what was kept of an interrupted training cannot be used; training begins "
                 "anew (%s)",
                 self._variant,
-                error.__cause__ or error,
+                error,
             )
             return
         self._remembered = remembered
@@ -165,14 +183,14 @@ class CheckpointCallback(keras.callbacks.Callback):
                     **{f"{_BEST}/{i}": np.asarray(value) for i, value in enumerate(best)},
                 }
             )
-        except DatasetError as error:
+        except StorageError as error:
             if not self._has_warned:
                 logger.warning(
                     "%s  trains on, but could not keep its state after epoch %d (%s); it is tried "
                     "again after each epoch",
                     self._variant,
                     len(self.epochs),
-                    error.__cause__ or error,
+                    error,
                 )
             self._has_warned = True
 

@@ -5,13 +5,10 @@ an interrupted one goes on.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from kedro.io import DatasetError
-
-from facial_keypoints import tracking
+from facial_keypoints.errors import StorageError
 from facial_keypoints.formatting import format_duration
-from facial_keypoints.framework.datasets import ArraysDataset
 from facial_keypoints.training.member import (
     Progress,
     State,
@@ -21,9 +18,12 @@ from facial_keypoints.training.member import (
 )
 from facial_keypoints.training.workers import run_side_by_side
 
+if TYPE_CHECKING:
+    from facial_keypoints.training.checkpoints import CheckpointStore
+
 logger = logging.getLogger(__name__)
 
-Backups = Callable[[str], ArraysDataset]
+Backups = Callable[[str], "CheckpointStore"]
 """Gives the file of a fingerprint's unfinished training."""
 
 _PERCENT_BETWEEN_LINES: Final = 10
@@ -34,9 +34,11 @@ class _Teller:
 
     Args:
         files: Where the state of each lies, by its name.
+        variant: Whose curves these are.
     """
 
-    def __init__(self, files: dict[str, ArraysDataset]) -> None:
+    def __init__(self, files: dict[str, "CheckpointStore"], variant: str) -> None:
+        self._variant = variant
         self._files = files
         self._percent: dict[str, int] = {}
 
@@ -51,42 +53,47 @@ class _Teller:
         if percent == before:
             return
         self._percent[progress.name] = percent
-        tracking.record_figures(percent, {f"{progress.name.replace(' ', '_')}_loss": progress.loss})
-        if percent // _PERCENT_BETWEEN_LINES > before // _PERCENT_BETWEEN_LINES:
-            logger.info(
-                "%s  epoch %.1f  loss %.3f  %s left",
-                progress.name,
-                progress.epochs,
-                progress.loss,
-                format_duration(progress.left),
-            )
+        is_due = percent // _PERCENT_BETWEEN_LINES > before // _PERCENT_BETWEEN_LINES
+        metrics = {f"{progress.name.replace(' ', '_')}_loss": progress.loss}
+        logger.log(
+            logging.INFO if is_due else logging.DEBUG,
+            "%s  epoch %.1f  loss %.3f  %s left",
+            progress.name,
+            progress.epochs,
+            progress.loss,
+            format_duration(progress.left),
+            extra={"metrics": metrics, "step": percent, "variant": self._variant},
+        )
 
     def _keep(self, name: str, state: State) -> None:
         try:
             self._files[name].save(state)
-        except DatasetError as error:
+        except StorageError as error:
             logger.warning(
                 "%s  trains on, but could not keep its state (%s)",
                 name,
-                error.__cause__ or error,
+                error,
             )
 
 
-def _taken_up(task: TrainingTask, file: ArraysDataset) -> TrainingTask:
+def _taken_up(task: TrainingTask, file: "CheckpointStore") -> TrainingTask:
     """The task with the state that an interrupted run has left of it, if any."""
     if not file.exists():
         return task
     try:
         state = file.load()
-    except DatasetError as error:
-        logger.warning("%s  begins anew: %s", task.name, error.__cause__ or error)
+    except StorageError as error:
+        logger.warning("%s  begins anew: %s", task.name, error)
         return task
     logger.info("%s  goes on: %.0f %% are trained", task.name, 100 * float(state["share"]))
     return replace(task, state=state)
 
 
 def trained(
-    queues: list[list[tuple[int, TrainingTask]]], backups: Backups, keep: bool = True
+    queues: list[list[tuple[int, TrainingTask]]],
+    backups: Backups,
+    variant: str,
+    keep: bool = True,
 ) -> dict[int, TrainedNet]:
     """What becomes of numbered tasks, by their numbers; those that were interrupted go on.
 
@@ -95,7 +102,7 @@ def trained(
     """
     files = {task.name: backups(task.fingerprint()) for queue in queues for _, task in queue}
     taken_up = [[_taken_up(task, files[task.name]) for _, task in queue] for queue in queues]
-    results = run_side_by_side(train_net, taken_up, _Teller(files), keep)
+    results = run_side_by_side(train_net, taken_up, _Teller(files, variant), keep)
     nets = {
         number: net
         for queue, done in zip(queues, results, strict=True)

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.framework.datasets import ArraysDataset
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.layers import OUTPUT_LAYER
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from facial_keypoints.training.checkpoints import CheckpointCallback
+    from facial_keypoints.training.checkpoints import CheckpointCallback, CheckpointStore
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ def fit_variant(
     train: FaceSet,
     validation: FaceSet,
     callbacks: list["keras.callbacks.Callback"],
-    backup: ArraysDataset | None = None,
+    backup: "CheckpointStore | None" = None,
 ) -> Training:
     """Train one variant as its parameters say.
 

@@ -1,5 +1,7 @@
 """What the nodes ask of the processes that measure and train, which are stood in for here."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import nodes
 from facial_keypoints.training.member import Speed, TrainedNet
+from facial_keypoints.training.session import Session
 
 
 @pytest.fixture
@@ -21,7 +24,11 @@ def planned(make_faces, monkeypatch):
     def plan(competition):
         faces = make_faces(8)
         folds = nodes.make_folds(faces, competition)
-        return faces, folds, nodes.plan_competition(faces, faces, folds, competition)
+        return (
+            faces,
+            folds,
+            nodes.plan_competition(faces, faces, folds, competition, Session(time.time())),
+        )
 
     return plan
 
@@ -48,7 +55,7 @@ def test_fewer_than_ten_minutes_are_told(planned, caplog, minutes, told):
 def test_the_largest_seed_is_followed_by_the_smallest(planned, monkeypatch):
     seeds = {}
 
-    def noting(queues, backups, keep=True):
+    def noting(queues, backups, variant, keep=True):
         tasks = dict(task for queue in queues for task in queue)
         seeds.update({number: task.seed for number, task in tasks.items()})
         return {
@@ -71,7 +78,7 @@ def test_labels_are_taught_without_their_asymmetry_and_answers_get_it_back(
     faces, folds, timetable = planned(competition)
     taught = []
 
-    def knowing_by_heart(queues, backups, keep=True):
+    def knowing_by_heart(queues, backups, variant, keep=True):
         tasks = dict(task for queue in queues for task in queue)
         taught.extend(task.taught for task in tasks.values())
         found = {
@@ -87,7 +94,15 @@ def test_labels_are_taught_without_their_asymmetry_and_answers_get_it_back(
     no_doubts = pd.DataFrame({"row": [], "point": [], "act": []}).astype({"act": bool})
     with caplog.at_level("INFO"):
         members = nodes.train_members(
-            faces, faces, folds, scouts, no_doubts, timetable, competition, backups=None
+            faces,
+            faces,
+            folds,
+            scouts,
+            no_doubts,
+            timetable,
+            competition,
+            None,
+            Session(time.time()),
         )
     assert "Population A: labels lie +2.00 px" in caplog.text
     assert np.nanmax(np.concatenate(taught)[..., 0]) == faces.keypoints[..., 0].max() - 2

@@ -17,6 +17,7 @@ from facial_keypoints.pipelines.train.nodes import (
 )
 from facial_keypoints.training.precision import choose_precision, processor_has_bfloat16
 from facial_keypoints.training.records import Training
+from facial_keypoints.training.session import Session
 from facial_keypoints.training.trainer import fit_variant, seconds_per_step
 
 
@@ -204,14 +205,14 @@ def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, mon
     caplog.set_level(logging.INFO)
     how = variant(epochs=1)
     study = section(StudyParameters)
-    first = train_variant(*spots, {}, how, study, {})
+    first = train_variant(*spots, {}, how, study, {}, Session(0.0))
     again = how.model_copy(update={"name": "another-name"})
     earlier = {first.fingerprint: first}
     found = estimate(spots, {"a": earlier}, a=again)
     assert found["minutes"] == {}
     assert found["already_trained"] == ["a"]
     monkeypatch.setattr(nodes, "fit_variant", None)
-    assert train_variant(*spots, {}, again, study, earlier) is first
+    assert train_variant(*spots, {}, again, study, earlier, Session(0.0)) is first
     assert "reused" in caplog.text
 
 
@@ -240,7 +241,7 @@ def test_what_is_made_from_something_else_is_trained_again(
     )
     how = variant(epochs=1)
     train, validation = spots
-    first = train_variant(train, validation, {}, how, section(StudyParameters), {})
+    first = train_variant(train, validation, {}, how, section(StudyParameters), {}, Session(0.0))
     changed = how.model_copy(
         update={
             "train": how.train.model_copy(update=change.get("train", {})),
@@ -250,7 +251,9 @@ def test_what_is_made_from_something_else_is_trained_again(
     if "data" in change:
         train = train.select(np.arange(len(train) - change["data"]))
     study = section(StudyParameters, **change.get("study", {}))
-    second = train_variant(train, validation, {}, changed, study, {first.fingerprint: first})
+    second = train_variant(
+        train, validation, {}, changed, study, {first.fingerprint: first}, Session(0.0)
+    )
     assert second is not first
     assert (second.fingerprint == first.fingerprint) == ("study" in change)
     assert f"trained again: {told}" in caplog.text

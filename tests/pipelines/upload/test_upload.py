@@ -1,6 +1,5 @@
 from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +15,7 @@ from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.pipelines.upload import create_pipeline
 from facial_keypoints.pipelines.upload.nodes import send_submission
+from facial_keypoints.training.session import Session
 
 CHAMPION = Champion("paper_8", "0f0f", "abc123", validation_rmse=1.5)
 CSV = b"RowId,Location\n1,66.25\n2,37.5\n"
@@ -32,6 +32,7 @@ def _run(upload: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
         "answer_key": SUBMISSION[:0],
         "params:download": section(DownloadParameters),
         "params:upload": parameters,
+        "session": Session(0.0, git_commit="0123456789ab"),
         **changes,
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
@@ -55,24 +56,16 @@ def test_stage_brings_the_score_of_what_it_sent(kaggle: KaggleStandIn):
 
 
 def test_message_names_variant_run_and_commit(
-    kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    kaggle: KaggleStandIn,
 ):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert _run()["message"] == f"paper_8, MLflow run abc123, commit unknown, file {FINGERPRINT}"
+    expected = f"paper_8, MLflow run abc123, commit 0123456789ab, file {FINGERPRINT}"
+    assert _run()["message"] == expected
 
 
 def test_message_without_an_mlflow_run(kaggle: KaggleStandIn):
     score = _run(champion=replace(CHAMPION, mlflow_run_id=None))
     assert score["mlflow_run_id"] is None
     assert score["message"].startswith("paper_8, MLflow run none, commit ")
-
-
-def test_commit_is_unknown_without_git(
-    kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert _run()["message"].endswith(f"commit unknown, file {FINGERPRINT}")
 
 
 def test_score_may_still_be_pending(kaggle: KaggleStandIn):
@@ -88,6 +81,7 @@ def test_wait_can_be_taken_up_again_without_sending(kaggle: KaggleStandIn):
         CHAMPION,
         SUBMISSION[:0],
         section(DownloadParameters),
+        Session(0.0),
         section(UploadParameters),
     )
     sent = len(kaggle.asked)

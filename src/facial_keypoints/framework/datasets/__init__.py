@@ -12,6 +12,7 @@ from facial_keypoints.framework.datasets.files import (
     RecordDataset,
 )
 from facial_keypoints.framework.datasets.trainings import (
+    CheckpointFile,
     CheckpointsDataset,
     EarlierTrainingsDataset,
     TrainingsDataset,
@@ -25,6 +26,7 @@ __all__ = [
     "AtomicJSONDataset",
     "AtomicMatplotlibDataset",
     "AtomicTextDataset",
+    "CheckpointFile",
     "CheckpointsDataset",
     "EarlierTrainingsDataset",
     "FaceSetDataset",

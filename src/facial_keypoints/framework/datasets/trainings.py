@@ -4,15 +4,17 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+import numpy.typing as npt
 import pandas as pd
-from kedro.io import AbstractDataset
+from kedro.io import AbstractDataset, DatasetError
 
-from facial_keypoints.errors import InputError
+from facial_keypoints.errors import InputError, StorageError
 from facial_keypoints.framework.datasets.files import (
     ArraysDataset,
     FileDataset,
@@ -35,17 +37,57 @@ _TRAIN_AGAIN: Final = (
 )
 
 
+class CheckpointFile:
+    """The checkpoint of one unfinished training, as an ``.npz`` file (a ``CheckpointStore``).
+
+    Args:
+        filepath: Path or URL of the file.
+
+    Raises:
+        StorageError: by ``load`` and ``save``, if the file cannot be read or written.
+    """
+
+    def __init__(self, filepath: str) -> None:
+        self._file = ArraysDataset(filepath=filepath)
+
+    def exists(self) -> bool:
+        """Return whether there is a checkpoint."""
+        return bool(self._file.exists())
+
+    def load(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the checkpoint."""
+        with _storage_errors():
+            return dict(self._file.load())
+
+    def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
+        """Replace the checkpoint."""
+        with _storage_errors():
+            self._file.save(data)
+
+    def delete(self) -> None:
+        """Remove the checkpoint, if there is one."""
+        remove(self._file._fs, self._file._filepath)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    try:
+        yield
+    except DatasetError as error:
+        raise StorageError(str(error.__cause__ or error)) from error
+
+
 class CheckpointsDataset(FileDataset):
     """The unfinished trainings of one variant, in the folder of its finished ones.
 
-    Loads as a function that gives the file for a fingerprint (an ``ArraysDataset``), to be
+    Loads as a function that gives the ``CheckpointFile`` of a fingerprint, to be
     written while training runs; ``TrainingsDataset`` removes it once the training is saved.
     """
 
-    def load(self) -> Callable[[str], ArraysDataset]:
+    def load(self) -> Callable[[str], CheckpointFile]:
         """The file for the unfinished training of a fingerprint."""
-        return lambda fingerprint: ArraysDataset(
-            filepath=self._fs.unstrip_protocol(str(_backup_path(self._filepath, fingerprint)))
+        return lambda fingerprint: CheckpointFile(
+            self._fs.unstrip_protocol(str(_backup_path(self._filepath, fingerprint)))
         )
 
     def save(self, data: Any) -> None:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from facial_keypoints import tracking
 from facial_keypoints.archive.lookup import mean_requested, requested_values
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
@@ -45,6 +44,7 @@ from facial_keypoints.pipelines.compete.estimate import (
 from facial_keypoints.pipelines.compete.plan import NUM_HALVES, Plan
 from facial_keypoints.plotting.faces import draw_faces
 from facial_keypoints.training.records import Training
+from facial_keypoints.training.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -286,6 +286,7 @@ def assemble_ensemble(
     members: Arrays,
     timetable: dict[str, Any],
     competition: CompetitionParameters,
+    session: Session,
 ) -> Training:
     """One model that answers as the ensemble does, and how it came about."""
     plan = Plan(**timetable)
@@ -304,7 +305,7 @@ def assemble_ensemble(
         "minutes": sum(float(curve[-1, 0]) for curve in curves) / 60 / plan.processes,
         "epochs_of_members": [float(curve[-1, 1]) for curve in curves],
         "competition": competition.model_dump(mode="json"),
-        "mlflow_run_id": tracking.active_run_id(),
+        "mlflow_run_id": session.run_id_of(ENSEMBLE),
     }
     build = partial(ensemble_model, plan.settings, weights, members["asymmetry"])
     return Training(record, by_epoch(curves), build)

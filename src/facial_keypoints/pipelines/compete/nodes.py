@@ -11,7 +11,6 @@ import pandas as pd
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
-from facial_keypoints.framework import session_clock as clock
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
 from facial_keypoints.label_audit.audit import acted_on, audited
 from facial_keypoints.models.ensemble import numbered
@@ -23,6 +22,7 @@ from facial_keypoints.models.heads import (
     spread,
 )
 from facial_keypoints.parameters import CompetitionParameters
+from facial_keypoints.pipelines.compete import ENSEMBLE
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.plan import (
     MEASURED,
@@ -40,6 +40,7 @@ from facial_keypoints.training.member import (
 )
 from facial_keypoints.training.parallel import Backups, trained
 from facial_keypoints.training.precision import choose_precision
+from facial_keypoints.training.session import Session
 from facial_keypoints.training.workers import run_side_by_side
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,11 @@ def make_folds(faces: FaceSet, competition: CompetitionParameters) -> Arrays:
 
 
 def plan_competition(
-    faces: FaceSet, test_faces: FaceSet, folds: Arrays, competition: CompetitionParameters
+    faces: FaceSet,
+    test_faces: FaceSet,
+    folds: Arrays,
+    competition: CompetitionParameters,
+    session: Session,
 ) -> dict[str, Any]:
     """A timetable for the budget, from a speed measured with all processes at work."""
     logger.info("Measuring how fast nets train here; that takes half a minute or so")
@@ -100,7 +105,7 @@ def plan_competition(
         count,
         len(faces),
         len(test_faces),
-        clock.began() + 60 * competition.minutes - time.time(),
+        session.started_at + 60 * competition.minutes - time.time(),
         trained=float(np.mean([speed.trained for speed in speeds])),
         predicted=float(np.mean([speed.predicted for speed in speeds])),
     )
@@ -168,7 +173,7 @@ def train_scouts(
 
     queues = dealt_out([1.0] * plan.scouts, plan.processes, now, now + plan.scouting)
     tasks = [[(scout, task(scout, end)) for scout, end in queue] for queue in queues]
-    nets = trained(tasks, backups)
+    nets = trained(tasks, backups, ENSEMBLE)
     found = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros(len(faces))
     for scout, net in nets.items():
@@ -204,6 +209,7 @@ def train_members(
     timetable: dict[str, Any],
     competition: CompetitionParameters,
     backups: Backups,
+    session: Session,
 ) -> Arrays:
     """The nets of the ensemble, each trained on all faces but those of a fold of its own.
 
@@ -219,7 +225,7 @@ def train_members(
     """
     plan = Plan(**timetable)
     now = time.time()
-    until = clock.began() + 60 * competition.minutes - plan.afterwards
+    until = session.started_at + 60 * competition.minutes - plan.afterwards
     number = int(folds["fold"].max()) + 1
     doubted = acted_on(first_label_issues, len(faces))
     labels = spread(faces.keypoints, faces.population)
@@ -258,7 +264,7 @@ def train_members(
     tasks = [[(member, task(member, end)) for member, end in queue] for queue in queues]
     nets = [
         (member, net)
-        for member, net in trained(tasks, backups, keep=False).items()
+        for member, net in trained(tasks, backups, ENSEMBLE, keep=False).items()
         if _is_usable(f"net {member + 1}", net)
     ]
     if not nets:

@@ -32,7 +32,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 plan_competition,
-                ["labelled_faces", "test_faces", "folds", "params:competition"],
+                ["labelled_faces", "test_faces", "folds", "params:competition", "session"],
                 "competition_plan",
                 name="plan_competition",
             ),
@@ -67,6 +67,7 @@ def create_pipeline() -> Pipeline:
                     "competition_plan",
                     "params:competition",
                     f"{ENSEMBLE}.backups",
+                    "session",
                 ],
                 "members",
                 name="train_members",
@@ -92,7 +93,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 assemble_ensemble,
-                ["scouts", "members", "competition_plan", "params:competition"],
+                ["scouts", "members", "competition_plan", "params:competition", "session"],
                 f"{ENSEMBLE}.training",
                 name="assemble_ensemble",
                 namespace=ENSEMBLE,

@@ -5,16 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from facial_keypoints import tracking
 from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
-from facial_keypoints.framework.datasets import ArraysDataset
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
@@ -26,11 +24,15 @@ from facial_keypoints.training.records import (
     origin_of,
     samples_origin,
 )
+from facial_keypoints.training.session import Session
 from facial_keypoints.training.trainer import (
     fit_variant,
     out_of_memory_as_failure,
     seconds_per_step,
 )
+
+if TYPE_CHECKING:
+    from facial_keypoints.training.checkpoints import CheckpointStore
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +154,8 @@ def train_variant(
     variant: VariantParameters,
     study: StudyParameters,
     earlier: dict[str, Training],
-    backup: Callable[[str], ArraysDataset] | None = None,
+    session: Session,
+    backup: "Callable[[str], CheckpointStore] | None" = None,
 ) -> Training:
     """The trained model, its curve, and a record of how it came about.
 
@@ -167,7 +170,7 @@ def train_variant(
     name = fingerprint(origin)
     if study.reuse and name in earlier and earlier[name].is_final:
         _tell_of_reuse(earlier[name], variant, study)
-        return _with_a_run(earlier[name])
+        return _with_a_run(earlier[name], session.run_id_of(variant.name))
     unfinished = None if backup is None else backup(name)
     if earlier and not (unfinished is not None and unfinished.exists()):
         last = list(earlier.values())[-1].record["origin"]
@@ -175,12 +178,12 @@ def train_variant(
         if not why:
             why = "memory did not suffice last time" if study.reuse else "study.reuse is false"
         logger.info("%s  trained again: %s", variant.name, why)
-    training = fit_variant(variant, train, validation, tracking.epoch_callbacks(), unfinished)
+    training = fit_variant(variant, train, validation, [], unfinished)
     record = {
         **training.record,
         "fingerprint": name,
         "origin": origin,
-        "mlflow_run_id": tracking.active_run_id(),
+        "mlflow_run_id": session.run_id_of(variant.name),
     }
     training = replace(training, record=record)
     if training.failure is not None:
@@ -197,9 +200,8 @@ def train_variant(
     return training
 
 
-def _with_a_run(training: Training) -> Training:
+def _with_a_run(training: Training, now: str | None) -> Training:
     """The same; MLflow was away when it was trained if it names no run."""
-    now = tracking.active_run_id()
     if training.record.get("mlflow_run_id") is not None or now is None:
         return training
     return replace(training, record={**training.record, "mlflow_run_id": now})

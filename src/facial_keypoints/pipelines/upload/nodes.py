@@ -14,7 +14,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.kaggle.client import Submission, submit_file, wait_for_score
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
-from facial_keypoints.tracking import git_commit
+from facial_keypoints.training.session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def show_submission(
     champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
+    session: Session,
 ) -> None:
     """Say what ``send_submission`` would send, and ask Kaggle nothing.
 
@@ -44,11 +45,12 @@ def show_submission(
         champion: The model's ``variant`` and ``mlflow_run_id``.
         answer_key: Empty but for a drawn competition.
         download: Names the competition.
+        session: Gives the commit for the description.
 
     Raises:
         InputError: if the competition is a drawn one.
     """
-    parcel = _pack(submission, champion, answer_key, download)
+    parcel = _pack(submission, champion, answer_key, download, session)
     rows = parcel.csv.decode().splitlines()
     logger.info(
         "This would be sent to Kaggle; nothing has been (upload.dry_run)\n"
@@ -73,6 +75,7 @@ def send_submission(
     champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
+    session: Session,
     upload: UploadParameters,
 ) -> dict[str, Any]:
     """Send the submission to Kaggle, unless Kaggle has this very file, and keep the receipt.
@@ -82,6 +85,7 @@ def send_submission(
         champion: The model's ``variant`` and ``mlflow_run_id``, which go into the description.
         answer_key: Empty but for a drawn competition.
         download: Names the competition.
+        session: Gives the commit for the description.
         upload: Says whether to send again what Kaggle has (``force``).
 
     Returns:
@@ -90,7 +94,7 @@ def send_submission(
     Raises:
         InputError: if the competition is a drawn one, or Kaggle does not take the file.
     """
-    parcel = _pack(submission, champion, answer_key, download)
+    parcel = _pack(submission, champion, answer_key, download, session)
     known_by = None if upload.force else parcel.fingerprint
     with ExitStack() as stack:
         try:
@@ -147,6 +151,7 @@ def _pack(
     champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
+    session: Session,
 ) -> _Parcel:
     if download.source == "synthetic" or not answer_key.empty:
         raise InputError(
@@ -159,6 +164,6 @@ def _pack(
     fingerprint = sha256(csv).hexdigest()[:12]
     run = champion.mlflow_run_id or "none"
     description = (
-        f"{champion.variant}, MLflow run {run}, commit {git_commit(Path.cwd())}, file {fingerprint}"
+        f"{champion.variant}, MLflow run {run}, commit {session.git_commit}, file {fingerprint}"
     )
     return _Parcel(csv, fingerprint, description)

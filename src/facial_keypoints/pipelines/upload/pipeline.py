@@ -9,7 +9,7 @@ from facial_keypoints.pipelines.upload.nodes import (
     wait_for_kaggle_score,
 )
 
-_SUBMISSION = ["submission", "champion", "answer_key", "params:download"]
+_SUBMISSION = ["submission", "champion", "answer_key", "params:download", "session"]
 
 
 def create_pipeline(upload: UploadParameters) -> Pipeline:
