@@ -25,13 +25,13 @@ from measuring import (
 from stages import CONF
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.faces import read_training_faces
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.framework.datasets import FaceSetDataset
 from facial_keypoints.keypoints import IMAGE_SIZE, SWAP_INDEX
 from facial_keypoints.pipelines.augment.nodes import augment_faces
-from facial_keypoints.pipelines.clean.nodes import read_training_faces
 
 RECIPE = load_parameters(CONF).augment
 SIZE = (IMAGE_SIZE, IMAGE_SIZE)

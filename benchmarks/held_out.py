@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.lookup import requested_values
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.label_audit.audit import acted_on
-from facial_keypoints.pipelines.clean.nodes import read_test_faces, read_training_faces
 from facial_keypoints.pipelines.compete.estimate import squared_errors
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 

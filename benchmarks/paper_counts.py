@@ -17,6 +17,7 @@ import logging
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE, SWAP_INDEX
 from facial_keypoints.metrics import paper_accuracy
 from facial_keypoints.pipelines import augment, clean, split
+from facial_keypoints.pipelines.clean.nodes import DataReport
 
 BLANK: Final = " ".join(["0"] * IMAGE_SIZE**2)
 TEST_PICTURES: Final = 4
@@ -133,10 +135,8 @@ def print_what_labels_tell(augmented: FaceSet) -> None:
     )
 
 
-def counts(
-    data: dict[str, Any], augmented: dict[str, Any], parts: dict[str, Any]
-) -> dict[str, int]:
-    rows, complete, steps = data["training_rows"], data["complete_rows"], augmented["by_step"]
+def counts(data: DataReport, augmented: dict[str, Any], parts: dict[str, Any]) -> dict[str, int]:
+    rows, complete, steps = data.training_rows, data.complete_rows, augmented["by_step"]
     train, validation, holdout = (
         parts["samples"][part] for part in ("train", "validation", "holdout")
     )
@@ -183,7 +183,7 @@ def check_sample(path: Path) -> bool:
             ["labelled_faces", "faces", "data_report"],
         )
     print(f"{path.name} through clean with the base parameters")
-    print(json.dumps(results["data_report"], indent=2))
+    print(json.dumps(asdict(results["data_report"]), indent=2))
     same = all(equals_plain_reading(results[name], path) for name in ("labelled_faces", "faces"))
     print(
         "Labels and pictures are those of a plain reading of the file."

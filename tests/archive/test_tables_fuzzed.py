@@ -15,6 +15,7 @@ from fuzzing import count_outcomes
 from hypothesis import strategies as st
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.tables import (
     read_lookup_table,
     read_test_table,
@@ -22,7 +23,6 @@ from facial_keypoints.archive.tables import (
 )
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, POPULATION_B_POINTS
-from facial_keypoints.pipelines.clean.nodes import read_test_faces, read_training_faces
 
 PIXELS = 96 * 96
 PICTURE = " ".join(str(i % 10) for i in range(PIXELS))

@@ -28,6 +28,7 @@ _TABLES: Final = {
     *("leaderboard", "study_table_3", "study_table_4", "study_table_5"),
     *("study_text", "study_others", "label_issues"),
 }
+_REPORTS: Final = ("report", "summary", "estimate")
 _METRICS_PER_CALL: Final = 1000  # more are refused
 _LONGEST_PARAMETER: Final = 6000  # characters; longer ones are refused
 
@@ -86,7 +87,8 @@ def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
 def is_recorded(name: str, value: Any) -> bool:
     """Whether ``log_output`` records what a node has returned under this name."""
     kinds = (Figure, dict, str, Champion, SubmissionScore)
-    return isinstance(value, kinds) or name == "submission" or name in _TABLES
+    recorded = name == "submission" or name in _TABLES or name.endswith(_REPORTS)
+    return recorded or isinstance(value, kinds)
 
 
 def log_output(run_id: str, name: str, value: Any) -> None:
@@ -117,8 +119,8 @@ def log_output(run_id: str, name: str, value: Any) -> None:
         log_numbers(run_id, {f"submission_{k}": v for k, v in flat_numbers(asdict(value))})
     elif name == "kaggle_score":
         _log_kaggle_score(value)
-    elif isinstance(value, dict) and name.endswith(("account", "estimate")):
-        client.log_dict(run_id, value, f"{name}.json")
+    elif name.endswith(_REPORTS):
+        client.log_dict(run_id, value if isinstance(value, dict) else asdict(value), f"{name}.json")
 
 
 def log_training(run_id: str, training: Training) -> None:

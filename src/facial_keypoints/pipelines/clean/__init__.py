@@ -1,4 +1,4 @@
-"""Clean: from Kaggle's text tables to checked arrays, and an account of what was found."""
+"""Clean: Kaggle's text tables to checked arrays, and a report of them."""
 
 from facial_keypoints.pipelines.clean.pipeline import create_pipeline
 

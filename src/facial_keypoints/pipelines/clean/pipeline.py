@@ -1,18 +1,17 @@
-"""The clean stage."""
+"""The clean pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.pipelines.clean.nodes import (
     draw_face_grid,
-    read_test_faces,
-    read_training_faces,
     summarize_faces,
     treat_missing_labels,
 )
 
 
 def create_pipeline() -> Pipeline:
-    """From the archive to faces, test faces, the lookup table and an account of them."""
+    """Return the nodes from the archive to faces, the lookup table and a report of both."""
     return Pipeline(
         [
             Node(
