@@ -50,3 +50,25 @@ def _sections(outer: BaseModel) -> Iterator[BaseModel]:
         value = getattr(outer, name)
         if isinstance(value, BaseModel):
             yield from _sections(value)
+
+
+def raw_variant(architecture: str = "conv_stack", **fields: Any) -> dict[str, Any]:
+    """Return a variant as YAML has it, with two convolutions unless ``fields`` say otherwise."""
+    return {"architecture": architecture, "settings": {"convs": 2, "pools": 1}, **fields}
+
+
+def raw_parameters(**changes: Any) -> dict[str, Any]:
+    """Return the base environment as YAML has it, with one variant named "small" and no paper.
+
+    Args:
+        changes: Sections by name; a dict changes only the fields that it names, except that
+            ``variants`` and ``paper`` are replaced.
+    """
+    base = {
+        **base_parameters().model_dump(mode="json"),
+        "architectures": {},
+        "paper": {},
+        "variants": {"small": raw_variant()},
+    }
+    replaced = {name: changes[name] for name in ("variants", "paper") if name in changes}
+    return {**merged(base, changes), **replaced}

@@ -1,13 +1,12 @@
-"""Every parameter of the project, typed, with its bounds and its meaning (see also
-``parameter_checks``).
-"""
+"""Typed parameters: one class per section of ``conf/<env>/parameters*.yml``."""
 
 from facial_keypoints.parameters.competition import (
     CompetitionParameters,
     RandomTransformParameters,
     RecipeParameters,
 )
-from facial_keypoints.parameters.stages import (
+from facial_keypoints.parameters.root import Parameters
+from facial_keypoints.parameters.sections import (
     AugmentParameters,
     CleanParameters,
     DownloadParameters,
@@ -24,7 +23,6 @@ from facial_keypoints.parameters.study import (
     VariantParameters,
     base_variant,
 )
-from facial_keypoints.parameters.whole import Parameters
 
 __all__ = [
     "AugmentParameters",

@@ -1,4 +1,4 @@
-"""What is trained: variants, the rows of the paper that they reproduce, and the study of them."""
+"""Parameters of the study: variants, the paper's rows that they reproduce, and their comparison."""
 
 import re
 from typing import Annotated, Any, Literal
@@ -6,28 +6,26 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from facial_keypoints.models.registry import architecture_named
-from facial_keypoints.parameters.stages import Positive, Section, Seed, TrainParameters
+from facial_keypoints.parameters.sections import Positive, Section, Seed, TrainParameters
 
 PaperTable = Literal["table_3", "table_4", "table_5", "text"]
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
+_Accuracy = Annotated[float, Field(ge=0, le=1)]
 
 
 class PaperRow(Section):
-    """A row of the paper's tables; without figures where its text only names the network."""
+    """A row of the paper's tables; without figures where only the text names the network."""
 
     row: str
-    """As the paper names it."""
+    """Name of the row in the paper."""
     variant: str
-    """The variant that reproduces it."""
+    """Name of the variant that reproduces it."""
     val_loss: Positive | None = None
-    val_acc: Share | None = None
+    val_acc: _Accuracy | None = None
     test_loss: Positive | None = None
-    test_acc: Share | None = None
+    test_acc: _Accuracy | None = None
 
     @model_validator(mode="after")
-    def _all_figures_or_none(self) -> "PaperRow":
+    def _check_all_figures_or_none(self) -> "PaperRow":
         figures = (self.val_loss, self.val_acc, self.test_loss, self.test_acc)
         if None in figures and set(figures) != {None}:
             raise ValueError(
@@ -40,8 +38,7 @@ class VariantParameters(Section):
     """One network to train: an architecture, its settings, and how it is trained.
 
     In YAML, ``settings`` and ``train`` hold only what differs from the sections
-    ``architectures`` and ``train``, and there is no ``name``: ``Parameters`` fills it in, so
-    that a variant is all that its training needs to know.
+    ``architectures`` and ``train``. ``Parameters`` fills in the rest and the name.
     """
 
     name: str
@@ -51,12 +48,12 @@ class VariantParameters(Section):
 
     @field_validator("architecture")
     @classmethod
-    def _architecture_is_known(cls, architecture: str) -> str:
+    def _check_architecture(cls, architecture: str) -> str:
         return architecture_named(architecture).name
 
     @field_validator("settings")
     @classmethod
-    def _settings_fit(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    def _check_settings(cls, settings: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
         if "architecture" not in info.data:
             return settings
         kind = architecture_named(info.data["architecture"]).settings
@@ -64,50 +61,71 @@ class VariantParameters(Section):
         return {name: getattr(checked, name) for name in settings}
 
 
-def _listed(value: Any) -> Any:
-    """A list as the command line gives it, "a+b"."""
-    return [part.strip() for part in value.split("+")] if isinstance(value, str) else value
-
-
-def _seeds(value: Any) -> Any:
-    return [value] if type(value) in {int, float} else _listed(value)
+def _as_list(value: Any) -> Any:
+    """Convert a single value or "a+b" to a list: on the command line a comma ends a parameter."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split("+")]
+    return [value] if isinstance(value, int | float) else value
 
 
 class StudyParameters(Section):
-    """Which of the variants are trained and compared, how often, and at which scale.
+    """Which variants are trained and compared, with which seeds, and at which scale."""
 
-    On the command line, where a comma ends a parameter, join values by "+":
-    ``--params study.only=table_4+vgg16,study.seeds=0+1+2``.
-    """
-
-    only: Annotated[list[str] | None, BeforeValidator(_listed)]
-    """Names from ``variants``, or of the tables in ``paper`` (text is what the paper speaks of
-    without figures), or paper for all of these. Null: every variant."""
+    only: Annotated[list[str] | None, BeforeValidator(_as_list)]
     scale: float = Field(ge=0.02, le=1)
-    """Factor on the width of every network, on the epochs (and patiences) of every training, on
-    the share of faces trained on, and on the batch, so that an epoch has as many steps as at
-    full scale. The arithmetic falls by about its fourth power."""
-    seeds: Annotated[list[Seed] | None, BeforeValidator(_seeds)]
-    """Seeds to train each variant with; null: ``train.seed`` alone. Data and split stay."""
+    seeds: Annotated[list[Seed] | None, BeforeValidator(_as_list)]
     reuse: bool
-    """Take an earlier training of the same data, parameters and code as it is; false trains
-    again."""
-
     on_failure: Literal["continue", "stop"]
-    """When the loss of a variant runs away or memory does not suffice: go on with the others, or
-    stop."""
 
     @field_validator("seeds")
     @classmethod
-    def _seeds_differ(cls, seeds: list[int] | None) -> list[int] | None:
+    def _check_seeds_differ(cls, seeds: list[int] | None) -> list[int] | None:
         if seeds == []:
-            raise ValueError("name at least one seed, or leave it null for train.seed")
-        twice = sorted({seed for seed in seeds or [] if (seeds or []).count(seed) > 1})
-        if twice:
-            raise ValueError(f"each seed once; repeated: {', '.join(map(str, twice))}")
+            raise ValueError("name at least one seed, or null for train.seed")
+        repeated = sorted({seed for seed in seeds or [] if (seeds or []).count(seed) > 1})
+        if repeated:
+            raise ValueError(f"seeds must differ; repeated: {', '.join(map(str, repeated))}")
         return seeds
 
 
 def base_variant(name: str) -> str:
-    """The variant as the configuration names it, of a name that ``study.seeds`` may have made."""
+    """Return the configured variant's name, without the suffix that ``study.seeds`` adds.
+
+    >>> base_variant("vgg16-seed3")
+    'vgg16'
+    """
     return re.sub(r"-seed\d+$", "", name)
+
+
+def scale_variant(variant: VariantParameters, scale: float) -> VariantParameters:
+    """Return a variant at a fraction of its width, epochs, batch size and patience.
+
+    Args:
+        variant: The variant at full scale.
+        scale: Factor, above 0 and up to 1. The number of multiply-adds falls by about its fourth
+            power.
+    """
+    if scale == 1:
+        return variant
+    train, plateau = variant.train, variant.train.reduce_on_plateau
+    scaled_train = train.model_copy(
+        update={
+            "epochs": max(1, round(train.epochs * scale)),
+            # keep the number of steps per epoch: a model needs steps more than images
+            "batch_size": min(train.batch_size, max(8, round(train.batch_size * scale))),
+            # at least 5, so that the learning rate can fall twice before training ends
+            "early_stopping_patience": _scale_patience(train.early_stopping_patience, scale, 5),
+            # at least 2, so that noise between two epochs does not lower the learning rate
+            "reduce_on_plateau": plateau.model_copy(
+                update={"patience": _scale_patience(plateau.patience, scale, 2)}
+            ),
+        }
+    )
+    width = variant.settings.get("width", 1.0) * scale
+    return variant.model_copy(
+        update={"settings": {**variant.settings, "width": width}, "train": scaled_train}
+    )
+
+
+def _scale_patience(patience: int, scale: float, minimum: int) -> int:
+    return min(patience, max(minimum, round(patience * scale)))
