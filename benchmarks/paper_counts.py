@@ -19,14 +19,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from fabricating import lookup_lines, test_lines, write_archive
 from measuring import print_table
 from stages import CONF, run_in_memory
 
+from facial_keypoints.augmentation.offline import AugmentationSummary
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.splits import SplitSummary
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE, SWAP_INDEX
@@ -74,8 +76,8 @@ def check_labels(path: Path) -> bool:
             test_lines(TEST_PICTURES),
             lookup_lines(TEST_PICTURES),
         )
-        accounts = run_in_memory(stages, load_parameters(CONF, env="paper"), archive, names)
-    found = counts(*(accounts[name] for name in names[:3]))
+        results = run_in_memory(stages, load_parameters(CONF, env="paper"), archive, names)
+    found = counts(*(results[name] for name in names[:3]))
     rows = [
         [
             name,
@@ -94,7 +96,7 @@ def check_labels(path: Path) -> bool:
     print(f"{path.name} through clean, augment and split with --env=paper")
     print_table(["", "here", "expected", "the paper prints", ""], rows)
     print("(*) two digits swapped: 26,239 - 22,303 = 3,936")
-    print_what_labels_tell(accounts["augmented_faces"])
+    print_what_labels_tell(results["augmented_faces"])
     wrong = [row[0].strip() for row in rows if row[-1]]
     print(f"Not as expected: {', '.join(wrong)}" if wrong else "All counts are as expected.")
     return not wrong
@@ -135,10 +137,12 @@ def print_what_labels_tell(augmented: FaceSet) -> None:
     )
 
 
-def counts(data: DataReport, augmented: dict[str, Any], parts: dict[str, Any]) -> dict[str, int]:
-    rows, complete, steps = data.training_rows, data.complete_rows, augmented["by_step"]
+def counts(
+    data: DataReport, augmented: AugmentationSummary, split_summary: SplitSummary
+) -> dict[str, int]:
+    rows, complete, steps = data.training_rows, data.complete_rows, augmented.by_step
     train, validation, holdout = (
-        parts["samples"][part] for part in ("train", "validation", "holdout")
+        getattr(split_summary, name).samples for name in ("train", "validation", "holdout")
     )
     return {
         "rows of training.csv": rows,
@@ -146,7 +150,7 @@ def counts(data: DataReport, augmented: dict[str, Any], parts: dict[str, Any]) -
         "  with a point missing": rows - complete,
         **steps,
         "  all shifts": sum(n for name, n in steps.items() if name.startswith("shift")),
-        "all samples": augmented["samples"],
+        "all samples": augmented.samples,
         "training and validation": train + validation,
         "  training": train,
         "  validation": validation,

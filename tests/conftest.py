@@ -1,4 +1,4 @@
-"""Small valid faces, tables and archives, to be used as they are or spoilt."""
+"""Small valid faces, metrics, tables and archives, to use as they are or to corrupt."""
 
 import csv
 import io
@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from kaggle_stand_in import kaggle_stand_in
 
+from facial_keypoints.evaluation.records import SetMetrics
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import (
     COORDINATE_COLUMNS,
     IMAGE_SIZE,
+    KEYPOINTS,
+    LEFT_EYE,
     NUM_KEYPOINTS,
     POPULATION_B_INDEX,
+    RIGHT_EYE,
 )
 
 pytest_plugins = ["fault_table"]
@@ -23,7 +27,7 @@ PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
 
 def _faces(n=6, of_b=0, seed=0):
-    """n faces with a picture each, the last ``of_b`` of population B with its four points."""
+    """Return n random faces, the last ``of_b`` of population B with its four keypoints."""
     generator = np.random.default_rng(seed)
     keypoints = generator.uniform(20, 76, (n, NUM_KEYPOINTS, 2)).astype(np.float32)
     labelled = np.ones((n, NUM_KEYPOINTS), dtype=bool)
@@ -40,6 +44,23 @@ def _faces(n=6, of_b=0, seed=0):
     )
 
 
+def _set_metrics(**metrics):
+    numbers = dict.fromkeys(
+        ("mse", "rmse", "rmse_a", "rmse_b", "rmse_leaderboard", "nme", "failure_rate"), 1.0
+    )
+    per_keypoint = dict.fromkeys(KEYPOINTS, 1.0)
+    return SetMetrics(
+        **{
+            "samples": 3,
+            "faces": 2,
+            "paper_accuracy": 0.5,
+            "rmse_per_keypoint": per_keypoint,
+            **numbers,
+            **metrics,
+        }
+    )
+
+
 def _table(header, rows):
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -49,7 +70,7 @@ def _table(header, rows):
 
 
 def _training_row(labels=None, grey=7, **points):
-    """One row: 30 labels (missing where ``labels`` and ``points`` give none) and a flat picture."""
+    """Return a row of training.csv: ``labels`` and ``points``, else missing, and a flat image."""
     cells = dict.fromkeys(COORDINATE_COLUMNS, "") if labels is None else labels
     return [*({**cells, **points}.values()), " ".join([str(grey)] * PIXELS)]
 
@@ -59,7 +80,7 @@ def _full_labels(x="40.5", y="50.25"):
 
 
 def _archive(path, training=None, test=None, lookup=None, **members):
-    """A zip in Kaggle's layout at ``path``; further ``members`` by name replace or add to it."""
+    """Write a zip in Kaggle's layout; ``members`` by name replace, add or (None) remove files."""
     if training is None:
         training = _table([*COORDINATE_COLUMNS, "Image"], [_training_row(_full_labels())])
     if test is None:
@@ -87,9 +108,35 @@ def make_faces():
     return _faces
 
 
+@pytest.fixture
+def mixed_faces():
+    """A face of A with one filled-in label, an augmented copy, and a face of B with four labels."""
+    generator = np.random.default_rng(0)
+    keypoints = generator.uniform(30, 60, (3, NUM_KEYPOINTS, 2)).astype(np.float32)
+    keypoints[:, LEFT_EYE] = keypoints[:, RIGHT_EYE] + (30, 0)
+    labelled = np.ones((3, NUM_KEYPOINTS), dtype=bool)
+    labelled[2] = np.isin(np.arange(NUM_KEYPOINTS), POPULATION_B_INDEX)
+    keypoints[2, ~labelled[2]] = np.nan
+    labelled[0, 9] = False  # has a value, but no person placed it
+    return FaceSet(
+        images=generator.integers(0, 255, (3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.uint8),
+        keypoints=keypoints,
+        labelled=labelled,
+        group=np.array([0, 0, 2], dtype=np.int32),
+        population=np.array([0, 0, 1], dtype=np.int8),
+        augmented=np.array([False, True, False]),
+    )
+
+
+@pytest.fixture(scope="session")
+def make_set_metrics():
+    """Return a function that makes ``SetMetrics`` with the given values, and 1.0 elsewhere."""
+    return _set_metrics
+
+
 @pytest.fixture(scope="session")
 def make_table():
-    """From a header and rows to the bytes of a CSV file."""
+    """Return a function from a header and rows to the bytes of a CSV file."""
     return _table
 
 
@@ -110,12 +157,12 @@ def make_archive():
 
 @pytest.fixture
 def archive_path(tmp_path):
-    """A sound archive with one row in every table."""
+    """A valid archive with one row in every table."""
     return _archive(tmp_path / "competition.zip")
 
 
 @pytest.fixture
 def kaggle(monkeypatch, tmp_path):
-    """A stand-in of Kaggle's API, and the right credentials in the environment."""
+    """A stand-in for Kaggle's API, and valid credentials in the environment."""
     with kaggle_stand_in(monkeypatch, tmp_path) as stand_in:
         yield stand_in

@@ -5,6 +5,8 @@ counts where ``mask`` (n, 15), bool, is true and its label is finite. Without a 
 keypoint the result is NaN, and so it is where a counted keypoint was predicted as NaN.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -212,7 +214,7 @@ def paper_accuracy(truth: Points, predicted: Points) -> float:
     return _mean((true.argmax(axis=1) == guess.argmax(axis=1)).astype(float))
 
 
-def weighted_rmse(rmse_by_population: dict[str, float], weights: dict[str, int]) -> float:
+def weighted_rmse(rmse_by_population: Mapping[str, float], weights: Mapping[str, int]) -> float:
     """Return the RMSE as the leaderboard weights the populations.
 
     Args:

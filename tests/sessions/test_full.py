@@ -90,8 +90,7 @@ def test_a_full_run_leaves_its_reports(finished):
     assert "tiny-3cl" in page
     assert len(read(reports / "study.json")["missing"]) == 26
     assert len(pd.read_csv(reports / "study_table_3.csv")) == 16
-    account = read(reports / "split_summary.json")
-    assert account["holdout_samples_with_a_sibling_in_training"] == 0
+    assert read(reports / "split_summary.json")["leaked_holdout_samples"] == 0
     hidden = {path.name for path in finished.data.rglob(".*")}
     assert hidden == {".run.lock", ".fetching.lock"}  # nothing half-written
 

@@ -1,1 +1,1 @@
-"""Image and keypoint transforms, offline and inside the training graph."""
+"""Transform images and keypoints, offline and inside the training graph."""

@@ -21,8 +21,8 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "validation_rmse": ("vali-\ndation", "{:.3f}".format),
     "holdout_rmse": ("hold-\nout", "{:.3f}".format),
     "unseen_rmse": ("un-\nseen", "{:.3f}".format),
-    "holdout_rmse_A": ("\nA", "{:.3f}".format),
-    "holdout_rmse_B": ("\nB", "{:.3f}".format),
+    "holdout_rmse_a": ("\nA", "{:.3f}".format),
+    "holdout_rmse_b": ("\nB", "{:.3f}".format),
     "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
     "holdout_paper_accuracy": ("paper's\nacc.", "{:.3f}".format),
     "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f}M"),
@@ -79,7 +79,7 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     columns = dict(_COLUMNS)
     leaks = not leaderboard["unseen_rmse"].equals(leaderboard["holdout_rmse"])
     # 80 characters hold either; a hold-out that leaks is not worth telling apart
-    for column in ("holdout_rmse_A", "holdout_rmse_B") if leaks else ("unseen_rmse",):
+    for column in ("holdout_rmse_a", "holdout_rmse_b") if leaks else ("unseen_rmse",):
         del columns[column]
     for heading, _ in columns.values():
         table.add_column(heading, justify="left" if heading == "Variant" else "right", no_wrap=True)

@@ -1,1 +1,1 @@
-"""Figures: face grids, curves, tables."""
+"""Plot face grids, learning curves, metrics and the study's figures."""

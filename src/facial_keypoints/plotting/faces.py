@@ -1,28 +1,21 @@
-"""Plots that more than one stage draws."""
+"""Plot grids of face images with their keypoints."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from facial_keypoints.augmentation.offline import AugmentationSummary
+from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.metrics import distances
 
 LABEL_COLOUR = "#31c48d"
 PREDICTION_COLOUR = "#f05252"
 
-
-def draw_curve(axis: Axes, history: pd.DataFrame, column: str, title: str) -> None:
-    """One figure by epoch, for training and validation."""
-    axis.plot(history["epoch"], history[column], "o-", ms=3, label="training")
-    axis.plot(history["epoch"], history[f"val_{column}"], "o-", ms=3, label="validation")
-    axis.set(xlabel="epoch", title=title)
-    axis.grid(alpha=0.3, which="both")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+_MAX_COPIES = 24
 
 
 def draw_faces(
@@ -33,15 +26,15 @@ def draw_faces(
     heading: str = "",
     columns: int = 8,
 ) -> Figure:
-    """Pictures in a grid with their points: labels as circles, predictions as crosses.
+    """Plot images in a grid with their keypoints: labels as circles, predictions as crosses.
 
     Args:
         images: uint8 (n, 96, 96).
         titles: n short texts.
-        truth: (n, 15, 2) in pixels, NaN where unknown.
-        predicted: (n, 15, 2) in pixels.
-        heading: the title of the whole.
-        columns: pictures in a row.
+        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: predictions (n, 15, 2) in pixels.
+        heading: title of the figure.
+        columns: images in a row.
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, math.ceil(len(images) / columns))
@@ -51,7 +44,7 @@ def draw_faces(
     for axis in axes:
         axis.set_axis_off()
     for i, (axis, image, title) in enumerate(zip(axes, images, titles, strict=False)):
-        # edge to edge, as keypoints.py states: pixel i covers i to i + 1
+        # edge to edge, as keypoints.py defines: pixel i covers i to i + 1
         axis.imshow(image, cmap="gray", vmin=0, vmax=255, extent=(0, IMAGE_SIZE, IMAGE_SIZE, 0))
         axis.set_title(title, fontsize=8)
         if truth is not None:
@@ -61,3 +54,75 @@ def draw_faces(
         axis.set_xlim(0, IMAGE_SIZE)
         axis.set_ylim(IMAGE_SIZE, 0)
     return figure
+
+
+def draw_labelled_face(faces: FaceSet) -> Figure:
+    """Plot the first face with all 15 keypoints (the first face where none is complete).
+
+    Source:
+        The paper, Figure 1.
+    """
+    complete = np.flatnonzero(faces.complete)
+    row = complete[:1] if len(complete) else np.array([0])
+    figure = draw_faces(faces.images[row], [""], truth=faces.keypoints[row])
+    figure.set_size_inches(4, 4)
+    return figure
+
+
+def draw_augmentation_grid(augmented: FaceSet, summary: AugmentationSummary) -> Figure:
+    """Plot one face and all its transformed copies with their keypoints.
+
+    Args:
+        augmented: originals and copies, ordered by step.
+        summary: number of samples by step.
+    """
+    copies = np.flatnonzero(augmented.augmented)
+    group = augmented.group[copies[0]] if len(copies) else augmented.group[0]
+    rows = np.flatnonzero(augmented.group == group)[:_MAX_COPIES]
+    steps = np.repeat(list(summary.by_step), list(summary.by_step.values()))
+    return draw_faces(
+        augmented.images[rows],
+        steps[rows].tolist(),
+        truth=augmented.keypoints[rows],
+        heading="Augmentation of one face",
+    )
+
+
+def draw_best_and_worst(
+    faces: FaceSet, predicted: npt.NDArray[np.floating], count: int, heading: str
+) -> Figure:
+    """Plot the faces with the smallest and the largest mean error, with labels and predictions.
+
+    Augmented copies and labels that no person placed are left out.
+
+    Args:
+        faces: n labelled faces.
+        predicted: predictions (n, 15, 2) in pixels.
+        count: number of best and of worst faces.
+        heading: title of the figure.
+    """
+    original = np.flatnonzero(~faces.augmented)
+    truth = np.where(faces.labelled[original, :, None], faces.keypoints[original], np.nan)
+    error = _mean_distance(truth, predicted[original])
+    order = np.argsort(error)[: int(np.isfinite(error).sum())]  # NaN comes last
+    count = min(count, len(order) // 2)
+    rows = np.concatenate([order[:count], order[len(order) - count :]])
+    labels = ["best"] * count + ["worst"] * count
+    return draw_faces(
+        faces.images[original][rows],
+        [f"{label} {error[row]:.1f} px" for label, row in zip(labels, rows, strict=True)],
+        truth=truth[rows],
+        predicted=predicted[original][rows],
+        heading=heading,
+    )
+
+
+def _mean_distance(
+    truth: npt.NDArray[np.floating], predicted: npt.NDArray[np.floating]
+) -> npt.NDArray[np.floating]:
+    """Return the mean error (n,) of each face in pixels, NaN where nothing could be measured."""
+    errors = distances(truth, predicted)
+    known = np.isfinite(errors).any(axis=1)
+    mean = np.full(len(errors), np.nan)
+    mean[known] = np.nanmean(errors[known], axis=1)
+    return mean

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.plotting.faces import draw_curve, draw_faces
+from facial_keypoints.plotting.curves import draw_curve
+from facial_keypoints.plotting.faces import draw_faces
 from facial_keypoints.training.records import Training
 
 _POOLS_COMPARED = ("14cl-3mpl", "14cl-5mpl")

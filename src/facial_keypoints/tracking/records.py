@@ -14,9 +14,10 @@ from matplotlib.figure import Figure
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from pydantic_core import to_jsonable_python
 
 from facial_keypoints.archive.submission import SubmissionScore
-from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.evaluation.records import Champion, VariantMetrics
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.training.records import Training
 
@@ -86,7 +87,7 @@ def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
 
 def is_recorded(name: str, value: Any) -> bool:
     """Whether ``log_output`` records what a node has returned under this name."""
-    kinds = (Figure, dict, str, Champion, SubmissionScore)
+    kinds = (Figure, dict, str, Champion, VariantMetrics, SubmissionScore)
     recorded = name == "submission" or name in _TABLES or name.endswith(_REPORTS)
     return recorded or isinstance(value, kinds)
 
@@ -97,7 +98,7 @@ def log_output(run_id: str, name: str, value: Any) -> None:
     if isinstance(value, Figure):
         client.log_figure(run_id, value, f"{name}.png")
     elif name == "metrics":
-        log_numbers(run_id, dict(flat_numbers(value)))
+        log_numbers(run_id, dict(flat_numbers(asdict(value))))
     elif name == "leaderboard":
         client.log_table(run_id, value, "leaderboard.json")
     elif name == "champion":
@@ -120,7 +121,7 @@ def log_output(run_id: str, name: str, value: Any) -> None:
     elif name == "kaggle_score":
         _log_kaggle_score(value)
     elif name.endswith(_REPORTS):
-        client.log_dict(run_id, value if isinstance(value, dict) else asdict(value), f"{name}.json")
+        client.log_dict(run_id, to_jsonable_python(value), f"{name}.json")
 
 
 def log_training(run_id: str, training: Training) -> None:

@@ -250,6 +250,6 @@ class RecordDataset(AtomicSave, _RecordFile):
 
         split_summary:
           type: facial_keypoints.framework.datasets.RecordDataset
-          record: facial_keypoints.pipelines.split.nodes.SplitSummary
+          record: facial_keypoints.evaluation.splits.SplitSummary
           filepath: ${globals:data_root}/08_reporting/split_summary.json
     """

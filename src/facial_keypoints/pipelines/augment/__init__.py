@@ -1,4 +1,4 @@
-"""Augment: more samples from the faces, picture and points moved by the same matrix."""
+"""Augment: add transformed copies of the faces."""
 
 from facial_keypoints.pipelines.augment.pipeline import create_pipeline
 

@@ -1,12 +1,13 @@
-"""The augment stage."""
+"""The augment pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.augment.nodes import augment_faces, draw_augmentation_grid
+from facial_keypoints.pipelines.augment.nodes import augment_faces
+from facial_keypoints.plotting.faces import draw_augmentation_grid
 
 
 def create_pipeline() -> Pipeline:
-    """From faces to about four times as many samples."""
+    """Create the pipeline that multiplies the samples by transformed copies."""
     return Pipeline(
         [
             Node(

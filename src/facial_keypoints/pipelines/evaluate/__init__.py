@@ -1,4 +1,4 @@
-"""Evaluate: what each variant is worth, and which is the champion."""
+"""Evaluate: measure every variant and select the champion."""
 
 from facial_keypoints.pipelines.evaluate.pipeline import create_pipeline
 

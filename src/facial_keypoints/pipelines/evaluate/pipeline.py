@@ -1,26 +1,29 @@
-"""The evaluate stage: every variant in its namespace, then all of them side by side."""
+"""The evaluate pipeline: each variant in its namespace, then their comparison."""
 
 from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.pipelines import variant_inputs
 from facial_keypoints.pipelines.evaluate.nodes import (
     compare_variants,
     measure_mean_face,
     measure_variant,
+    plot_best_and_worst,
+    plot_error_per_keypoint,
+    plot_learning_curves,
     predict_faces,
-)
-from facial_keypoints.plotting.evaluation import (
-    draw_best_and_worst,
-    draw_error_per_point,
-    draw_learning_curves,
 )
 
 _SETS = ("train_faces", "validation_faces", "holdout_faces", "unseen_faces")
 
 
 def create_pipeline(variants: Iterable[str]) -> Pipeline:
-    """From models and splits to metrics per variant, the leaderboard and the champion."""
+    """Create the pipeline that measures every variant and selects the champion.
+
+    Args:
+        variants: names of the variants.
+    """
     names = list(variants)
     template = Pipeline(
         [
@@ -86,40 +89,34 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 compare_variants,
                 {
                     "mean_face_metrics": "mean_face_metrics",
-                    **_of_each(names, "metrics", keep_suffix=True),
-                    **_of_each(names, "training", keep_suffix=True),
+                    **variant_inputs(names, "metrics", "training"),
                 },
                 ["leaderboard", "champion"],
                 name="compare_variants",
             ),
             Node(
-                draw_learning_curves,
-                {"leaderboard": "leaderboard", **_of_each(names, "training", keep_suffix=True)},
+                plot_learning_curves,
+                {"leaderboard": "leaderboard", **variant_inputs(names, "training")},
                 "learning_curves",
-                name="draw_learning_curves",
+                name="plot_learning_curves",
             ),
             Node(
-                draw_error_per_point,
-                {"mean_face_metrics": "mean_face_metrics", **_of_each(names, "metrics")},
+                plot_error_per_keypoint,
+                {"mean_face_metrics": "mean_face_metrics", **variant_inputs(names, "metrics")},
                 "error_per_point",
-                name="draw_error_per_point",
+                name="plot_error_per_keypoint",
             ),
             Node(
-                draw_best_and_worst,
+                plot_best_and_worst,
                 {
                     "holdout": "holdout_faces",
                     "champion": "champion",
                     "evaluate": "params:evaluate",
-                    **_of_each(names, "holdout_predictions"),
+                    **variant_inputs(names, "holdout_predictions"),
                 },
                 "best_and_worst",
-                name="draw_best_and_worst",
+                name="plot_best_and_worst",
             ),
         ]
     )
     return Pipeline([*each, comparison], tags="evaluate")
-
-
-def _of_each(names: list[str], dataset: str, keep_suffix: bool = False) -> dict[str, str]:
-    """Keyword inputs: one dataset of every variant, by the variant's name."""
-    return {f"{name}.{dataset}" if keep_suffix else name: f"{name}.{dataset}" for name in names}

@@ -1,4 +1,4 @@
-"""Split: what trains, what validates, what is held out."""
+"""Split samples into training, validation, hold-out and unseen sets."""
 
 from facial_keypoints.pipelines.split.pipeline import create_pipeline
 

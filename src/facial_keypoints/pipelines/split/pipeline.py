@@ -1,4 +1,4 @@
-"""The split stage."""
+"""The split pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -6,7 +6,7 @@ from facial_keypoints.pipelines.split.nodes import split_faces
 
 
 def create_pipeline() -> Pipeline:
-    """From all samples to four sets that share none."""
+    """Create the pipeline that splits all samples into four disjoint sets."""
     return Pipeline(
         [
             Node(

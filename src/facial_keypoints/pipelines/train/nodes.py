@@ -16,7 +16,7 @@ from facial_keypoints.formatting import format_duration
 from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
-from facial_keypoints.plotting.faces import draw_curve
+from facial_keypoints.plotting.curves import draw_curve
 from facial_keypoints.training.records import (
     Training,
     differences,

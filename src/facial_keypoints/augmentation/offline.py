@@ -1,0 +1,153 @@
+"""Apply the augmentation recipe to a set of faces."""
+
+import logging
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from rich.progress import track
+
+from facial_keypoints.augmentation.transforms import Transform, are_inside, recipe
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import AugmentParameters
+
+logger = logging.getLogger(__name__)
+
+Rows = npt.NDArray[np.integer]
+
+_CHUNK: Final = 256
+"""Images per task, each with its own random generator: small enough to use every core, large enough
+to be worth the hand-over."""
+
+
+@dataclass(frozen=True)
+class AugmentationSummary:
+    """Count the samples.
+
+    Attributes:
+        samples: originals and copies.
+        by_step: samples by the step that made them, in order; "original" for the originals.
+    """
+
+    samples: int
+    by_step: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A transform, the rows that it copies, and the sample number of its first copy."""
+
+    transform: Transform
+    rows: Rows
+    start: int
+
+
+def augment(faces: FaceSet, parameters: AugmentParameters) -> tuple[FaceSet, AugmentationSummary]:
+    """Append one transformed copy of each chosen face per step of the recipe.
+
+    The default recipe makes 26,239 samples of Kaggle's 7,049 rows, as the paper does.
+
+    Args:
+        faces: the originals.
+        parameters: the recipe, and which faces to transform.
+
+    Returns:
+        Originals followed by the copies of each step, each with the group of its original; and
+        the number of samples by step.
+
+    Raises:
+        InputError: if ``parameters.of`` is "complete" and no face is.
+
+    Source:
+        The paper, section 3.
+    """
+    rows = _rows_to_transform(faces, parameters)
+    parts = [faces.arrays()]
+    counts = {"original": len(faces)}
+    steps = []
+    for transform in recipe(parameters) if len(rows) else []:
+        points = transform.keypoints(faces.keypoints[rows])
+        kept = are_inside(points) if transform.keep_inside else np.ones(len(rows), dtype=bool)
+        parts.append(_labels(faces, rows[kept], points[kept], transform))
+        steps.append(_Step(transform, rows[kept], start=sum(counts.values())))
+        counts[transform.name] = int(kept.sum())
+    labels = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+        if name != "images"
+    }
+    summary = AugmentationSummary(sum(counts.values()), counts)
+    images = _transform_images(faces.images, steps, summary.samples, parameters.seed)
+    logger.info(
+        "%s samples: %s",
+        f"{summary.samples:,}",
+        ", ".join(f"{count:,} {name}" for name, count in counts.items()),
+    )
+    return FaceSet(images=images, **labels), summary
+
+
+def _rows_to_transform(faces: FaceSet, parameters: AugmentParameters) -> Rows:
+    if parameters.of == "none":
+        return np.array([], dtype=int)
+    if parameters.of == "all":
+        return np.arange(len(faces))
+    rows = np.flatnonzero(faces.complete)
+    if not len(rows):
+        raise InputError(
+            "augment.of=complete finds no face with all 15 keypoints; use augment.of=all or "
+            "augment.of=none"
+        )
+    return rows
+
+
+def _labels(
+    faces: FaceSet, rows: Rows, points: npt.NDArray[np.float32], transform: Transform
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Return every array but the images, for the copies of ``rows``."""
+    return {
+        "keypoints": points,
+        "labelled": transform.labelled(faces.labelled[rows]),
+        "group": faces.group[rows],
+        "population": faces.population[rows],
+        "augmented": np.ones(len(rows), dtype=bool),
+    }
+
+
+def _transform_images(
+    originals: npt.NDArray[np.uint8], steps: list[_Step], count: int, seed: int
+) -> npt.NDArray[np.uint8]:
+    """Return originals and copies (count, 96, 96), computed in chunks on every core.
+
+    Threads suffice, since OpenCV and NumPy release the interpreter's lock. Each chunk has its own
+    generator, so that the result does not depend on the number of cores.
+    """
+    images = np.empty((count, *originals.shape[1:]), dtype=np.uint8)
+    images[: len(originals)] = originals
+
+    def transform_chunk(number: int, offset: int) -> None:
+        step = steps[number]
+        rows = step.rows[offset : offset + _CHUNK]
+        first = step.start + offset
+        generator = np.random.default_rng([seed, number, offset])
+        images[first : first + len(rows)] = step.transform.images(originals[rows], generator)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        futures = [
+            pool.submit(transform_chunk, number, offset)
+            for number, step in enumerate(steps)
+            for offset in range(0, len(step.rows), _CHUNK)
+        ]
+        for future in track(
+            as_completed(futures),
+            "Augmenting",
+            total=len(futures),
+            transient=True,
+            disable=not sys.stdout.isatty(),
+        ):
+            future.result()
+    return images

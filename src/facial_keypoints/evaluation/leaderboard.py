@@ -1,0 +1,105 @@
+"""Rank variants and select the champion."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion, VariantMetrics
+from facial_keypoints.training.records import Training
+
+logger = logging.getLogger(__name__)
+
+MEAN_FACE: Final = "(mean face)"
+"""Leaderboard row of predicting the mean training face for every image."""
+
+
+def rank_variants(
+    metrics: Mapping[str, VariantMetrics],
+    trainings: Mapping[str, Training],
+    mean_face: VariantMetrics,
+) -> pd.DataFrame:
+    """Return the leaderboard.
+
+    Args:
+        metrics: by variant.
+        trainings: by variant.
+        mean_face: metrics of predicting the mean face.
+
+    Returns:
+        One row per variant, sorted by the validation score (RMSE in pixels), best first; the mean
+        face is the last row.
+    """
+    rows = [_row(name, metrics[name], trainings[name].record) for name in metrics]
+    table = pd.DataFrame(rows).sort_values("validation_rmse", ignore_index=True)
+    baseline = pd.DataFrame([_row(MEAN_FACE, mean_face, {})])
+    return pd.concat([table, baseline], ignore_index=True)
+
+
+def select_champion(leaderboard: pd.DataFrame, trainings: Mapping[str, Training]) -> Champion:
+    """Select the variant with the lowest RMSE on the validation set.
+
+    The hold-out does not take part in the selection, so that its error stays an estimate for new
+    faces.
+
+    Args:
+        leaderboard: from ``rank_variants``.
+        trainings: by variant.
+
+    Raises:
+        InputError: if no variant could be measured on the validation set.
+    """
+    best, mean_face = leaderboard.iloc[0], leaderboard.iloc[-1]
+    if pd.isna(best["validation_rmse"]):
+        raise InputError(_describe_failures(trainings))
+    name = str(best["variant"])
+    training = trainings[name]
+    champion = Champion(
+        variant=name,
+        fingerprint=training.fingerprint,
+        mlflow_run_id=training.record["mlflow_run_id"],
+        validation_rmse=float(best["validation_rmse"]),
+        holdout_rmse=None if pd.isna(best["holdout_rmse"]) else float(best["holdout_rmse"]),
+    )
+    logger.info(
+        "Champion by validation RMSE: %s (%.3f px; hold-out %.3f px, mean face %.3f px)",
+        name,
+        *(best["validation_rmse"], best["holdout_rmse"], mean_face["holdout_rmse"]),
+    )
+    return champion
+
+
+def _row(name: str, metrics: VariantMetrics, record: Mapping[str, Any]) -> dict[str, Any]:
+    holdout = metrics.holdout
+    return {
+        "variant": name,
+        "validation_rmse": metrics.validation.score,
+        "holdout_rmse": holdout.score,
+        "holdout_rmse_a": holdout.rmse_a,
+        "holdout_rmse_b": holdout.rmse_b,
+        "holdout_nme": holdout.nme,
+        "holdout_failure_rate": None if metrics.failure else holdout.failure_rate,
+        "holdout_mse": holdout.mse,
+        "holdout_paper_accuracy": holdout.paper_accuracy,
+        "unseen_rmse": metrics.unseen.score if metrics.unseen else None,
+        "parameters": record.get("parameters"),
+        "epochs": record.get("epochs"),
+        "minutes": record.get("minutes"),
+        "failure": metrics.failure,
+    }
+
+
+def _describe_failures(trainings: Mapping[str, Training]) -> str:
+    failures = "".join(
+        f"\n  - {name}: {training.failure}"
+        for name, training in trainings.items()
+        if training.failure
+    )
+    reason = (
+        f"; their trainings failed:{failures}"
+        if failures
+        else ": it holds no label, or all predictions are NaN"
+    )
+    return f"no variant has an error on the validation set{reason}"
