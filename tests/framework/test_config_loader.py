@@ -4,7 +4,18 @@ import pytest
 from parameters import CONF
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.framework.config_loader import load_parameters
+from facial_keypoints.framework.config_loader import (
+    LOADER_ARGUMENTS,
+    CheckedConfigLoader,
+    current_parameters,
+    load_parameters,
+)
+
+
+@pytest.fixture(autouse=True)
+def no_session(monkeypatch):
+    """Restore the latest session's loader after each test."""
+    monkeypatch.setattr(CheckedConfigLoader, "latest", None)
 
 
 @pytest.fixture
@@ -55,6 +66,30 @@ def test_environment_changes_single_values(local):
     base = load_parameters(CONF)
     assert loaded.train.reduce_on_plateau.patience == 9
     assert loaded.train.epochs == base.train.epochs
+
+
+def test_empty_section_does_not_hide_other_problems(local):
+    with pytest.raises(InputError, match=r"train\.epochs") as error:
+        local("clean:\ntrain: {epochs: 0}")
+    assert "clean" not in str(error.value)
+
+
+def test_session_loader_plans_the_study():
+    loader = CheckedConfigLoader(
+        str(CONF), env="test", runtime_params={"study": {"seeds": [0, 1]}}, **LOADER_ARGUMENTS
+    )
+    assert loader.parameters.chosen == ["tiny-2cl", "tiny-2cl-seed1", "tiny-3cl", "tiny-3cl-seed1"]
+    assert loader["parameters"] == loader.parameters.model_dump(mode="json")
+
+
+def test_registry_uses_the_latest_session():
+    loader = CheckedConfigLoader(str(CONF), env="test", **LOADER_ARGUMENTS)
+    assert current_parameters() is loader.parameters
+
+
+def test_registry_uses_the_base_environment_without_a_session(monkeypatch):
+    monkeypatch.chdir(CONF.parent)
+    assert current_parameters() == load_parameters(CONF)
 
 
 def test_wrong_value_raises_input_error(local):

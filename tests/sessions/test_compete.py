@@ -9,13 +9,11 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from sessions import kedro, make_project, read, runs_of
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.framework import config_loader as configuration
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.models.registry import build_model
@@ -42,13 +40,6 @@ def compete(project, archive=None, download=None, **competition):
     with KedroSession.create(project, env="test", runtime_params=parameters) as session:
         session.run(pipeline_names=["compete"])
     return project / "data" / "test"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def other_tests_find_the_usual_pipelines():
-    yield
-    configuration._current = None
-    pipelines.configure("facial_keypoints.pipeline_registry")
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,13 @@ project's hooks, and need the same parameters and the same variants.
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from kedro.config import OmegaConfigLoader
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 
+from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import Parameters
 from facial_keypoints.parameters.checks import check_parameters
 
@@ -22,31 +23,33 @@ LOADER_ARGUMENTS: Final[dict[str, Any]] = {
     "merge_strategy": {"parameters": "soft", "mlflow": "soft", "globals": "soft"},
 }
 
-_current: Parameters | None = None
-
 
 class CheckedConfigLoader(OmegaConfigLoader):
-    """Refuse wrong parameters as soon as a session loads its context.
+    """Check and complete the parameters as soon as a session loads its context.
 
     Raises:
         InputError: if a parameter is unknown or out of bounds.
     """
 
+    latest: ClassVar["CheckedConfigLoader | None"] = None
+    """Loader of the running session: Kedro calls ``register_pipelines`` without arguments."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        global _current  # noqa: PLW0603 (Kedro calls register_pipelines without the context)
         super().__init__(*args, **kwargs)
-        _current = _checked(self).planned()
-        self["parameters"] = _current.model_dump(mode="json")
-        # which pipelines there are depends on the variants, so an earlier session's are stale
+        self.parameters = _checked(self).planned()
+        self["parameters"] = self.parameters.model_dump(mode="json")
+        CheckedConfigLoader.latest = self
+        # the registered pipelines depend on the variants, so those of an earlier session are stale
         pipelines.configure("facial_keypoints.pipeline_registry")
 
 
 def current_parameters() -> Parameters:
-    """Return the running session's parameters, or those of the base environment before there is
-    a session (``kedro registry list``).
+    """Return the running session's parameters, for the pipeline registry only.
+
+    Without a session (``kedro registry list``), return those of the base environment.
     """
-    if _current is not None:
-        return _current
+    if CheckedConfigLoader.latest is not None:
+        return CheckedConfigLoader.latest.parameters
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     return load_parameters(project / settings.CONF_SOURCE).planned()
 
@@ -70,19 +73,21 @@ def load_parameters(conf_source: Path | str, env: str = "base") -> Parameters:
 
 def _checked(loader: OmegaConfigLoader) -> Parameters:
     given = loader["parameters"]
-    env, loader.env = loader.env, loader.base_env
     try:
-        base = loader["parameters"]
-    finally:
-        loader.env = env
-    return check_parameters(_without_empty_sections(given, base))
+        return check_parameters(given)
+    except InputError:
+        loader.env, env = loader.base_env, loader.env
+        try:
+            completed = _fill_empty_sections(given, loader["parameters"])
+        finally:
+            loader.env = env
+        if completed == given:
+            raise
+        return check_parameters(completed)
 
 
-def _without_empty_sections(given: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """Return ``given`` with the section of ``base`` where it has null.
-
-    YAML reads a section whose lines are all commented out as null.
-    """
+def _fill_empty_sections(given: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """Replace null by the section of ``base``: YAML reads a section without lines as null."""
     filled = dict(given)
     for name, section in base.items():
         if isinstance(section, dict) and name != "variants":
@@ -90,5 +95,5 @@ def _without_empty_sections(given: dict[str, Any], base: dict[str, Any]) -> dict
             if value is None:
                 filled[name] = section
             elif isinstance(value, dict):
-                filled[name] = _without_empty_sections(value, section)
+                filled[name] = _fill_empty_sections(value, section)
     return filled
