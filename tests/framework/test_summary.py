@@ -69,18 +69,23 @@ def test_the_score_is_told_beside_the_mean_faces_or_not_at_all():
 
 
 def test_next_commands_follow_the_environment_and_the_score():
-    drawn = printed(print_next_commands, "demo", scored=True)
+    drawn = printed(print_next_commands, "demo", "full", scored=True)
     assert "kedro viz run --env=demo" in drawn
     assert "kedro run --pipeline=full" in drawn
     assert "upload" not in drawn
-    real = printed(print_next_commands, None, scored=False)
+    assert "kedro run --pipeline=compete" in printed(
+        print_next_commands, "demo", "compete", scored=True
+    )
+    real = printed(print_next_commands, None, "full", scored=False)
     assert "kedro run --pipeline=upload" in real
     assert "--env" not in real
 
 
 def test_the_environment_is_to_be_activated_where_it_is_not(monkeypatch):
     monkeypatch.setenv("VIRTUAL_ENV", "somewhere")
-    assert "activate" not in printed(print_next_commands, None, scored=False)
+    assert "activate" not in printed(print_next_commands, None, "full", scored=False)
     monkeypatch.delenv("VIRTUAL_ENV")
     monkeypatch.setattr("sys.prefix", "/opt/environment")
-    assert ". /opt/environment/bin/activate" in printed(print_next_commands, None, scored=False)
+    assert ". /opt/environment/bin/activate" in printed(
+        print_next_commands, None, "full", scored=False
+    )

@@ -19,7 +19,7 @@ COMMAND = re.compile(r"\b(mlflow (?:ui|server)|kedro viz(?: run)?)\b([^\n`#]*)")
 
 def closing_words():
     console = Console(record=True, width=200, file=io.StringIO())
-    print_next_commands(console, "demo", scored=True)
+    print_next_commands(console, "demo", "full", scored=True)
     return re.sub(r"  +", "#", console.export_text())
 
 

@@ -65,7 +65,9 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         path = getattr(catalog["submission"], "_filepath", "data/07_model_output")
         console.print(f"Submission: {path}", soft_wrap=True)
         console.print(f"Peak memory of this run: {peak_memory() / 1024:.1f} GiB")
-        print_next_commands(console, env, scored=catalog.load("submission_score").num_values > 0)
+        scored = catalog.load("submission_score").num_values > 0
+        name = "compete" if "score_estimate" in made else "full"
+        print_next_commands(console, env, name, scored=scored)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
@@ -131,8 +133,15 @@ _DRAWN: Final = {"demo", "test"}
 """Environments that are about a drawn competition; Kaggle's data have others."""
 
 
-def print_next_commands(console: Console, env: str | None, scored: bool) -> None:
-    """What a user would do next, as commands to type."""
+def print_next_commands(console: Console, env: str | None, pipeline: str, scored: bool) -> None:
+    """Print the commands that a user would type next.
+
+    Args:
+        console: Where to print.
+        env: The run's Kedro environment.
+        pipeline: Name of the pipeline that made the submission.
+        scored: Whether the submission was scored offline, as on synthetic data.
+    """
     option = f" --env={env}" if env and env != "local" else ""
     console.print("\nNext:")
     activate = _activation_script()
@@ -146,7 +155,7 @@ def print_next_commands(console: Console, env: str | None, scored: bool) -> None
     ]
     if scored:
         same = "" if env in _DRAWN else option
-        lines.append((f"kedro run --pipeline=full{same}", "on Kaggle's data (see README.md)"))
+        lines.append((f"kedro run --pipeline={pipeline}{same}", "on Kaggle's data (see README.md)"))
     else:
         lines.append((f"kedro run --pipeline=upload{option}", "send the submission to Kaggle"))
     width = max(len(command) for command, _ in lines)
