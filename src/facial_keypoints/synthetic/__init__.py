@@ -1,22 +1,21 @@
-"""The drawn competition: an embedded stand-in of Kaggle's "Facial Keypoints Detection".
+"""Synthetic faces with exactly known keypoints: a stand-in for Kaggle's competition.
 
-Every face is drawn from a random 3D head whose 15 points are known exactly; nothing is
-downloaded and no photograph is contained. Its archive has Kaggle's layout, sizes of
-populations, framing, missing labels, duplicates and a few wrong labels, so that the whole
-project runs on it as on the genuine one.
+``render_faces`` gives images and keypoints; ``write_archive`` gives the whole competition in
+Kaggle's layout, with its populations, missing labels, duplicates and a few wrong labels.
 
-- ``head``: a parametric head, its pose and the 3D surface of its face
-- ``geometry``: from a head to the 15 points and to the outlines of eyes, brows and lips
-- ``painting``: from a head to a picture, with ``canvas`` (supersampled shapes), ``features``
-  (what lies on the skin), ``hair``, ``glasses`` and ``surroundings``
-- ``rows``: whose face each row shows, its labels, duplicates and wrong labels
-- ``competition``: the archive in Kaggle's layout, and its answer key
+- ``head``: a parametric 3-D head, its pose and the surface of its face
+- ``geometry``: the outlines of its features and its 15 keypoints
+- ``render``: from a head to an image, with ``canvas`` (shapes), ``features`` (on the skin) and
+  ``surroundings`` (background, hair, glasses)
+- ``rows``: the face and the labels of each row
+- ``archive``: the archive, the answer key and faces alone
 """
 
-from facial_keypoints.synthetic.competition import (
+from facial_keypoints.synthetic.archive import (
     list_wrong_labels,
     make_answer_key,
+    render_faces,
     write_archive,
 )
 
-__all__ = ["list_wrong_labels", "make_answer_key", "write_archive"]
+__all__ = ["list_wrong_labels", "make_answer_key", "render_faces", "write_archive"]

@@ -1,19 +1,15 @@
-"""A grey picture with more pixels than asked for, to paint soft-edged shapes on."""
+"""Painting soft-edged shapes on a grey image of more pixels than the final one."""
 
 from typing import Any, Final
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from facial_keypoints.keypoints import IMAGE_SIZE
-from facial_keypoints.synthetic.head import Floats
-
-Plane = npt.NDArray[np.float32]
-Window = tuple[slice, slice]
+from facial_keypoints.synthetic.head import Floats, Plane
 
 SUPERSAMPLING: Final = 2
-"""Canvas pixels per pixel of the picture, along each axis."""
+"""Canvas pixels per image pixel, along each axis."""
 
 SIDE: Final = IMAGE_SIZE * SUPERSAMPLING
 
@@ -21,90 +17,82 @@ _SHIFT: Final = 4
 """Fractional bits of the coordinates that OpenCV fills polygons by."""
 
 
-def smooth_step(values: Any, low: Any, high: Any) -> Any:
-    """0 below ``low``, 1 above ``high``, smooth between (``low`` may be the larger one)."""
-    t = np.clip((values - low) / (high - low), 0, 1)
-    return t * t * (3 - 2 * t)
+def noise(rng: np.random.Generator, rows: int, columns: int) -> Plane:
+    """Return smooth noise over the canvas, of mean 0 and standard deviation about 1.
 
+    Args:
+        rng: source of the values.
+        rows: random values along y; fewer are smoother.
+        columns: random values along x.
 
-def enlarge(plane: npt.NDArray[Any], cubic: bool = False) -> Plane:
-    """Any plane over the picture, resized to the canvas (pixel edges stay on pixel edges)."""
-    how = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
-    resized: Plane = cv2.resize(plane.astype(np.float32), (SIDE, SIDE), interpolation=how)
-    return resized
-
-
-def shrink(plane: Plane) -> Plane:
-    """The canvas as the picture: each pixel is the mean of its canvas pixels."""
-    small: Plane = cv2.resize(plane, (IMAGE_SIZE, IMAGE_SIZE), interpolation=cv2.INTER_AREA)
-    return small
-
-
-def mottle(rng: np.random.Generator, cells: tuple[int, int], shape: tuple[int, int]) -> Plane:
-    """Smooth noise of mean 0 and deviation about 1: ``cells`` random values over ``shape``."""
-    coarse = rng.standard_normal(cells).astype(np.float32)
-    noise: Plane = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return noise
+    Returns:
+        float32 (SIDE, SIDE).
+    """
+    coarse = rng.standard_normal((rows, columns), np.float32)
+    return np.asarray(cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC))
 
 
 def ribbon(line: Floats, half_width: Any) -> Floats:
-    """The outline (2n, 2) of a line (n, 2) with the given half width at each of its points."""
-    along = np.empty_like(line)
-    along[1:-1] = line[2:] - line[:-2]
-    along[0], along[-1] = line[1] - line[0], line[-1] - line[-2]
-    length = np.sqrt(np.einsum("ij,ij->i", along, along)) + 1e-6
-    across = along[:, ::-1] * (half_width / length)[:, None] * [-1, 1]
-    return np.concatenate([line + across, (line - across)[::-1]])
-
-
-def ellipse(centre: Any, radii: tuple[float, float], steps: int = 28) -> Floats:
-    """The outline (steps, 2) of an ellipse with upright axes."""
-    angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
-    return np.asarray(centre) + np.column_stack(
-        [radii[0] * np.cos(angle), radii[1] * np.sin(angle)]
-    )
-
-
-def window_of(outline: Floats, margin: float = 1.0) -> Window:
-    """The part of the canvas around an outline (..., 2) in pixels of the picture."""
-    x, y = outline[..., 0], outline[..., 1]
-    x0, x1, y0, y1 = (
-        min(max(int((edge + side * margin) * SUPERSAMPLING) + (side > 0), 0), SIDE)
-        for edge, side in ((x.min(), -1), (x.max(), 1), (y.min(), -1), (y.max(), 1))
-    )
-    return slice(y0, y1), slice(x0, x1)
-
-
-def mask(outline: Floats, window: Window, soft: float = 0.0) -> Plane:
-    """How much of each canvas pixel of a window an outline covers, 0 to 1.
+    """Return the outline (2n, 2) of a line with a width.
 
     Args:
-        outline: (n, 2) in pixels of the picture, edge to edge; or several, (k, n, 2).
-        window: part of the canvas.
-        soft: deviation of the blur of its edge, in pixels of the picture.
+        line: (n, 2).
+        half_width: a number, or one for each point (n,).
     """
-    rows, columns = window
-    filled = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-    if not filled.size:  # the outline lies beside the picture
-        return filled.astype(np.float32)
+    along = np.gradient(line, axis=0)
+    across = along[:, ::-1] * [-1, 1] / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-6)
+    across *= np.reshape(half_width, (-1, 1))
+    return np.asarray(np.concatenate([line + across, (line - across)[::-1]]))
+
+
+def ellipse(centre: Any, radii: Any) -> Floats:
+    """Return the outline (24, 2) of an upright ellipse.
+
+    Args:
+        centre: x and y.
+        radii: half axes along x and y.
+    """
+    angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    unit = np.column_stack([np.cos(angle), np.sin(angle)])
+    return np.asarray(centre + unit * radii)
+
+
+def fill(
+    canvas: Plane,
+    outline: Floats,
+    value: Any = 1.0,
+    alpha: float = 1.0,
+    soft: float = 0.0,
+    clip: Plane | None = None,
+) -> Plane:
+    """Paint the inside of an outline, in place.
+
+    Args:
+        canvas: float32 (SIDE, SIDE), greys from 0 to 1.
+        outline: (n, 2) in image pixels, edge to edge.
+        value: the grey, or a plane of greys (SIDE, SIDE).
+        alpha: opacity, 0 to 1.
+        soft: standard deviation of the blur of the edge, in image pixels.
+        clip: float32 (SIDE, SIDE), further opacity of each canvas pixel.
+
+    Returns:
+        The canvas.
+    """
+    corners, margin = outline * SUPERSAMPLING, SUPERSAMPLING * (1 + 3 * soft)
+    left, top = np.clip(np.floor(corners.min(axis=0) - margin), 0, SIDE).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(axis=0) + margin), 0, SIDE).astype(int)
+    if left >= right or top >= bottom:
+        return canvas  # outside of the image
+    window = slice(top, bottom), slice(left, right)
+    cover = np.zeros((bottom - top, right - left), np.uint8)
     # OpenCV's integer coordinates are pixel centres, ours are edges: half a canvas pixel less.
-    corners = outline * SUPERSAMPLING - 0.5 - [columns.start, rows.start]
-    fixed = np.rint(corners * (1 << _SHIFT)).astype(np.int32)
-    cv2.fillPoly(
-        filled, list(fixed) if fixed.ndim == 3 else [fixed], 255, lineType=cv2.LINE_AA, shift=_SHIFT
-    )
+    fixed = np.rint((corners - 0.5 - [left, top]) * (1 << _SHIFT)).astype(np.int32)
+    cv2.fillPoly(cover, [fixed], 255, lineType=cv2.LINE_AA, shift=_SHIFT)
     if soft:
-        cv2.GaussianBlur(filled, (0, 0), soft * SUPERSAMPLING, dst=filled)
-    return filled.astype(np.float32) * np.float32(1 / 255)
-
-
-def blend(canvas: Plane, window: Window, cover: npt.NDArray[np.floating], value: Any) -> None:
-    """Paint ``value`` (a grey or a plane) over a window by ``cover`` (0 to 1), in place."""
-    part = canvas[window]
-    part += cover * (value - part)
-
-
-def fill(canvas: Plane, outline: Floats, value: Any, alpha: float = 1.0, soft: float = 0.0) -> None:
-    """Paint the inside of an outline, in place; ``outline`` and ``soft`` as in ``mask``."""
-    window = window_of(outline, 1 + 3 * soft)
-    blend(canvas, window, np.float32(alpha) * mask(outline, window, soft), np.float32(value))
+        cv2.GaussianBlur(cover, (0, 0), soft * SUPERSAMPLING, dst=cover)
+    weight = cover * np.float32(alpha / 255)
+    if clip is not None:
+        weight *= clip[window]
+    grey = value[window] if isinstance(value, np.ndarray) else np.float32(value)
+    canvas[window] += weight * (grey - canvas[window])
+    return canvas

@@ -1,186 +1,158 @@
-"""The rows of the drawn competition: whose face each shows, and which labels it carries.
+"""The rows of the synthetic tables: which face each shows, and which labels it carries."""
 
-Every choice about a row comes from the seed, the split, the population and the row's number
-within its population. A row is therefore the same however many others there are.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from facial_keypoints.keypoints import (
-    IMAGE_SIZE,
-    KEYPOINTS,
-    NUM_KEYPOINTS,
-    POPULATION_B_INDEX,
-    SWAP_INDEX,
+from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS, POPULATION_B_INDEX, SWAP_INDEX
+from facial_keypoints.synthetic.geometry import keypoints
+from facial_keypoints.synthetic.head import Floats, Head, sample_head
+from facial_keypoints.synthetic.render import render_head
+
+TRAIN, TEST, EXTRA = range(3)
+"""The splits; EXTRA faces are in no archive."""
+
+A, B = range(2)
+
+WRONG_KINDS: Final = ("swapped_sides", "shifted", "other_face", "one_point_off")
+"""Kinds of wrong labels: left and right names exchanged; all points moved by 12 to 20 px; the
+labels of another face; one point 15 to 30 px away."""
+
+_FRACTION_A: Final = {TRAIN: 2284 / 7049, TEST: 591 / 1783}
+"""Kaggle's fraction of population A in a split."""
+
+_DUPLICATES, _WRONG, _MISSING = 0.02, 0.007, {A: 0.065, B: 0.003}
+"""Fractions of rows that repeat an image, are labelled wrongly, or lack some labels."""
+
+_LABEL_NOISE: Final = 0.5
+"""Standard deviation of the training labels, in pixels."""
+
+_ALWAYS_CLEAN: Final = 3
+"""The first training rows of each population are complete, unique and right, so that the
+smallest competition has something to train on."""
+
+_MISSING_TOGETHER: Final = (
+    *(("left_eyebrow_outer",), ("right_eyebrow_outer",), ("left_eyebrow", "right_eyebrow")),
+    *(("left_eye",), ("right_eye",), ("mouth",), ("mouth_center_bottom",)),
 )
-from facial_keypoints.synthetic.geometry import points
-from facial_keypoints.synthetic.head import Floats, Head, draw_head
-
-TRAIN, TEST = 0, 1
-A, B = 0, 1
-
-_SHARE_OF_A = {TRAIN: 2284 / 7049, TEST: 591 / 1783}
-"""Kaggle's: faces of population A among all of a split."""
-
-_DUPLICATES = 0.02
-_WRONG = 0.007
-_MISSING = {A: 0.065, B: 0.003}
-"""Shares of the rows that repeat a picture, are labelled wrongly, or lack some labels."""
-
-_JITTER = 0.5
-"""Standard deviation of a labeller's hand, in pixels."""
-
-_ALWAYS_PLAIN = 3
-"""The first training rows of each population are complete and right, so that the smallest
-competition has something to train on."""
-
-_IN_PICTURE = (0.3, IMAGE_SIZE - 0.3)
-"""A point outside of these bounds cannot be labelled."""
-
-_HIDDEN_TOGETHER = (
-    ("left_eyebrow_outer_end",),
-    ("right_eyebrow_outer_end",),
-    ("left_eyebrow_outer_end", "right_eyebrow_outer_end"),
-    ("mouth_center_bottom_lip",),
-    tuple(name for name in KEYPOINTS if "eyebrow" in name),
-    tuple(name for name in KEYPOINTS if name.startswith("left_eye")),
-    tuple(name for name in KEYPOINTS if name.startswith("right_eye")),
-    tuple(name for name in KEYPOINTS if name.startswith("mouth")),
-)
-"""What population A misses, in the order of how often (see ``_HIDDEN_ODDS``)."""
-
-_HIDDEN_ODDS = (0.25, 0.2, 0.15, 0.12, 0.1, 0.06, 0.06, 0.06)
-
-WRONG_KINDS = ("swapped_sides", "shifted", "other_face", "one_point_off")
-"""The kinds of wrong labels: left and right names exchanged; all points moved by 12 to 20 px;
-the labels of another face; one point 15 to 30 px away."""
-
-# Independent streams of random numbers of one row.
-_PLAN, _SHAPE, _PAINT, _HAND = range(4)
-
-Key = tuple[int, int, int]
-"""A row: its split, its population, its number within both."""
+"""Beginnings of the names of keypoints that A lacks together; B lacks the last ones alone."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is decided about one row before its face is shaped or painted."""
+    """One row of a table, the same however many others there are.
 
-    face: Key
-    """The row whose picture it shows: itself, or an earlier one that it repeats."""
-    wrong: str | None
-    """One of ``WRONG_KINDS``, or None."""
-    missing: tuple[int, ...]
-    """Indices of the points that nobody labelled, though the population should carry them."""
-
-
-def split_sizes(split: int, faces: int) -> tuple[int, int]:
-    """Numbers of faces of A and of B among ``faces``: Kaggle's shares, at least one of each."""
-    of_a = min(max(1, round(_SHARE_OF_A[split] * faces)), faces - 1)
-    return of_a, faces - of_a
-
-
-def keys(split: int, faces: int) -> list[Key]:
-    """The rows of a split, in order: A first, then B."""
-    sizes = split_sizes(split, faces)
-    return [(split, population, i) for population in (A, B) for i in range(sizes[population])]
-
-
-def generator(seed: int, key: Key, stream: int) -> np.random.Generator:
-    """The random numbers of one row for one purpose."""
-    return np.random.default_rng([seed, *key, stream])
-
-
-def painter(seed: int, key: Key) -> np.random.Generator:
-    """The random numbers by which a face is painted."""
-    return generator(seed, key, _PAINT)
-
-
-def head(seed: int, key: Key) -> Head:
-    """The head that a row shows, provided that it repeats no other."""
-    return draw_head(generator(seed, key, _SHAPE), key[1])
-
-
-def plan(seed: int, key: Key) -> Row:
-    """Decide about one row, from nothing but the seed and its key."""
-    rng = generator(seed, key, _PLAN)
-    split, population, index = key
-    repeats, wrong, misses = rng.random(3) < (_DUPLICATES, _WRONG, _MISSING[population])
-    plain = split == TRAIN and index < _ALWAYS_PLAIN
-    face = key
-    if repeats and not plain and split == TRAIN:
-        face = _earlier(rng, key)
-        if face != key:
-            face = plan(seed, face).face
-    missing: tuple[int, ...] = ()
-    if misses and not plain:
-        names: tuple[str, ...] = ("mouth_center_bottom_lip",)
-        if population == A:
-            names = _HIDDEN_TOGETHER[rng.choice(len(_HIDDEN_TOGETHER), p=_HIDDEN_ODDS)]
-        missing = tuple(KEYPOINTS.index(name) for name in names)
-    kind = None
-    if wrong and not plain and split == TRAIN:
-        kind = WRONG_KINDS[rng.integers(len(WRONG_KINDS))]
-    return Row(face, kind, missing)
-
-
-def _earlier(rng: np.random.Generator, key: Key) -> Key:
-    """An earlier row: of the same population, or for some of B a face of A."""
-    split, population, index = key
-    # For each row of B there are at least 0.45 rows of A in every competition (Kaggle's
-    # proportions), so the choice does not depend on how many faces are drawn.
-    of_a = int(0.45 * index)
-    if population == B and of_a >= 1 and rng.random() < 0.25:
-        return split, A, int(rng.integers(of_a))
-    return (split, population, int(rng.integers(index))) if index else key
-
-
-def true_points(seed: int, key: Key, row: Row) -> Floats:
-    """Exact geometry of one row, (15, 2) pixels, in its population's convention.
-
-    NaN for what the population does not carry, for what is missing, and for what lies outside
-    of the picture.
+    Attributes:
+        seed: of the competition.
+        split: TRAIN, TEST or EXTRA.
+        population: 0 (A) or 1 (B).
+        index: number of the row within its split and population.
     """
-    population = key[1]
-    placed = points(head(seed, row.face), population)
-    if population == B:
-        placed[[i for i in range(NUM_KEYPOINTS) if i not in POPULATION_B_INDEX]] = np.nan
-    placed[list(row.missing)] = np.nan
-    return _visible(placed)
+
+    seed: int
+    split: int
+    population: int
+    index: int
+
+    def _random(self, purpose: str) -> np.random.Generator:
+        """Independent random numbers for each purpose."""
+        key = (self.seed, self.split, self.population, self.index)
+        return np.random.default_rng([*key, *purpose.encode()])
+
+    @cached_property
+    def _plan(self) -> tuple["Row", str | None, list[int]]:
+        """The row whose image this one shows, the kind of wrong labels, and missing keypoints."""
+        rng = self._random("plan")
+        odds = _DUPLICATES, _WRONG, _MISSING[self.population]
+        repeats, wrong, misses = rng.random(3) < odds
+        train, face = self.split == TRAIN, self
+        if self.split == EXTRA or (train and self.index < _ALWAYS_CLEAN):
+            return self, None, []
+        if train and repeats:
+            # A quarter of B's duplicates repeat a face of A. Each competition has at least 0.45
+            # rows of A for a row of B, so the choice does not depend on how many there are.
+            limit = int(0.45 * self.index)
+            across = self.population == B and limit > 0 and rng.random() < 0.25
+            index = int(rng.integers(limit if across else self.index))
+            face = replace(self, population=A if across else self.population, index=index).face
+        kind = WRONG_KINDS[rng.integers(len(WRONG_KINDS))] if train and wrong else None
+        names = _MISSING_TOGETHER[-1 if self.population == B else rng.integers(7)] if misses else ()
+        return face, kind, [i for i, name in enumerate(KEYPOINTS) if name.startswith(names)]
+
+    @property
+    def face(self) -> "Row":
+        """The row whose image this one shows: itself, or an earlier one that it repeats."""
+        return self._plan[0]
+
+    @property
+    def wrong(self) -> str | None:
+        """One of ``WRONG_KINDS``, or None."""
+        return self._plan[1]
+
+    @property
+    def head(self) -> Head:
+        """The head that the image shows."""
+        face = self.face
+        return sample_head(face._random("head"), face.population)
+
+    def render(self) -> npt.NDArray[np.uint8]:
+        """Return the image, uint8 (96, 96)."""
+        face = self.face
+        return render_head(face.head, face._random("image"), face.population)
+
+    def true_keypoints(self) -> Floats:
+        """Return the exact keypoints (15, 2) in the population's convention.
+
+        NaN where the population has no label, where it is missing, and outside of the image.
+        """
+        points = keypoints(self.head, self.population)
+        if self.population == B:
+            points[np.setdiff1d(range(len(points)), POPULATION_B_INDEX)] = np.nan
+        points[self._plan[2]] = np.nan
+        return _visible(points)
+
+    def labels(self) -> Floats:
+        """Return the training labels (15, 2): the truth with noise, or plainly wrong."""
+        points, rng = self.true_keypoints(), self._random("labels")
+        if self.wrong == "other_face":
+            stranger = replace(self, split=EXTRA, index=self.index + 10**6)
+            other = keypoints(stranger.head, self.population)
+            other += rng.choice((-1, 1), 2) * rng.uniform(5, 9, 2)  # its crop differs as well
+            points = np.where(np.isnan(points), np.nan, other)
+        points += _LABEL_NOISE * rng.standard_normal(points.shape)
+        angle = rng.uniform(0, 2 * np.pi)
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        if self.wrong == "swapped_sides":
+            points = points[list(SWAP_INDEX)]
+        elif self.wrong == "shifted":
+            points += rng.uniform(12, 20) * direction
+        elif self.wrong == "one_point_off":
+            point = rng.choice(np.flatnonzero(np.isfinite(points).all(axis=1)))
+            # Towards the middle of the image, so that clipping does not undo it.
+            inwards = np.sign(IMAGE_SIZE / 2 - points[point])
+            points[point] += rng.uniform(15, 30) * np.abs(direction) * inwards
+        return _visible(points) if self.wrong is None else np.clip(points, 0.5, IMAGE_SIZE - 0.5)
 
 
-def labels(seed: int, key: Key, row: Row) -> Floats:
-    """What the labeller of one training row wrote, (15, 2) pixels: the truth with the jitter of
-    a hand, and for a few rows something plainly wrong.
+def table_rows(seed: int, split: int, count: int) -> list[Row]:
+    """Return the rows of a table in order, population A first, with Kaggle's fraction of A.
+
+    Args:
+        seed: of the competition.
+        split: TRAIN or TEST.
+        count: rows of both populations, at least 2.
+
+    Returns:
+        ``count`` rows, at least one of each population.
     """
-    rng = generator(seed, key, _HAND)
-    truth = true_points(seed, key, row)
-    if row.wrong == "other_face":
-        stranger = (key[0], key[1], key[2] + 1_000_000)  # a face that no row shows
-        truth = np.where(np.isnan(truth), np.nan, points(head(seed, stranger), key[1]))
-        truth += rng.choice((-1, 1), 2) * rng.uniform(5, 9, 2)  # and of another framing
-    written = truth + _JITTER * rng.standard_normal(truth.shape)
-    if row.wrong == "swapped_sides":
-        written = written[list(SWAP_INDEX)]
-    elif row.wrong == "shifted":
-        angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(12, 20)
-        written += length * np.array([np.cos(angle), np.sin(angle)])
-    elif row.wrong == "one_point_off":
-        known = np.flatnonzero(np.isfinite(written).all(axis=1))
-        angle, length = rng.uniform(0, 2 * np.pi), rng.uniform(15, 30)
-        step = length * np.array([np.cos(angle), np.sin(angle)])
-        point = rng.choice(known)
-        # Rather to the inside of the picture, so that clipping does not undo it.
-        step *= np.where((written[point] + step > 2) & (written[point] + step < 94), 1, -1)
-        written[point] += step
-    if row.wrong is not None:
-        return np.clip(written, 0.5, IMAGE_SIZE - 0.5)
-    return _visible(written)
+    of_a = min(max(1, round(_FRACTION_A[split] * count)), count - 1)
+    keys = [(A, i) for i in range(of_a)] + [(B, i) for i in range(count - of_a)]
+    return [Row(seed, split, *key) for key in keys]
 
 
-def _visible(placed: Floats) -> Floats:
-    low, high = _IN_PICTURE
-    placed[((placed < low) | (placed > high)).any(axis=1)] = np.nan
-    return placed
+def _visible(points: Floats) -> Floats:
+    inside = (np.abs(points - IMAGE_SIZE / 2) <= IMAGE_SIZE / 2 - 0.3).all(axis=1, keepdims=True)
+    return np.where(inside, points, np.nan)
