@@ -45,7 +45,7 @@ def find_answer_key(download: DownloadParameters, archive: CompetitionArchive) -
     """
     if download.source == "synthetic":
         synthetic = download.synthetic
-        return make_answer_key(synthetic.train_faces, synthetic.test_faces, synthetic.seed)
+        return make_answer_key(synthetic.test_faces, synthetic.seed)
     return pd.DataFrame({"RowId": pd.Series(dtype=int), "Location": pd.Series(dtype=float)})
 
 
