@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kaggle_stand_in import kaggle_stand_in
+from fake_kaggle import fake_kaggle
 
 from facial_keypoints.evaluation.records import SetMetrics
 from facial_keypoints.faces import FaceSet
@@ -163,6 +163,6 @@ def archive_path(tmp_path):
 
 @pytest.fixture
 def kaggle(monkeypatch, tmp_path):
-    """A stand-in for Kaggle's API, and valid credentials in the environment."""
-    with kaggle_stand_in(monkeypatch, tmp_path) as stand_in:
-        yield stand_in
+    """A fake of Kaggle's API, and valid credentials in the environment."""
+    with fake_kaggle(monkeypatch, tmp_path) as server:
+        yield server

@@ -1,16 +1,16 @@
-"""Credentials for Kaggle: every way to give them, and what is told of none and of wrong ones."""
+"""Credentials for Kaggle: every way to give them, missing ones, wrong ones."""
 
 import io
 from pathlib import Path
 
 import pytest
-from kaggle_stand_in import KEY, SLUG, TOKEN, USERNAME, WAYS, KaggleStandIn, give_credentials
+from fake_kaggle import CREDENTIALS, KEY, SLUG, TOKEN, USERNAME, FakeKaggle, give_credentials
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle.client import download_competition
 
 WRONG = pytest.mark.fault(
-    "Kaggle", "wrong credentials (401)", "told, with the place that they came from; not repeated"
+    "Kaggle", "wrong credentials (401)", "reported, with their origin; not repeated"
 )
 
 
@@ -22,10 +22,10 @@ def target(tmp_path: Path) -> Path:
 @pytest.mark.fault(
     "Kaggle",
     "no credentials",
-    "told, with every way to give them and the ways without; Kaggle is asked nothing",
+    "reported, with all ways to give them and the alternatives; no request is sent",
 )
-def test_without_credentials_the_ways_on_are_told(
-    kaggle: KaggleStandIn,
+def test_raises_input_error_with_options_without_credentials(
+    kaggle: FakeKaggle,
     target: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -46,21 +46,21 @@ def test_without_credentials_the_ways_on_are_told(
         "--env=demo",
     ):
         assert words in message
-    assert kaggle.asked == []
+    assert kaggle.requests == []
     assert "".join(capsys.readouterr()) == ""
     assert stdin.read() == "kept"
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_credentials_can_be_given_in_four_ways(
-    way: str, kaggle: KaggleStandIn, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("way", CREDENTIALS)
+def test_accepts_credentials_from_each_place(
+    way: str, kaggle: FakeKaggle, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     give_credentials(monkeypatch, tmp_path / "home", way)
     download_competition(SLUG, target)
     assert target.read_bytes() == kaggle.archive
     scheme = "Bearer" if "token" in way else "Basic"
-    asked = next(one for one in kaggle.asked if one.name == "DownloadDataFiles")
-    assert asked.headers["Authorization"].startswith(scheme)
+    request = next(one for one in kaggle.requests if one.name == "DownloadDataFiles")
+    assert request.headers["Authorization"].startswith(scheme)
 
 
 @WRONG
@@ -80,10 +80,10 @@ def test_credentials_can_be_given_in_four_ways(
     ],
     ids=["token", "key", "token before a right key"],
 )
-def test_wrong_credentials_are_told_from_none(
+def test_raises_input_error_that_names_the_wrong_credentials(
     variables: dict[str, str],
     named: str,
-    kaggle: KaggleStandIn,
+    kaggle: FakeKaggle,
     target: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -99,14 +99,16 @@ def test_wrong_credentials_are_told_from_none(
 
 
 @pytest.mark.fault(
-    "Secrets", "credentials with a line's end or a foreign letter", "told, without repeating them"
+    "Secrets",
+    "credentials with a line break or a non-ASCII letter",
+    "reported, without showing them",
 )
 @pytest.mark.parametrize("spoil", ["\n", "\r\nHost: elsewhere", "\u20ac"])
 @pytest.mark.parametrize("name", ["KAGGLE_API_TOKEN", "KAGGLE_KEY"])
-def test_credentials_that_cannot_be_sent(
+def test_raises_input_error_for_invalid_characters(
     name: str,
     spoil: str,
-    kaggle: KaggleStandIn,
+    kaggle: FakeKaggle,
     target: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -119,9 +121,9 @@ def test_credentials_that_cannot_be_sent(
     assert kaggle.pauses == []
 
 
-@pytest.mark.fault("Kaggle", "a file of credentials that cannot be read", "told, with ways on")
+@pytest.mark.fault("Kaggle", "an unreadable credentials file", "reported, with options")
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("access_token", b"\xff\xfe\x00wrong-secret", "cannot be read"),
         ("access_token", None, "cannot be read"),
@@ -132,11 +134,11 @@ def test_credentials_that_cannot_be_sent(
         ("kaggle.json", b"", "No Kaggle credentials"),
     ],
 )
-def test_credentials_that_cannot_be_read(
+def test_raises_input_error_for_an_unreadable_file(
     name: str,
     content: bytes | None,
-    told: str,
-    kaggle: KaggleStandIn,
+    expected: str,
+    kaggle: FakeKaggle,
     target: Path,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -147,7 +149,7 @@ def test_credentials_that_cannot_be_read(
         path.mkdir()
     else:
         path.write_bytes(content)
-    with pytest.raises(InputError, match=told) as caught:
+    with pytest.raises(InputError, match=expected) as caught:
         download_competition(SLUG, target)
     assert "~/.kaggle/kaggle.json" in str(caught.value)
     assert "wrong-secret" not in str(caught.value)
@@ -155,21 +157,21 @@ def test_credentials_that_cannot_be_read(
 
 
 @WRONG
-def test_token_refused_with_401_while_signing_in(kaggle: KaggleStandIn, target: Path):
+def test_raises_input_error_for_a_token_refused_at_sign_in(kaggle: FakeKaggle, target: Path):
     kaggle.fail("IntrospectToken", 401)
     with pytest.raises(InputError, match="does not accept the credentials"):
         download_competition(SLUG, target)
 
 
 @pytest.mark.fault(
-    "Secrets", "Kaggle's error repeats the credentials", "they are in no message, log or traceback"
+    "Secrets", "Kaggle's error repeats the credentials", "masked in messages, logs and tracebacks"
 )
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 418, 429, 500])
 @pytest.mark.parametrize("name", ["DownloadDataFiles", "IntrospectToken"])
-def test_token_is_in_no_message(
+def test_no_message_contains_the_token(
     name: str,
     status: int,
-    kaggle: KaggleStandIn,
+    kaggle: FakeKaggle,
     target: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -187,10 +189,10 @@ def test_token_is_in_no_message(
 
 
 @pytest.mark.fault(
-    "Secrets", "Kaggle's error repeats the credentials", "they are in no message, log or traceback"
+    "Secrets", "Kaggle's error repeats the credentials", "masked in messages, logs and tracebacks"
 )
-def test_key_is_in_no_message(
-    kaggle: KaggleStandIn, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_no_message_contains_the_key(
+    kaggle: FakeKaggle, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     give_credentials(monkeypatch, tmp_path / "home", "name and key")
     kaggle.fail("DownloadDataFiles", 403, message=f"you sent {KEY}")

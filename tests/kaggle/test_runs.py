@@ -1,4 +1,4 @@
-"""`kedro run --pipeline=download` and `--pipeline=upload` against Kaggle's stand-in."""
+"""`kedro run --pipeline=download` and `--pipeline=upload` against a fake of Kaggle."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from kaggle_stand_in import SECRETS, SLUG, WAYS, KaggleStandIn, give_credentials, leaks
+from fake_kaggle import CREDENTIALS, SECRETS, SLUG, FakeKaggle, give_credentials, leaks
 from limits import largest_file
 from sessions import make_project, read, run, statuses
 
@@ -21,7 +21,7 @@ CSV = b"RowId,Location\n1,48.0\n2,37.5\n"
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project in which a submission, of no model that MLflow knows, waits to be sent."""
+    """A project with a submission to send, of a model without an MLflow run."""
     project = make_project(tmp_path_factory.mktemp("clone"))
     output = project / "data" / "test" / "07_model_output"
     output.mkdir(parents=True)
@@ -43,8 +43,8 @@ def project(clone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def raw(project: Path, kaggle: KaggleStandIn, archive_path: Path) -> Path:
-    """Where the archive of an earlier download lies, that is damaged so that it is fetched."""
+def raw(project: Path, kaggle: FakeKaggle, archive_path: Path) -> Path:
+    """The folder of an earlier archive, which is corrupt, so that it is replaced."""
     kaggle.archive = archive_path.read_bytes()
     folder = project / "data" / "test" / "01_raw"
     (folder / f"{SLUG}.zip").write_bytes(b"earlier")
@@ -59,7 +59,7 @@ def nothing_left_open_or_leaked(project: Path, caplog: pytest.LogCaptureFixture)
 
 
 def failure(project: Path, pipeline: str, **parameters) -> str:
-    """What the user is told of a run that fails."""
+    """The error message of a run that fails."""
     with pytest.raises(Exception) as caught:  # noqa: PT011 (Kedro wraps what a dataset raises)
         run(project, pipeline, download=FROM_KAGGLE, **parameters)
     message = user_message(caught.value)
@@ -76,7 +76,7 @@ def upload(project: Path, **parameters):
     return run(project, "upload", download=FROM_KAGGLE, upload=parameters)
 
 
-# -- download -----------------------------------------------------------------------------
+# Download
 
 
 def test_download_replaces_an_earlier_archive(project, raw, kaggle):
@@ -85,8 +85,8 @@ def test_download_replaces_an_earlier_archive(project, raw, kaggle):
     assert statuses(project)[-1] == "FINISHED"
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_credentials_given_in_any_way_download_and_upload(
+@pytest.mark.parametrize("way", CREDENTIALS)
+def test_download_and_upload_with_credentials_from_each_place(
     project, raw, kaggle, monkeypatch, tmp_path, way
 ):
     give_credentials(monkeypatch, tmp_path / "home", way)
@@ -96,22 +96,22 @@ def test_credentials_given_in_any_way_download_and_upload(
     assert kaggle.files == [CSV]
 
 
-@pytest.mark.fault("Kaggle", "download fails for good", "the earlier archive stays as it was")
+@pytest.mark.fault("Kaggle", "download fails every time", "the earlier archive is unchanged")
 @pytest.mark.parametrize(
-    ("name", "fault", "told"),
+    ("name", "fault", "expected"),
     [
         ("DownloadDataFiles", {"status": 401}, "not accept the credentials"),
         ("DownloadDataFiles", {"status": 403}, f"competitions/{SLUG}/rules"),
         ("DownloadDataFiles", {"status": 404}, f"no competition '{SLUG}'"),
         ("DownloadDataFiles", {"status": 429, "Retry_After": "7200"}, "run again in 120 min"),
-        ("Archive", {"status": 500}, "out of order (500), 5 times"),
+        ("Archive", {"status": 500}, "server failed (500), 5 times"),
         ("Archive", {"status": None}, "connection to Kaggle failed"),
     ],
 )
-def test_failed_download_leaves_the_earlier_archive(project, raw, kaggle, name, fault, told):
+def test_failed_download_keeps_the_earlier_archive(project, raw, kaggle, name, fault, expected):
     kaggle.fail(name, **fault)
     message = failure(project, "download")
-    assert told in message
+    assert expected in message
     assert contents(raw) == {f"{SLUG}.zip": b"earlier"}
     assert statuses(project)[-1] == "FAILED"
 
@@ -119,18 +119,18 @@ def test_failed_download_leaves_the_earlier_archive(project, raw, kaggle, name, 
 @pytest.mark.fault(
     "Kaggle",
     "no credentials",
-    "told, with every way to give them and the ways without; Kaggle is asked nothing",
+    "reported, with all ways to give them and the alternatives; no request is sent",
 )
-def test_no_credentials(project, raw, kaggle, monkeypatch):
+def test_download_without_credentials_fails(project, raw, kaggle, monkeypatch):
     monkeypatch.delenv("KAGGLE_API_TOKEN")
     message = failure(project, "download")
     assert "No Kaggle credentials were found" in message
     assert "download.source=archive" in message
-    assert kaggle.asked == []
+    assert kaggle.requests == []
     assert contents(raw) == {f"{SLUG}.zip": b"earlier"}
 
 
-def damaged(archive: bytes) -> bytes:
+def corrupted(archive: bytes) -> bytes:
     """With one byte of a member's content changed, so that its checksum is wrong."""
     place = archive.index(b"IdLookupTable.csv") + len("IdLookupTable.csv") + 3
     return archive[:place] + bytes([archive[place] ^ 1]) + archive[place + 1 :]
@@ -139,51 +139,51 @@ def damaged(archive: bytes) -> bytes:
 @pytest.mark.fault(
     "Kaggle",
     "archive of a wrong size or checksum",
-    "refused; the earlier archive stays as it was",
+    "rejected; the earlier archive is unchanged",
 )
 @pytest.mark.parametrize(
-    ("spoil", "told"),
+    ("spoil", "expected"),
     [
         (lambda archive: archive[:-40], "truncated"),
-        (damaged, "'IdLookupTable.csv' is corrupt (wrong checksum)"),
+        (corrupted, "'IdLookupTable.csv' is corrupt (wrong checksum)"),
         (lambda archive: b"PK\x05\x06" + bytes(18), "lacks training.zip"),
     ],
     ids=["cut", "checksum", "empty"],
 )
-def test_unsound_archive_is_refused(project, raw, kaggle, spoil, told):
+def test_unsound_archive_is_rejected(project, raw, kaggle, spoil, expected):
     kaggle.archive = spoil(kaggle.archive)
-    assert told in failure(project, "download")
+    assert expected in failure(project, "download")
     assert contents(raw) == {f"{SLUG}.zip": b"earlier"}
 
 
 @pytest.mark.fault(
     "Kaggle",
     "archive of a wrong size or checksum",
-    "refused; the earlier archive stays as it was",
+    "rejected; the earlier archive is unchanged",
 )
-@pytest.mark.parametrize(("more", "told"), [(-40, "truncated"), (40, "connection to Kaggle")])
-def test_archive_of_another_length_than_told_is_refused(project, raw, kaggle, more, told):
+@pytest.mark.parametrize(("more", "expected"), [(-40, "truncated"), (40, "connection to Kaggle")])
+def test_archive_of_another_length_than_announced_is_rejected(project, raw, kaggle, more, expected):
     kaggle.length = len(kaggle.archive) + more
-    assert told in failure(project, "download")
+    assert expected in failure(project, "download")
     assert contents(raw) == {f"{SLUG}.zip": b"earlier"}
 
 
 @pytest.mark.fault(
     "Kaggle",
-    "a byte now and then (slow trickle)",
-    "a time-out: repeated at growing, random pauses, five times at most, then told",
+    "a download that is too slow",
+    "a timeout: repeated after growing random pauses, at most five times, then reported",
 )
-def test_trickle_is_told(project, raw, kaggle, monkeypatch):
+def test_slow_download_fails(project, raw, kaggle, monkeypatch):
     monkeypatch.setattr(kaggle_transfer, "_PACE_SECONDS", 0.1)
     kaggle.trickles = [0] * 100
-    assert "did not answer in time, or too slowly" in failure(project, "download")
+    assert "did not respond in time, or too slowly" in failure(project, "download")
     assert contents(raw) == {f"{SLUG}.zip": b"earlier"}
 
 
 @pytest.mark.fault(
     "Disk",
     "full disk while downloading",
-    "told, with what to do; the earlier archive stays, and no half one",
+    "reported, with a remedy; the earlier archive stays, no partial one",
 )
 def test_full_disk(project, raw, kaggle, archive_path):
     run(project, "upload", download=FROM_KAGGLE, upload={"dry_run": True})  # MLflow's store is made
@@ -197,10 +197,10 @@ def test_full_disk(project, raw, kaggle, archive_path):
     assert statuses(project)[-1] == "FAILED"
 
 
-# -- upload -------------------------------------------------------------------------------
+# Upload
 
 
-def test_upload_brings_the_score_and_sends_no_file_twice(project, kaggle, caplog):
+def test_upload_reads_the_score_and_sends_a_file_once(project, kaggle, caplog):
     upload(project)
     first = read(project / "data/test/08_reporting/kaggle_score.json")
     assert (first["status"], first["public_score"]) == ("complete", 1.48413)
@@ -214,19 +214,19 @@ def test_upload_brings_the_score_and_sends_no_file_twice(project, kaggle, caplog
     assert kaggle.files == [CSV, CSV]
 
 
-def test_dry_run_asks_nothing_and_leaves_nothing(project, kaggle, caplog):
+def test_dry_run_sends_no_request_and_writes_no_file(project, kaggle, caplog):
     caplog.set_level("INFO", "facial_keypoints")
     upload(project, dry_run=True)
     assert "submission.csv, 2 rows" in caplog.text
-    assert kaggle.asked == []
+    assert kaggle.requests == []
     assert not (project / "data/test/08_reporting").exists()
     assert statuses(project)[-1] == "FINISHED"
 
 
 @pytest.mark.fault(
-    "Upload", "no score within the wait", "ends as pending, with the command to wait on"
+    "Upload", "no score within the wait", "ends as pending, with the command to resume waiting"
 )
-def test_a_wait_is_taken_up_later(project, kaggle, caplog):
+def test_wait_is_resumed_later(project, kaggle, caplog):
     kaggle.polls_until_scored = 2
     upload(project, wait_minutes=0)
     score = project / "data/test/08_reporting/kaggle_score.json"
@@ -238,15 +238,15 @@ def test_a_wait_is_taken_up_later(project, kaggle, caplog):
     assert kaggle.names().count("CreateSubmission") == 1
 
 
-@pytest.mark.fault("Upload", "nothing was sent that could be waited for", "told, with what to type")
-def test_waiting_without_a_receipt(project, kaggle):
+@pytest.mark.fault("Upload", "wait without a submission", "reported, with the command")
+def test_wait_without_a_receipt_fails(project, kaggle):
     message = failure(project, "upload", upload={"wait_only": True})
     assert "nothing has been sent to Kaggle yet" in message
     assert "kedro run --pipeline=upload" in message
-    assert kaggle.asked == []
+    assert kaggle.requests == []
 
 
-def test_waiting_and_showing_together_are_refused_beforehand(project, kaggle):
+def test_wait_only_with_dry_run_fails_before_the_run(project, kaggle):
     runs = len(statuses(project))
     message = failure(project, "upload", upload={"wait_only": True, "dry_run": True})
     assert "upload: wait_only waits for what was sent" in message
@@ -254,9 +254,9 @@ def test_waiting_and_showing_together_are_refused_beforehand(project, kaggle):
 
 
 @pytest.mark.fault(
-    "Upload", "today's submissions are used up", "told before sending: the limit, and when to send"
+    "Upload", "the daily limit is reached", "reported before sending, with the time to send"
 )
-def test_used_up_limit(project, kaggle):
+def test_upload_beyond_the_daily_limit_fails(project, kaggle):
     kaggle.submit_earlier("another", reference=7)
     kaggle.per_day = kaggle.today = 5
     message = failure(project, "upload")
@@ -269,13 +269,13 @@ def test_used_up_limit(project, kaggle):
 @pytest.mark.fault(
     "Upload",
     "5xx or a reset at any step of sending",
-    "repeated; one submission, the whole file; told if it lasts",
+    "repeated; one submission of the whole file; reported if it persists",
 )
 @pytest.mark.parametrize("status", [None, 500])
 @pytest.mark.parametrize("name", ["ListSubmissions", "StartSubmissionUpload", "File"])
-def test_upload_that_fails_for_good_is_told(project, kaggle, name, status):
+def test_failed_upload_leaves_no_receipt(project, kaggle, name, status):
     kaggle.fail(name, status)
     message = failure(project, "upload")
-    assert "out of order (500), 5 times" in message or "connection to Kaggle failed" in message
+    assert "server failed (500), 5 times" in message or "connection to Kaggle failed" in message
     assert kaggle.submissions == []
     assert not (project / "data/test/08_reporting/kaggle_receipt.json").exists()

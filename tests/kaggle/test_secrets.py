@@ -1,17 +1,17 @@
-"""Credentials are in nothing that runs print or leave behind."""
+"""Runs never print or store credentials."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from kaggle_stand_in import SECRETS, KaggleStandIn, give_credentials, leaks
+from fake_kaggle import SECRETS, FakeKaggle, give_credentials, leaks
 from sessions import make_project, read, run
 
 WRONG_TOKEN = "KGAT_wrong-planted-token-77aa"  # noqa: S105
 WRONG_KEY = "wrong-planted-key-41bc"
 
-KEDRO_FOR_THE_STAND_IN = """
+KEDRO_WITH_FAKE_KAGGLE = """
 import sys
 from kagglesdk import kaggle_env
 kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.PROD] = sys.argv.pop(1)
@@ -23,10 +23,10 @@ main()
 """
 
 
-def typed(project: Path, kaggle: KaggleStandIn, pipeline: str, **parameters: str) -> str:
+def typed(project: Path, kaggle: FakeKaggle, pipeline: str, **parameters: str) -> str:
     """What `kedro run --pipeline=...` prints."""
     given = {"download.source": "kaggle", "study.only": "tiny-2cl", **parameters}
-    command = [sys.executable, "-c", KEDRO_FOR_THE_STAND_IN, kaggle.url, "run", "--env=test"]
+    command = [sys.executable, "-c", KEDRO_WITH_FAKE_KAGGLE, kaggle.url, "run", "--env=test"]
     command += [f"--pipelines={pipeline}", "--params"]
     command.append(",".join(f"{name}={value}" for name, value in given.items()))
     done = subprocess.run(
@@ -46,15 +46,15 @@ def log_everything(project: Path) -> None:
 @pytest.mark.fault(
     "Secrets",
     "wrong credentials (401) and 500, whose messages repeat the credentials",
-    "in no output, log, MLflow run, report or other file; nor after runs that end well",
+    "in no output, log, MLflow run, report or other file, also after successful runs",
 )
-def test_credentials_are_in_nothing_that_is_printed_or_left(
-    kaggle: KaggleStandIn, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_credentials_are_never_printed_or_stored(
+    kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     project = make_project(tmp_path / "project")
     monkeypatch.chdir(project)
     monkeypatch.setenv("VERBOSE", "1")  # has the kaggle package print its requests
-    run(project, "download")  # the drawn archive, for Kaggle to serve
+    run(project, "download")  # the synthetic archive, for Kaggle to serve
     archive = project / "data" / "test" / "01_raw" / "facial-keypoints-detection.zip"
     kaggle.archive = archive.read_bytes()
     archive.unlink()
@@ -82,7 +82,7 @@ def test_credentials_are_in_nothing_that_is_printed_or_left(
         assert "does not accept the credentials" in text
     for text in failed:
         assert text.startswith("exit 1"), text
-        assert "out of order (500)" in text
+        assert "server failed (500)" in text
     everything = "\n".join([*printed, *refused, *failed])
     score = read(project / "data" / "test" / "08_reporting" / "kaggle_score.json")
     traced = list(leaks(project, everything, score["fingerprint"]))  # that the search finds things

@@ -13,7 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from kaggle_stand_in import kaggle_stand_in
+from fake_kaggle import fake_kaggle
 from sessions import kedro, make_project, read, run, runs_of, statuses, trained
 
 from facial_keypoints.cli import user_message
@@ -350,13 +350,13 @@ def test_the_registry_and_the_catalog_do_not_load_tensorflow(fresh):
 
 def test_from_kaggle_and_back_over_http(fresh, finished, monkeypatch, tmp_path):
     archive = finished.data / "01_raw" / "facial-keypoints-detection.zip"
-    with kaggle_stand_in(monkeypatch, tmp_path / "kaggle") as kaggle:
+    with fake_kaggle(monkeypatch, tmp_path / "kaggle") as kaggle:
         kaggle.archive = archive.read_bytes()
         kaggle.polls_until_scored = 1
         run(fresh, download={"source": "kaggle"}, study={"only": ["tiny-2cl"]})
-        asked = len(kaggle.asked)
+        asked = len(kaggle.requests)
         run(fresh, "download", download={"source": "kaggle"})
-        assert len(kaggle.asked) == asked  # what is there and sound is not downloaded again
+        assert len(kaggle.requests) == asked  # what is there and sound is not downloaded again
         run(fresh, "upload", download={"source": "kaggle"}, upload={"poll_seconds": 0.01})
     data = fresh / "data" / "test"
     assert kaggle.files[-1] == (data / "07_model_output" / "submission.csv").read_bytes()

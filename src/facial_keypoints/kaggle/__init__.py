@@ -1,1 +1,1 @@
-"""Kaggle's API: sign-in, transfer, submissions."""
+"""Kaggle's API: sign in, download, submit, read scores."""

@@ -1,8 +1,8 @@
-"""A signed-in conversation with Kaggle, for ``kaggle_client`` alone.
+"""A signed-in session with Kaggle, for ``kaggle.client`` alone.
 
-The ``kaggle`` package is made for its own command line: to import it signs in, missing
-credentials print a page and exit, no request has a time limit, a failed upload is a printed
-line. Here it gets time limits, one way of retrying, and errors that tell what to do.
+The ``kaggle`` package serves its own command line: importing it signs in, missing credentials
+print a help page and exit, requests have no time limit, and a failed upload is only printed.
+Here it gets time limits, retries, and errors that say what to do.
 """
 
 import io
@@ -22,6 +22,7 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     stop_after_attempt,
+    wait_exception,
     wait_random_exponential,
 )
 
@@ -32,11 +33,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _ATTEMPTS: Final = 5
-_LONGEST_PAUSE: Final = 300.0
-"""Seconds; where Kaggle asks for a longer pause, the user is told to come back."""
-_GROWING_PAUSE: Final = wait_random_exponential(multiplier=1, max=30)
+_MAX_PAUSE: Final = 300.0
+"""Seconds; where Kaggle asks for a longer pause, the user is asked to run again later."""
 
-_SIGN_IN: Final = (
+_CREDENTIALS: Final = (
     "give credentials: a token (https://www.kaggle.com/settings) in KAGGLE_API_TOKEN or in the "
     "file ~/.kaggle/access_token, or a user name and key in KAGGLE_USERNAME and KAGGLE_KEY or "
     "in ~/.kaggle/kaggle.json"
@@ -44,62 +44,61 @@ _SIGN_IN: Final = (
 
 
 class KaggleSession:
-    """One competition on Kaggle, asked with the user's credentials.
+    """A session for one competition, with the user's credentials.
 
     Args:
-        slug: The competition's name in Kaggle's addresses.
-        other_ways: What the user can do without credentials; ``{slug}`` is filled in.
+        slug: The competition's name in Kaggle's URLs.
+        alternatives: What the user can do without credentials; ``{slug}`` is replaced.
 
     Raises:
-        InputError: if there are no credentials, or wrong ones, or Kaggle cannot be reached.
+        InputError: if credentials are missing or wrong, or Kaggle cannot be reached.
     """
 
-    def __init__(self, slug: str, other_ways: tuple[str, ...]) -> None:
+    def __init__(self, slug: str, alternatives: tuple[str, ...]) -> None:
         self._slug = slug
-        self._ways = "".join(f"\n  - {way.format(slug=slug)}" for way in (_SIGN_IN, *other_ways))
+        options = (_CREDENTIALS, *alternatives)
+        self._options = "".join(f"\n  - {option.format(slug=slug)}" for option in options)
         self._api: Any = None
-        self._api = self.ask("Signing in to Kaggle", lambda _: self._sign_in())
+        self._api = self.call("Signing in to Kaggle", lambda _: self._sign_in())
 
-    def ask(self, doing: str, question: Callable[[Any], T]) -> T:
-        """The answer to a question put to the ``KaggleApi``, repeated where a fault may pass.
+    def call(self, action: str, function: Callable[[Any], T]) -> T:
+        """Return what ``function`` returns; retry it after temporary failures.
 
         Args:
-            doing: What it is for, as errors begin.
-            question: Calls the ``KaggleApi`` that it is given.
+            action: What it does, as the start of error messages.
+            function: Is called with the ``KaggleApi``.
 
         Raises:
-            InputError: if there is no answer. The cause is left out, as addresses hold keys.
+            InputError: if all attempts fail. Its cause is omitted, since URLs contain keys.
         """
+        retrying = Retrying(
+            retry=retry_if_exception(_is_temporary),
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exception(_retry_after) + wait_random_exponential(multiplier=1, max=30),
+            sleep=sleep,
+            before_sleep=partial(_log_retry, action),
+            reraise=True,
+        )
         try:
-            for attempt in Retrying(
-                retry=retry_if_exception(_may_pass),
-                stop=stop_after_attempt(_ATTEMPTS),
-                wait=_pause,
-                sleep=sleep,
-                before_sleep=partial(_announce, doing),
-                reraise=True,
-            ):
-                with attempt, _quietly():
-                    return question(self._api)
+            return retrying(_silenced()(function), self._api)
         except requests.HTTPError as error:
-            raise InputError(f"{doing}: {self._explain(error)}") from None
+            raise InputError(f"{action}: {self._explain(error)}") from None
         except requests.Timeout:
             raise InputError(
-                f"{doing}: Kaggle did not answer in time, or too slowly, {_ATTEMPTS} times; try "
+                f"{action}: Kaggle did not respond in time, or too slowly, {_ATTEMPTS} times; run "
                 "again later"
             ) from None
         except requests.JSONDecodeError as error:
-            raise InputError(f"{doing}: {_unreadable(error)}") from None
+            raise InputError(f"{action}: {_invalid_response(error)}") from None
         except requests.RequestException as error:
             raise InputError(
-                f"{doing}: the connection to Kaggle failed ({type(error).__name__}); see that "
+                f"{action}: the connection to Kaggle failed ({type(error).__name__}); check that "
                 "this computer is online (behind a proxy: HTTPS_PROXY), then run again"
             ) from None
         except UnicodeEncodeError:
-            raise InputError(self._unsendable_credentials()) from None
+            raise InputError(self._invalid_credentials()) from None
         except (KeyError, ValueError) as error:
-            raise InputError(f"{doing}: {_unreadable(error)}") from None
-        raise AssertionError("the retries end with an answer or an error")
+            raise InputError(f"{action}: {_invalid_response(error)}") from None
 
     def _sign_in(self) -> Any:
         limit_waits()
@@ -108,22 +107,22 @@ class KaggleSession:
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(self._unreadable_credentials(error)) from None
         if not (token.isascii() and token.isprintable()):
-            raise InputError(self._unsendable_credentials())
+            raise InputError(self._invalid_credentials())
         try:
             from kaggle.api.kaggle_api_extended import KaggleApi
         except OSError as error:
             raise InputError(
-                f"The kaggle package cannot make its folder ({error}); name one that can be "
-                "written in KAGGLE_CONFIG_DIR"
+                f"The kaggle package cannot create its folder ({error}); name a writable one in "
+                "KAGGLE_CONFIG_DIR"
             ) from error
         api = KaggleApi()
         try:
             api.authenticate()
-        except (SystemExit, NameError):  # it calls exit(), which IPython hides
+        except (SystemExit, NameError):  # it calls exit(), which IPython does not define
             if token:
                 raise InputError(self._wrong_credentials()) from None
-            raise InputError(f"No Kaggle credentials were found. Ways on:{self._ways}") from None
-        except (AttributeError, TypeError) as error:  # kaggle.json is JSON, but of no names
+            raise InputError(f"No Kaggle credentials were found. Options:{self._options}") from None
+        except (AttributeError, TypeError) as error:  # kaggle.json is JSON without names
             raise InputError(self._unreadable_credentials(error)) from None
         api.download_file = fetch_file
         api.upload_complete = send_file
@@ -136,52 +135,54 @@ class KaggleSession:
             return self._wrong_credentials()
         if status == 403:
             return (
-                f"Kaggle refuses this (403){self._words(error)}. Most likely the competition's "
+                f"Kaggle refuses this (403){self._reason(error)}. Most likely the competition's "
                 f"rules have not been accepted: open {page}/rules, signed in as the owner of "
                 "the credentials, accept them, and run again"
             )
         if status == 404:
             return (
-                f"Kaggle knows no competition {self._slug!r} (404); download.competition must "
-                "be the last part of its address, such as facial-keypoints-detection"
+                f"Kaggle has no competition {self._slug!r} (404); download.competition must "
+                "be the last part of its URL, such as facial-keypoints-detection"
             )
-        asked = _asked_pause(error)
-        when = f"in {max(1, round(asked / 60))} min" if asked else "later"
+        pause = _retry_after(error)
+        when = f"in {max(1, round(pause / 60))} min" if pause else "later"
         if status == 429:
-            return f"Kaggle asks for fewer requests (429); run again {when}"
+            return f"Kaggle reports too many requests (429); run again {when}"
         if status >= 500:
-            often = f", {_ATTEMPTS} times" if _may_pass(error) else ""
-            return f"Kaggle is out of order ({status}){often}; run again {when}"
-        return f"Kaggle refuses this ({status}){self._words(error)}; see {page}"
+            times = f", {_ATTEMPTS} times" if _is_temporary(error) else ""
+            return f"Kaggle's server failed ({status}){times}; run again {when}"
+        return f"Kaggle refuses this ({status}){self._reason(error)}; see {page}"
 
     def _wrong_credentials(self) -> str:
-        found = "KAGGLE_USERNAME and KAGGLE_KEY or from kaggle.json"
+        origin = "KAGGLE_USERNAME and KAGGLE_KEY or from kaggle.json"
         if _access_token():
-            found = "KAGGLE_API_TOKEN or from ~/.kaggle/access_token"
-        return f"Kaggle does not accept the credentials from {found} (401). Ways on:{self._ways}"
+            origin = "KAGGLE_API_TOKEN or from ~/.kaggle/access_token"
+        return (
+            f"Kaggle does not accept the credentials from {origin} (401). Options:{self._options}"
+        )
 
     def _unreadable_credentials(self, error: Exception) -> str:
         return (
-            f"The Kaggle credentials in ~/.kaggle cannot be read ({type(error).__name__}); put the "
-            f"file there anew. Ways on:{self._ways}"
+            f"The Kaggle credentials in ~/.kaggle cannot be read ({type(error).__name__}); create "
+            f"the file again. Options:{self._options}"
         )
 
-    def _unsendable_credentials(self) -> str:
+    def _invalid_credentials(self) -> str:
         return (
-            "The Kaggle credentials hold a character that cannot be sent, such as a line's end; "
-            f"copy them again. Ways on:{self._ways}"
+            "The Kaggle credentials contain an invalid character, such as a line break; "
+            f"copy them again. Options:{self._options}"
         )
 
-    def _words(self, error: requests.HTTPError) -> str:
-        """Kaggle's own reason, without anything secret."""
+    def _reason(self, error: requests.HTTPError) -> str:
+        """Return Kaggle's own message, with credentials masked."""
         try:
-            words = str(error.response.json()["message"])
+            message = str(error.response.json()["message"])
         except (requests.RequestException, ValueError, KeyError, TypeError):
             return ""
-        known = getattr(self._api, "config_values", {})
-        for secret in filter(None, (_access_token(), known.get("token"), known.get("key"))):
-            words = words.replace(secret, "***")
-        return f": {words.rstrip('.')}"
+        config = getattr(self._api, "config_values", {})
+        for secret in filter(None, (_access_token(), config.get("token"), config.get("key"))):
+            message = message.replace(secret, "***")
+        return f": {message.rstrip('.')}"
 
 
 def _access_token() -> str | None:
@@ -192,10 +193,10 @@ def _access_token() -> str | None:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep back what the package prints, and keep standard input, which exit() closes.
+def _silenced() -> Iterator[None]:
+    """Suppress what the package prints, and protect standard input, which exit() closes.
 
-    It prints its help and, where VERBOSE is set, the token.
+    The package prints its help and, where VERBOSE is set, the token.
     """
     stdin, sys.stdin = sys.stdin, io.StringIO()
     try:
@@ -206,57 +207,54 @@ def _quietly() -> Iterator[None]:
 
 
 def _status(error: requests.HTTPError) -> int:
-    """The HTTP status, or that in the answer's body, where kagglesdk looks too."""
+    """Return the HTTP status, or the one in the response's body, which kagglesdk reads too."""
     status = error.response.status_code
     return status if status >= 400 else int(error.response.json()["code"])
 
 
-def _may_pass(error: BaseException) -> bool:
-    """Whether asking again can help."""
+def _is_temporary(error: BaseException) -> bool:
     if isinstance(error, requests.HTTPError):
         status = _status(error)
-        return (status >= 500 or status == 429) and _asked_pause(error) <= _LONGEST_PAUSE
-    passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-    return isinstance(error, passing)
+        return (status >= 500 or status == 429) and _retry_after(error) <= _MAX_PAUSE
+    temporary = (
+        *(requests.ConnectionError, requests.Timeout),
+        requests.exceptions.ChunkedEncodingError,
+    )
+    return isinstance(error, temporary)
 
 
-def _asked_pause(error: BaseException | None) -> float:
-    """Seconds that Kaggle asks to wait for (Retry-After: seconds or a date), a day at most."""
+def _retry_after(error: BaseException) -> float:
+    """Return the seconds of the Retry-After header (seconds or a date), at most a day."""
     if not isinstance(error, requests.HTTPError):
         return 0.0
-    asked = error.response.headers.get("Retry-After", "0")
+    header = error.response.headers.get("Retry-After", "0")
     try:
-        seconds = float(asked)
+        seconds = float(header)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds()
+            seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
         except (TypeError, ValueError):
             return 0.0
     return min(max(0.0, seconds), 86_400.0)
 
 
-def _pause(state: RetryCallState) -> float:
-    """Seconds before the next attempt: what Kaggle asks for, and a random, growing share."""
-    asked = _asked_pause(state.outcome.exception() if state.outcome else None)
-    return asked + _GROWING_PAUSE(state)
-
-
-def _announce(doing: str, state: RetryCallState) -> None:
+def _log_retry(action: str, state: RetryCallState) -> None:
+    """Log a retry; tenacity's own ``before_sleep_log`` would print URLs, which contain keys."""
     error = state.outcome.exception() if state.outcome else None
     status = f" {_status(error)}" if isinstance(error, requests.HTTPError) else ""
     logger.warning(
         "%s: %s%s; attempt %d of %d follows in %.0f s",
-        doing,
+        action,
         type(error).__name__,
         status,
         state.attempt_number + 1,
         _ATTEMPTS,
-        state.next_action.sleep if state.next_action else 0,
+        state.upcoming_sleep,
     )
 
 
-def _unreadable(error: Exception) -> str:
+def _invalid_response(error: Exception) -> str:
     return (
-        f"what Kaggle sent cannot be read ({type(error).__name__}); it may have been cut off, "
-        "or a proxy answered in its place: run again"
+        f"Kaggle's response cannot be read ({type(error).__name__}); it may be truncated, or come "
+        "from a proxy: run again"
     )

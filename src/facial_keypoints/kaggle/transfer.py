@@ -1,8 +1,8 @@
-"""Bytes from and to Kaggle and its storage: bounded waits, for ``kaggle_session`` alone.
+"""Transfer files from and to Kaggle within time limits, for ``kaggle.session`` alone.
 
-The ``kaggle`` package sets no time limit, and one between packets, as ``requests`` has it, lets a
-server that sends a byte every few seconds keep a download going for ever. Its own resuming and
-uploading go round the session that is limited here, so both are replaced.
+The ``kaggle`` package sets no time limit. A limit between packets, as ``requests`` has it, does not
+end a download from a server that sends a byte every few seconds, so the rate is checked too. The
+package's own resume and upload bypass the limited session, so both are replaced.
 """
 
 from collections.abc import Iterator
@@ -23,36 +23,36 @@ _TIME_LIMITS: Final = (10.0, 60.0)
 """Seconds to connect, and between two packets."""
 _PACE_SECONDS: Final = 60.0
 _PACE_BYTES: Final = 60 * 1024
-"""Less than this within _PACE_SECONDS of waiting counts as a time-out."""
-_PIECE: Final = 64 * 1024
+"""Fewer bytes than this within _PACE_SECONDS of waiting count as a time-out."""
+_CHUNK: Final = 64 * 1024
 
 
 class _LimitedAdapter(HTTPAdapter):
-    """Sends requests with time limits, and has answers arrive at a pace."""
+    """Sends requests with time limits, and requires a minimum rate of responses."""
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """As HTTPAdapter.send."""
+        """Send a request as ``HTTPAdapter`` does, within the limits."""
         response = super().send(*args, **{**kwargs, "timeout": _TIME_LIMITS})
         raw: Any = response.raw
-        raw.stream = partial(_in_pace, raw)  # what requests reads bodies by
+        raw.stream = partial(_stream, raw)  # the method by which requests reads bodies
         return response
 
 
-def _in_pace(raw: Any, size: int, decode_content: bool) -> Iterator[bytes]:
-    """As urllib3's ``stream``, but each piece as soon as it is there, and none for too slow a one.
+def _stream(raw: Any, size: int, decode_content: bool) -> Iterator[bytes]:
+    """Yield chunks as urllib3's ``stream`` does, each as soon as it arrives.
 
     Raises:
-        requests.ReadTimeout: if hardly anything arrives.
+        requests.ReadTimeout: if the rate is too low.
     """
     waited = received = 0.0
     while True:
-        began = monotonic()
-        piece = raw.read1(size, decode_content=decode_content)
-        if not piece:
+        started = monotonic()
+        chunk = raw.read1(size, decode_content=decode_content)
+        if not chunk:
             return
-        waited += monotonic() - began
-        received += len(piece)
-        yield piece
+        waited += monotonic() - started
+        received += len(chunk)
+        yield chunk
         if waited >= _PACE_SECONDS:
             if received < _PACE_BYTES:
                 raise requests.ReadTimeout(f"{received:.0f} bytes in {waited:.0f} s")
@@ -66,7 +66,7 @@ def _limit(session: requests.Session) -> requests.Session:
 
 
 def limit_waits() -> None:
-    """Bound the waits in every session that kagglesdk starts, even while importing kaggle."""
+    """Limit the waits in every session that kagglesdk starts, also while kaggle is imported."""
     from kagglesdk.kaggle_http_client import KaggleHttpClient
 
     start: Any = KaggleHttpClient._init_session
@@ -86,56 +86,70 @@ def limit_waits() -> None:
 def fetch_file(
     response: requests.Response, target: str, client: Any, quiet: bool, _resume: bool
 ) -> None:
-    """Save an answer to a file that appears only whole, in place of ``KaggleApi.download_file``.
+    """Save a response to a file that appears only when complete; replaces ``download_file``.
 
-    What an earlier attempt left in the folder is gone on from, where it is of the same content
-    (ETag) and the storage sends the rest alone.
+    The download of an earlier attempt in the same folder is resumed if it has the same content
+    (ETag) and the server supports ranges.
+
+    Args:
+        response: The streamed response.
+        target: Path of the file.
+        client: kagglesdk's client, for the request of a range.
+        quiet: Whether to show no progress.
+
+    Raises:
+        requests.ConnectionError: if the file has another size than announced.
     """
     size = int(response.headers.get("Content-Length", 0)) or None
     tag = response.headers.get("ETag", "")
-    partial_file = Path(target).with_name(sha256(tag.encode()).hexdigest()[:16] + ".part")
-    there = partial_file.stat().st_size if tag and partial_file.exists() else 0
-    if there and response.headers.get("Accept-Ranges") == "bytes":
+    part = Path(target).with_name(sha256(tag.encode()).hexdigest()[:16] + ".part")
+    received = part.stat().st_size if tag and part.exists() else 0
+    if received and response.headers.get("Accept-Ranges") == "bytes":
         response.close()
         request = response.request.copy()
-        request.headers.update({"Range": f"bytes={there}-", "If-Range": tag})
+        request.headers.update({"Range": f"bytes={received}-", "If-Range": tag})
         response = client._session.send(request, stream=True)
         response.raise_for_status()
     if response.status_code != 206:
-        there = 0
+        received = 0
     columns = (BarColumn(), TaskProgressColumn(), DownloadColumn())
     with (
         response,
-        partial_file.open("ab" if there else "wb") as file,
+        part.open("ab" if received else "wb") as file,
         Progress(*columns, console=Console(stderr=True), disable=quiet) as progress,
     ):
-        task = progress.add_task("", total=size, completed=there)
-        for piece in response.iter_content(_PIECE):
-            file.write(piece)
-            progress.advance(task, len(piece))
-    if size is not None and partial_file.stat().st_size != size:
-        partial_file.unlink()
-        raise requests.ConnectionError("not as long as it was said to be")
-    partial_file.replace(target)
+        task = progress.add_task("", total=size, completed=received)
+        for chunk in response.iter_content(_CHUNK):
+            file.write(chunk)
+            progress.advance(task, len(chunk))
+    if size is not None and part.stat().st_size != size:
+        part.unlink()
+        raise requests.ConnectionError("another size than announced")
+    part.replace(target)
 
 
 def send_file(path: str, url: str, _quiet: bool) -> Any:
-    """Send a file to Kaggle's storage, in place of ``KaggleApi.upload_complete``.
+    """Send a file to Kaggle's storage; replaces ``KaggleApi.upload_complete``.
 
-    That one repeats silently for minutes, and forgets why it failed.
+    The package's own method retries silently for minutes and drops the reason of a failure.
+
+    Args:
+        path: The file.
+        url: Where to send it.
 
     Raises:
         InputError: if the storage refuses it.
+        requests.HTTPError: after a temporary failure.
     """
     from kaggle.models.kaggle_models_extended import ResumableUploadResult
 
     with _limit(requests.Session()) as session, Path(path).open("rb") as stream:
-        answer = session.put(url, data=stream)
-    if answer.status_code in (200, 201):
+        response = session.put(url, data=stream)
+    if response.status_code in (200, 201):
         return ResumableUploadResult.COMPLETE
-    if answer.status_code == 429 or answer.status_code >= 500:
-        raise requests.HTTPError(response=answer)
+    if response.status_code == 429 or response.status_code >= 500:
+        raise requests.HTTPError(response=response)
     raise InputError(
-        f"Kaggle's storage refused {Path(path).name} ({answer.status_code}); see that it is a "
-        "CSV file that is not empty, then run again"
+        f"Kaggle's storage refused {Path(path).name} ({response.status_code}); check that it "
+        "is a CSV file that is not empty, then run again"
     )

@@ -19,6 +19,7 @@ from pydantic_core import to_jsonable_python
 from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.evaluation.records import Champion, VariantMetrics
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.kaggle.records import KaggleScore
 from facial_keypoints.training.records import Training
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def log_epochs(run_id: str, epochs: pd.DataFrame) -> None:
 
 def is_recorded(name: str, value: Any) -> bool:
     """Whether ``log_output`` records what a node has returned under this name."""
-    kinds = (Figure, dict, str, Champion, VariantMetrics, SubmissionScore)
+    kinds = (Figure, dict, str, Champion, VariantMetrics, SubmissionScore, KaggleScore)
     recorded = name == "submission" or name in _TABLES or name.endswith(_REPORTS)
     return recorded or isinstance(value, kinds)
 
@@ -118,7 +119,7 @@ def log_output(run_id: str, name: str, value: Any) -> None:
         log_numbers(run_id, {f"estimate_{k}": v for k, v in flat_numbers(value)})
     elif isinstance(value, SubmissionScore) and value.num_values:
         log_numbers(run_id, {f"submission_{k}": v for k, v in flat_numbers(asdict(value))})
-    elif name == "kaggle_score":
+    elif isinstance(value, KaggleScore):
         _log_kaggle_score(value)
     elif name.endswith(_REPORTS):
         client.log_dict(run_id, to_jsonable_python(value), f"{name}.json")
@@ -230,16 +231,18 @@ def _log_csv(run_id: str, table: pd.DataFrame, name: str) -> None:
         MlflowClient().log_artifact(run_id, str(path))
 
 
-def _log_kaggle_score(score: dict[str, Any]) -> None:
-    """Put Kaggle's answer on the run of the model that was submitted."""
-    run_id = score.get("mlflow_run_id")
+def _log_kaggle_score(score: KaggleScore) -> None:
+    """Record Kaggle's score in the run of the model that was submitted."""
+    run_id = score.mlflow_run_id
     if run_id is None:
         return
-    known = ("public_score", "private_score")
-    numbers = {f"kaggle_{k}": score[k] for k in known if score.get(k) is not None}
-    log_numbers(run_id, numbers)
+    scores = {
+        "kaggle_public_score": score.public_score,
+        "kaggle_private_score": score.private_score,
+    }
+    log_numbers(run_id, dict(flat_numbers(scores)))
     for key in ("reference", "status", "fingerprint"):
-        MlflowClient().set_tag(run_id, f"kaggle_{key}", score.get(key))
+        MlflowClient().set_tag(run_id, f"kaggle_{key}", getattr(score, key))
 
 
 def _now() -> int:

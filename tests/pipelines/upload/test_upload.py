@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from kaggle_stand_in import SLUG, KaggleStandIn
+from fake_kaggle import SLUG, FakeKaggle
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from limits import largest_file
@@ -12,6 +12,7 @@ from parameters import section
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.kaggle.records import KaggleScore
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.pipelines.upload import create_pipeline
 from facial_keypoints.pipelines.upload.nodes import send_submission
@@ -23,8 +24,8 @@ FINGERPRINT = sha256(CSV).hexdigest()[:12]
 SUBMISSION = pd.DataFrame({"RowId": [1, 2], "Location": [66.25, 37.5]})
 
 
-def _run(upload: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any] | None:
-    """The stage as the parameters ask for it; the score, where it brings one."""
+def _run(upload: dict[str, Any] | None = None, **changes: Any) -> KaggleScore | None:
+    """Run the pipeline; return the score, if any."""
     parameters = section(UploadParameters, **(upload or {}))
     inputs = {
         "submission": SUBMISSION,
@@ -40,42 +41,42 @@ def _run(upload: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]
     return outputs["kaggle_score"].load() if "kaggle_score" in outputs else None
 
 
-def test_stage_brings_the_score_of_what_it_sent(kaggle: KaggleStandIn):
+def test_pipeline_returns_the_score_of_the_submission(kaggle: FakeKaggle):
     score = _run()
-    assert score == {
-        "competition": SLUG,
-        "reference": kaggle.submissions[0]["ref"],
-        "status": "complete",
-        "public_score": 1.48413,
-        "private_score": 1.40046,
-        "message": kaggle.submissions[0]["description"],
-        "fingerprint": FINGERPRINT,
-        "mlflow_run_id": "abc123",
-    }
+    assert score == KaggleScore(
+        competition=SLUG,
+        reference=kaggle.submissions[0]["ref"],
+        status="complete",
+        public_score=1.48413,
+        private_score=1.40046,
+        description=kaggle.submissions[0]["description"],
+        fingerprint=FINGERPRINT,
+        mlflow_run_id="abc123",
+    )
     assert kaggle.files == [CSV]
 
 
-def test_message_names_variant_run_and_commit(
-    kaggle: KaggleStandIn,
+def test_description_names_variant_run_and_commit(
+    kaggle: FakeKaggle,
 ):
     expected = f"paper_8, MLflow run abc123, commit 0123456789ab, file {FINGERPRINT}"
-    assert _run()["message"] == expected
+    assert _run().description == expected
 
 
-def test_message_without_an_mlflow_run(kaggle: KaggleStandIn):
+def test_description_without_an_mlflow_run(kaggle: FakeKaggle):
     score = _run(champion=replace(CHAMPION, mlflow_run_id=None))
-    assert score["mlflow_run_id"] is None
-    assert score["message"].startswith("paper_8, MLflow run none, commit ")
+    assert score.mlflow_run_id is None
+    assert score.description.startswith("paper_8, MLflow run none, commit ")
 
 
-def test_score_may_still_be_pending(kaggle: KaggleStandIn):
+def test_score_may_still_be_pending(kaggle: FakeKaggle):
     score = _run({"wait_minutes": 0})
-    assert score["status"] == "pending"
-    assert score["public_score"] is None
-    assert score["private_score"] is None
+    assert score.status == "pending"
+    assert score.public_score is None
+    assert score.private_score is None
 
 
-def test_wait_can_be_taken_up_again_without_sending(kaggle: KaggleStandIn):
+def test_wait_is_resumed_without_sending(kaggle: FakeKaggle):
     receipt = send_submission(
         SUBMISSION,
         CHAMPION,
@@ -84,29 +85,27 @@ def test_wait_can_be_taken_up_again_without_sending(kaggle: KaggleStandIn):
         Session(0.0),
         section(UploadParameters),
     )
-    sent = len(kaggle.asked)
+    sent = len(kaggle.requests)
     for status in ("pending", "complete"):
         score = _run({"wait_only": True, "wait_minutes": 0}, kaggle_receipt=receipt)
-        assert score["status"] == status
-        assert score["fingerprint"] == FINGERPRINT
-    assert {one.name for one in kaggle.asked[sent:]} == {"IntrospectToken", "ListSubmissions"}
+        assert score.status == status
+        assert score.fingerprint == FINGERPRINT
+    assert {one.name for one in kaggle.requests[sent:]} == {"IntrospectToken", "ListSubmissions"}
 
 
 @pytest.mark.parametrize(("force", "times"), [(False, 1), (True, 2)])
-def test_the_same_submission_is_sent_twice_by_force_alone(
-    force: bool, times: int, kaggle: KaggleStandIn
-):
+def test_same_submission_is_sent_twice_only_with_force(force: bool, times: int, kaggle: FakeKaggle):
     first = _run()
     other_model = replace(CHAMPION, mlflow_run_id="def456")
     again = _run({"force": force}, champion=other_model)
     assert len(kaggle.files) == times
-    assert (again["reference"] == first["reference"]) is not force
-    assert again["public_score"] == first["public_score"]
-    assert again["mlflow_run_id"] == "def456"
+    assert (again.reference == first.reference) is not force
+    assert again.public_score == first.public_score
+    assert again.mlflow_run_id == "def456"
 
 
-def test_dry_run_shows_what_would_be_sent_and_asks_nothing(
-    kaggle: KaggleStandIn, caplog: pytest.LogCaptureFixture
+def test_dry_run_logs_the_submission_without_requests(
+    kaggle: FakeKaggle, caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level("INFO", "facial_keypoints")
     assert _run({"dry_run": True}) is None
@@ -121,41 +120,43 @@ def test_dry_run_shows_what_would_be_sent_and_asks_nothing(
         "kedro run --pipeline=upload",
     ):
         assert words in shown
-    assert kaggle.asked == []
+    assert kaggle.requests == []
 
 
-def test_waiting_and_showing_are_not_asked_for_together():
+def test_wait_only_excludes_dry_run():
     with pytest.raises(ValueError, match="set one of them"):
         section(UploadParameters, wait_only=True, dry_run=True)
 
 
-@pytest.mark.fault("Upload", "Kaggle cannot score the file", "told, with Kaggle's reason")
-def test_file_that_kaggle_cannot_score_is_an_error(kaggle: KaggleStandIn):
+@pytest.mark.fault("Upload", "Kaggle cannot score the file", "reported, with Kaggle's reason")
+def test_raises_input_error_for_a_file_that_cannot_be_scored(kaggle: FakeKaggle):
     kaggle.cannot_score = "Row 3: no such RowId"
     with pytest.raises(InputError, match="could not score submission 101: Row 3"):
         _run()
 
 
-@pytest.mark.fault("Upload", "submission of the drawn competition", "refused; Kaggle is not asked")
+@pytest.mark.fault(
+    "Upload", "submission of the synthetic competition", "rejected; no request is sent"
+)
 @pytest.mark.parametrize("upload", [{}, {"dry_run": True}])
 @pytest.mark.parametrize(
-    "drawn",
+    "synthetic",
     [
         {"params:download": section(DownloadParameters, source="synthetic")},
         {"answer_key": SUBMISSION},
     ],
-    ids=["by the parameters", "by what was run last"],
+    ids=["by the parameters", "by the answer key"],
 )
-def test_drawn_competition_is_not_sent(
-    upload: dict[str, Any], drawn: dict[str, Any], kaggle: KaggleStandIn
+def test_raises_input_error_for_the_synthetic_competition(
+    upload: dict[str, Any], synthetic: dict[str, Any], kaggle: FakeKaggle
 ):
-    with pytest.raises(InputError, match="drawn"):
-        _run(upload, **drawn)
-    assert kaggle.asked == []
+    with pytest.raises(InputError, match="synthetic"):
+        _run(upload, **synthetic)
+    assert kaggle.requests == []
 
 
-@pytest.mark.fault("Disk", "full disk while sending", "told before anything is sent")
-def test_full_disk_is_told_before_anything_is_sent(kaggle: KaggleStandIn):
+@pytest.mark.fault("Disk", "full disk while sending", "reported before sending")
+def test_raises_input_error_for_a_full_disk_before_sending(kaggle: FakeKaggle):
     with largest_file(len(CSV) - 1), pytest.raises(InputError, match=r"cannot be written.*TMPDIR"):
         _run()
-    assert kaggle.asked == []
+    assert kaggle.requests == []

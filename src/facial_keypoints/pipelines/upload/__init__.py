@@ -1,4 +1,4 @@
-"""Upload: the submission to Kaggle, and its score back."""
+"""Upload: send the submission to Kaggle and read its score."""
 
 from facial_keypoints.pipelines.upload.pipeline import create_pipeline
 

@@ -1,18 +1,20 @@
-"""Nodes of the upload stage."""
+"""Nodes of the upload pipeline."""
 
 import logging
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
-from facial_keypoints.kaggle.client import Submission, submit_file, wait_for_score
+from facial_keypoints.kaggle.client import submit_file, wait_for_score
+from facial_keypoints.kaggle.records import KaggleReceipt, KaggleScore, Submission
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.training.session import Session
 
@@ -23,8 +25,8 @@ _ROWS_SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
-class _Parcel:
-    """What is sent: the CSV, and a description that holds its fingerprint."""
+class _SubmissionFile:
+    """The CSV to send, its fingerprint, and a description that contains the fingerprint."""
 
     csv: bytes
     fingerprint: str
@@ -38,34 +40,34 @@ def show_submission(
     download: DownloadParameters,
     session: Session,
 ) -> None:
-    """Say what ``send_submission`` would send, and ask Kaggle nothing.
+    """Log what ``send_submission`` would send, without a request to Kaggle.
 
     Args:
-        submission: Columns RowId and Location (pixels).
-        champion: The model's ``variant`` and ``mlflow_run_id``.
-        answer_key: Empty but for a drawn competition.
+        submission: RowId and Location (pixels).
+        champion: The model, which the description names.
+        answer_key: No rows for Kaggle's data.
         download: Names the competition.
         session: Gives the commit for the description.
 
     Raises:
-        InputError: if the competition is a drawn one.
+        InputError: if the competition is synthetic.
     """
-    parcel = _pack(submission, champion, answer_key, download, session)
-    rows = parcel.csv.decode().splitlines()
+    file = _make_file(submission, champion, answer_key, download, session)
+    rows = file.csv.decode().splitlines()
     logger.info(
-        "This would be sent to Kaggle; nothing has been (upload.dry_run)\n"
+        "Dry run (upload.dry_run): nothing was sent to Kaggle\n"
         "  competition  %s\n"
         "  file         %s, %s rows, %s bytes\n"
         "  fingerprint  %s\n"
         "  description  %s\n"
-        "  begins with  %s\n"
+        "  first rows   %s\n"
         "To send it, with the same --env: kedro run --pipeline=upload",
         download.competition,
         _FILE,
         f"{len(submission):,}",
-        f"{len(parcel.csv):,}",
-        parcel.fingerprint,
-        parcel.description,
+        f"{len(file.csv):,}",
+        file.fingerprint,
+        file.description,
         ("\n" + " " * 15).join(rows[: 1 + _ROWS_SHOWN]),
     )
 
@@ -77,88 +79,81 @@ def send_submission(
     download: DownloadParameters,
     session: Session,
     upload: UploadParameters,
-) -> dict[str, Any]:
-    """Send the submission to Kaggle, unless Kaggle has this very file, and keep the receipt.
+) -> KaggleReceipt:
+    """Send the submission to Kaggle, unless Kaggle has this file already.
 
     Args:
-        submission: Columns RowId and Location (pixels).
-        champion: The model's ``variant`` and ``mlflow_run_id``, which go into the description.
-        answer_key: Empty but for a drawn competition.
+        submission: RowId and Location (pixels).
+        champion: The model, which the description names.
+        answer_key: No rows for Kaggle's data.
         download: Names the competition.
         session: Gives the commit for the description.
-        upload: Says whether to send again what Kaggle has (``force``).
+        upload: With ``force``, a file that Kaggle has is sent again.
 
     Returns:
-        competition, reference, message, fingerprint and mlflow_run_id.
+        All that waiting for the score needs.
 
     Raises:
-        InputError: if the competition is a drawn one, or Kaggle does not take the file.
+        InputError: if the competition is synthetic, or Kaggle does not accept the file.
     """
-    parcel = _pack(submission, champion, answer_key, download, session)
-    known_by = None if upload.force else parcel.fingerprint
-    with ExitStack() as stack:
-        try:
-            path = Path(stack.enter_context(TemporaryDirectory())) / _FILE
-            path.write_bytes(parcel.csv)
-        except OSError as error:
-            raise InputError(
-                f"The file to send cannot be written ({error}); free some space, or name another "
-                "folder for temporary files in TMPDIR"
-            ) from error
-        sent = submit_file(path, parcel.description, download.competition, known_by)
-    return {
-        "competition": download.competition,
-        "reference": sent.reference,
-        "message": sent.message,
-        "fingerprint": parcel.fingerprint,
-        "mlflow_run_id": champion.mlflow_run_id,
-    }
+    file = _make_file(submission, champion, answer_key, download, session)
+    marker = None if upload.force else file.fingerprint
+    with _temporary_file(file.csv) as path:
+        sent = submit_file(path, file.description, download.competition, marker)
+    return KaggleReceipt(
+        competition=download.competition,
+        reference=sent.reference,
+        description=sent.description,
+        fingerprint=file.fingerprint,
+        mlflow_run_id=champion.mlflow_run_id,
+    )
 
 
-def wait_for_kaggle_score(receipt: dict[str, Any], upload: UploadParameters) -> dict[str, Any]:
-    """Wait for the score of a sent submission, within ``upload.wait_minutes``.
+def wait_for_kaggle_score(receipt: KaggleReceipt, upload: UploadParameters) -> KaggleScore:
+    """Wait until Kaggle has scored an accepted submission.
+
+    Args:
+        receipt: The submission.
+        upload: The longest wait (``wait_minutes``) and the pause between requests.
 
     Returns:
-        The receipt with status ("complete", or "pending" if the time is up), public_score and
-        private_score (RMSE in pixels, None where Kaggle does not tell it).
+        The score; its status is "pending" if the time is up.
 
     Raises:
         InputError: if Kaggle cannot score the file, or cannot be reached.
     """
-    competition = receipt["competition"]
-    sent = Submission(receipt["reference"], message=receipt["message"])
-    scored = wait_for_score(competition, sent, upload.wait_minutes, upload.poll_seconds)
-    if scored.status == "error":
+    sent = Submission(receipt.reference, description=receipt.description)
+    latest = wait_for_score(receipt.competition, sent, upload.wait_minutes, upload.poll_seconds)
+    if latest.status == "error":
         raise InputError(
-            f"Kaggle could not score submission {scored.reference}: "
-            f"{scored.error or 'it gives no reason'}; see "
-            f"https://www.kaggle.com/competitions/{competition}/submissions"
+            f"Kaggle could not score submission {latest.reference}: "
+            f"{latest.error or 'no reason given'}; see "
+            f"https://www.kaggle.com/competitions/{receipt.competition}/submissions"
         )
-    if scored.status == "complete":
-        logger.info(
-            "Kaggle's score: public %s, private %s", scored.public_score, scored.private_score
-        )
-    return {
-        **receipt,
-        "status": scored.status,
-        "public_score": scored.public_score,
-        "private_score": scored.private_score,
-    }
+    if latest.status == "complete":
+        message = "Kaggle's score: public %s, private %s"
+        logger.info(message, latest.public_score, latest.private_score)
+    return KaggleScore(
+        **asdict(receipt),
+        status=latest.status,
+        public_score=latest.public_score,
+        private_score=latest.private_score,
+    )
 
 
-def _pack(
+def _make_file(
     submission: pd.DataFrame,
     champion: Champion,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
     session: Session,
-) -> _Parcel:
+) -> _SubmissionFile:
     if download.source == "synthetic" or not answer_key.empty:
         raise InputError(
-            "This submission is for the drawn competition (download.source: synthetic), which "
-            "Kaggle does not know; its score is in the report of the full run. To hand in at "
-            "Kaggle, make a submission from Kaggle's own data: kedro run --pipeline=full, "
-            "then kedro run --pipeline=upload, both with the --env that you want"
+            "This submission is for the synthetic competition (download.source: synthetic), which "
+            "Kaggle does not have; the full run has reported its score. To submit to Kaggle, train "
+            "on Kaggle's data: kedro run --pipeline=full, then kedro run --pipeline=upload, both "
+            "with the same --env"
         )
     csv = submission.to_csv(index=False, lineterminator="\n").encode()
     fingerprint = sha256(csv).hexdigest()[:12]
@@ -166,4 +161,18 @@ def _pack(
     description = (
         f"{champion.variant}, MLflow run {run}, commit {session.git_commit}, file {fingerprint}"
     )
-    return _Parcel(csv, fingerprint, description)
+    return _SubmissionFile(csv, fingerprint, description)
+
+
+@contextmanager
+def _temporary_file(content: bytes) -> Iterator[Path]:
+    with ExitStack() as stack:
+        try:
+            path = Path(stack.enter_context(TemporaryDirectory())) / _FILE
+            path.write_bytes(content)
+        except OSError as error:
+            raise InputError(
+                f"The temporary submission file cannot be written ({error}); free some space, or "
+                "name another folder for temporary files in TMPDIR"
+            ) from error
+        yield path

@@ -1,4 +1,4 @@
-"""The upload stage."""
+"""The upload pipeline."""
 
 from kedro.pipeline import Node, Pipeline
 
@@ -13,10 +13,11 @@ _SUBMISSION = ["submission", "champion", "answer_key", "params:download", "sessi
 
 
 def create_pipeline(upload: UploadParameters) -> Pipeline:
-    """From the submission to Kaggle's score, or the part of it that the parameters ask for.
+    """Return the nodes from the submission to Kaggle's score, or those that the parameters select.
 
-    The receipt between the two nodes is all that waiting needs, so that a wait can be taken up
-    again without sending (``wait_only``).
+    Args:
+        upload: ``dry_run`` only shows the submission; ``wait_only`` resumes waiting for the score
+            of the last receipt; otherwise the submission is sent, then scored.
     """
     send = Node(
         send_submission,

@@ -1,12 +1,12 @@
-"""A stand-in of Kaggle's API, over real HTTP, on this computer.
+"""A fake of Kaggle's API, over real HTTP, on this computer.
 
-    with kaggle_stand_in(monkeypatch, tmp_path) as kaggle:
+    with fake_kaggle(monkeypatch, tmp_path) as kaggle:
         kaggle.archive = archive.read_bytes()
         kaggle.fail("DownloadDataFiles", 503, times=2)
-        ...  # whatever speaks to Kaggle: a function, a whole `kedro run` in this process
+        ...  # any client of Kaggle: a function, a whole `kedro run` in this process
 
-It knows the six questions that this project's use of kaggle 2.2.4 puts, checks credentials as
-Kaggle does, and keeps what it was asked. Pauses between attempts are noted, not slept.
+It implements the six calls that this project makes through kaggle 2.2.4, checks credentials as
+Kaggle does, and records requests. Pauses between attempts are recorded, not slept.
 """
 
 import base64
@@ -33,8 +33,8 @@ USERNAME = "planted-user-7d1f"
 KEY = "planted-key-93ab"
 BASIC = base64.b64encode(f"{USERNAME}:{KEY}".encode()).decode()
 SECRETS = (TOKEN, USERNAME, KEY, BASIC)
-WAYS = ("token", "token file", "name and key", "kaggle.json")
-"""To give credentials."""
+CREDENTIALS = ("token", "token file", "name and key", "kaggle.json")
+"""Ways to give credentials."""
 SLUG = "facial-keypoints-detection"
 
 _API = "/v1/competitions.CompetitionApiService/"
@@ -42,8 +42,8 @@ _SIGN_IN = "/v1/security.OAuthService/"
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One request: its name (last part of the path, or Archive, File), and what came with it."""
+class Request:
+    """One request: its name (last part of the path, or Archive, File), headers and body."""
 
     name: str
     headers: dict[str, str]
@@ -52,40 +52,42 @@ class Asked:
 
 @dataclass
 class Fault:
-    """How to treat the next requests of a name; ``status`` None breaks the connection."""
+    """How the next requests of a name fail; ``status`` None breaks the connection."""
 
     status: int | None
     times: float
     message: str
     headers: dict[str, str]
     after: bool
-    """Do first what was asked, then fail."""
+    """Whether the request takes effect before it fails."""
 
 
 @dataclass
-class KaggleStandIn:
-    """What the stand-in serves and takes, and what it was asked.
+class FakeKaggle:
+    """What the server serves, how it fails, and what it received.
 
     Attributes:
         archive: The zip that it serves.
-        cuts: For each of the first downloads, after how many bytes it is cut.
-        trickles: For each of the first downloads, after how many bytes it goes on with a byte
-            every hundredth of a second, for two seconds, and is cut.
-        length: Size of the archive as it is told, if not the true one.
+        cuts: For each of the first downloads, the number of bytes after which it is cut.
+        trickles: For each of the first downloads, the number of bytes after which it continues
+            with a byte every hundredth of a second, for two seconds, and is cut.
+        length: Announced size of the archive, if not the true one.
         ranges: Whether a cut download can be resumed.
-        wrong_ranges: For how many resumed downloads it says to send the rest, and sends all.
-        extension: How the address ends that the archive is served from.
-        polls_until_scored: How many lists show a new submission as pending.
-        score: Public and private score that submissions get.
-        cannot_score: Error that submissions get in place of a score.
-        gives_reference: Whether a taken submission is answered with its number.
-        refuses: Message of a submission that is answered kindly, but not taken.
-        per_day: How many submissions are allowed on a day.
-        today: How many of these are used up.
-        lifetime: Whether it is the competition's total that leaves no more.
-        submissions: As Kaggle lists them, the newest first.
-        files: What was sent to the storage.
-        served: How many bytes of the archive each download was told to get.
+        wrong_ranges: Number of resumed downloads that announce the rest and send everything.
+        extension: Extension of the archive's URL.
+        polls_until_scored: Number of lists that show a new submission as pending.
+        score: Public and private score of submissions.
+        cannot_score: Error of submissions instead of a score.
+        gives_reference: Whether the response to an accepted submission has its reference.
+        refuses: Message of a response with status 200 that does not accept the submission.
+        per_day: Submissions allowed per day.
+        today: Submissions used today.
+        lifetime: Whether the limit is the competition's total.
+        submissions: As Kaggle lists them, newest first.
+        files: Contents sent to the storage.
+        served: Announced bytes of each download of the archive.
+        requests: Requests received.
+        pauses: Seconds that the client would have slept.
     """
 
     archive: bytes = b"PK\x05\x06" + bytes(18)
@@ -106,7 +108,7 @@ class KaggleStandIn:
     submissions: list[dict[str, Any]] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
     served: list[int] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     url: str = ""
     _faults: dict[str, list[Fault]] = field(default_factory=dict)
@@ -122,49 +124,47 @@ class KaggleStandIn:
         after: bool = False,
         **headers: str,
     ) -> None:
-        """Answer the next requests of this name with a status, or break the connection (None).
+        """Respond to the next requests of this name with a status, or break the connection (None).
 
         Header names are given with underscores: ``Retry_After="7"``. With a ``Content_Type``
-        that is not JSON, the message is the whole answer.
+        that is not JSON, the message is the whole response.
         """
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         self._faults.setdefault(name, []).append(Fault(status, times, message, named, after))
 
     def names(self) -> list[str]:
-        """The names of what was asked, in order, without the signing in."""
-        return [asked.name for asked in self.asked if asked.name != "IntrospectToken"]
+        """Return the names of the requests, in order, without those of signing in."""
+        return [request.name for request in self.requests if request.name != "IntrospectToken"]
 
     def submit_earlier(self, message: str, reference: int) -> None:
-        """Have a submission from before, already scored."""
+        """Add an earlier submission that is scored."""
         earlier = {"publicScore": "9.9", "status": "COMPLETE"}
         self.submissions.insert(0, _submission(reference, message) | earlier)
 
-    # -- what Kaggle does -----------------------------------------------------------------
-
-    def answer(self, asked: Asked) -> dict[str, Any]:
-        """Do what is asked by a POST, and say so in Kaggle's words."""
-        if asked.name == "IntrospectToken":
-            right = asked.body["token"] == TOKEN
-            return {"active": right, "username": USERNAME if right else ""}
-        if asked.name == "StartSubmissionUpload":
+    def respond(self, request: Request) -> dict[str, Any]:
+        """Perform a POST request; return Kaggle's response."""
+        if request.name == "IntrospectToken":
+            valid = request.body["token"] == TOKEN
+            return {"active": valid, "username": USERNAME if valid else ""}
+        if request.name == "StartSubmissionUpload":
             return {"token": f"blob-{len(self.files)}", "createUrl": f"{self.url}/storage/file"}
-        if asked.name == "CreateSubmission":
-            return self._take(asked.body)
-        if asked.name == "GetSubmissionLimits":
-            total, left = len(self.submissions), max(0, self.per_day - self.today)
-            counts = {"numToday": self.today, "numTotal": total, "numAllowedNow": left}
+        if request.name == "CreateSubmission":
+            return self._accept(request.body)
+        if request.name == "GetSubmissionLimits":
+            total, remaining = len(self.submissions), max(0, self.per_day - self.today)
+            counts = {"numToday": self.today, "numTotal": total, "numAllowedNow": remaining}
             return counts | {"limitedByTotal": self.lifetime}
         return {"submissions": [self._scored(one) for one in self.submissions]}
 
-    def _take(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _accept(self, body: dict[str, Any]) -> dict[str, Any]:
         if self.refuses is not None:
             return {"message": self.refuses}
         self.today += 1
         reference = 101 + len(self.submissions)
         self.submissions.insert(0, _submission(reference, body.get("submissionDescription", "")))
         self._polls[reference] = 0
-        answer = {"message": "Successfully submitted to Facial Keypoints Detection"}
-        return answer | ({"ref": reference} if self.gives_reference else {})
+        response = {"message": "Successfully submitted to Facial Keypoints Detection"}
+        return response | ({"ref": reference} if self.gives_reference else {})
 
     def _scored(self, submission: dict[str, Any]) -> dict[str, Any]:
         reference = submission["ref"]
@@ -179,7 +179,7 @@ class KaggleStandIn:
         return submission | {"status": "COMPLETE", "publicScore": public, "privateScore": private}
 
     def fault(self, name: str) -> Fault | None:
-        """The fault that is due now."""
+        """Return the next fault of this name, if any."""
         with self._lock:
             for fault in self._faults.get(name, []):
                 if fault.times > 0:
@@ -200,54 +200,56 @@ def _submission(reference: int, message: str) -> dict[str, Any]:
     }
 
 
-def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
+def _handler(kaggle: FakeKaggle) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             name = self.path.removeprefix(_API).removeprefix(_SIGN_IN)
             if "/" in name:
-                self._say(501, {"code": 501, "message": f"unknown path {self.path}"})
+                self._send_json(501, {"code": 501, "message": f"unknown path {self.path}"})
             elif name == "IntrospectToken":
-                self._treat(name, json.loads(self._body()))
+                self._handle(name, json.loads(self._body()))
             else:
                 body = json.loads(self._body())
-                if not self._is_known():
-                    kaggle.asked.append(Asked(name, dict(self.headers), body))
-                    self._say(401, {"code": 401, "message": "Unauthenticated"})
+                if not self._is_signed_in():
+                    kaggle.requests.append(Request(name, dict(self.headers), body))
+                    self._send_json(401, {"code": 401, "message": "Unauthenticated"})
                 else:
-                    self._treat(name, body)
+                    self._handle(name, body)
 
         def do_PUT(self) -> None:
-            self._treat("File", self._body())
+            self._handle("File", self._body())
 
         def do_GET(self) -> None:
-            self._treat("Archive", None)
+            self._handle("Archive", None)
 
-        def _treat(self, name: str, body: Any) -> None:
-            asked = Asked(name, dict(self.headers), body)
-            kaggle.asked.append(asked)
+        def _handle(self, name: str, body: Any) -> None:
+            request = Request(name, dict(self.headers), body)
+            kaggle.requests.append(request)
             fault = kaggle.fault(name)
             if fault is not None:
                 if fault.after:
-                    kaggle.answer(asked)
+                    kaggle.respond(request)
                 self._fail(fault)
             elif name == "DownloadDataFiles":
-                self._head(302, Location=f"{kaggle.url}/storage/archive.{kaggle.extension}?sig=x")
+                self._send_head(
+                    302, Location=f"{kaggle.url}/storage/archive.{kaggle.extension}?sig=x"
+                )
             elif name == "File":
                 kaggle.files.append(body)
-                self._head(200)
+                self._send_head(200)
             elif name == "Archive":
                 self._serve_archive()
             else:
-                self._say(200, kaggle.answer(asked))
+                self._send_json(200, kaggle.respond(request))
 
         def _serve_archive(self) -> None:
             tag = f'"{sha256(kaggle.archive).hexdigest()[:16]}"'
             start = 0
-            asked_range = self.headers.get("Range")
-            if asked_range and kaggle.ranges and self.headers.get("If-Range") == tag:
-                start = int(asked_range.removeprefix("bytes=").removesuffix("-"))
+            byte_range = self.headers.get("Range")
+            if byte_range and kaggle.ranges and self.headers.get("If-Range") == tag:
+                start = int(byte_range.removeprefix("bytes=").removesuffix("-"))
             rest = kaggle.archive[start:]
             if start and kaggle.wrong_ranges:
                 kaggle.wrong_ranges -= 1
@@ -257,7 +259,7 @@ def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
                 headers["Accept-Ranges"] = "bytes"
             length = len(rest) if kaggle.length is None else kaggle.length - start
             kaggle.served.append(length)
-            self._head(206 if start else 200, length, **headers)
+            self._send_head(206 if start else 200, length, **headers)
             cut = kaggle.cuts.pop(0) if kaggle.cuts else len(rest)
             trickle = kaggle.trickles.pop(0) if kaggle.trickles else cut
             self.wfile.write(rest[:trickle])
@@ -277,32 +279,32 @@ def _handler(kaggle: KaggleStandIn) -> type[BaseHTTPRequestHandler]:
                 body = fault.message
                 if "Content-Type" not in fault.headers:
                     body = json.dumps({"code": fault.status, "message": fault.message})
-                self._head(
+                self._send_head(
                     fault.status,
                     len(body.encode()),
                     **{"Content-Type": "application/json", **fault.headers},
                 )
                 self.wfile.write(body.encode())
 
-        def _is_known(self) -> bool:
+        def _is_signed_in(self) -> bool:
             return self.headers.get("Authorization") in (f"Bearer {TOKEN}", f"Basic {BASIC}")
 
         def _body(self) -> bytes:
             return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-        def _say(self, status: int, answer: dict[str, Any]) -> None:
-            body = json.dumps(answer).encode()
-            self._head(status, len(body), **{"Content-Type": "application/json"})
+        def _send_json(self, status: int, response: dict[str, Any]) -> None:
+            body = json.dumps(response).encode()
+            self._send_head(status, len(body), **{"Content-Type": "application/json"})
             self.wfile.write(body)
 
-        def _head(self, status: int, length: int = 0, **headers: str) -> None:
+        def _send_head(self, status: int, length: int = 0, **headers: str) -> None:
             self.send_response(status)
             for name, value in {"Content-Length": str(length), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Say nothing."""
+            """Log nothing."""
 
     return Handler
 
@@ -311,25 +313,25 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves in the middle is no error; anything else is shown."""
+        """Ignore a client that disconnects; show any other error."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 @contextmanager
-def kaggle_stand_in(
+def fake_kaggle(
     monkeypatch: pytest.MonkeyPatch, folder: Path, signed_in: bool = True
-) -> Iterator[KaggleStandIn]:
-    """A running stand-in that the kaggle package takes for Kaggle.
+) -> Iterator[FakeKaggle]:
+    """Run a fake of Kaggle and redirect the kaggle package to it.
 
     Args:
-        monkeypatch: Undoes the redirection, the empty home and the unslept pauses.
-        folder: Where the home folder without credentials is made.
+        monkeypatch: Undoes the redirection, the empty home and the recorded pauses.
+        folder: Where the home folder without credentials is created.
         signed_in: Whether KAGGLE_API_TOKEN holds the right token.
     """
     home = folder / "home"
     empty_home(monkeypatch, home)
-    kaggle = KaggleStandIn()
+    kaggle = FakeKaggle()
     server = _Server(("127.0.0.1", 0), _handler(kaggle))
     kaggle.url = f"http://127.0.0.1:{server.server_port}"
     redirect(monkeypatch, kaggle.url, home, kaggle.pauses.append)
@@ -346,7 +348,7 @@ def kaggle_stand_in(
 
 
 def give_credentials(monkeypatch: pytest.MonkeyPatch, home: Path, way: str) -> None:
-    """Give the right credentials in one of the ``WAYS`` alone."""
+    """Give valid credentials in one of the ways of ``CREDENTIALS``."""
     monkeypatch.delenv("KAGGLE_API_TOKEN", raising=False)
     if way == "token":
         monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
@@ -361,7 +363,7 @@ def give_credentials(monkeypatch: pytest.MonkeyPatch, home: Path, way: str) -> N
 
 
 def empty_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
-    """A home folder and an environment without Kaggle credentials."""
+    """Set a home folder and an environment without Kaggle credentials."""
     (home / ".kaggle").mkdir(parents=True, exist_ok=True)
     for name in list(os.environ):
         if name.startswith("KAGGLE_") or name in ("VERBOSE", "VERBOSE_OUTPUT", "XDG_CONFIG_HOME"):
@@ -373,11 +375,11 @@ def empty_home(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 def redirect(
-    monkeypatch: pytest.MonkeyPatch, url: str, home: Path, note: Callable[[float], None]
+    monkeypatch: pytest.MonkeyPatch, url: str, home: Path, record: Callable[[float], None]
 ) -> None:
-    """Send what is meant for Kaggle to ``url``, and note pauses in place of sleeping them.
+    """Redirect the kaggle package to ``url``, and record pauses instead of sleeping.
 
-    The package fixes its folder when it is imported, so that is moved as well.
+    The package sets its folder when it is imported, so the folder is patched as well.
     """
     from kagglesdk import kaggle_env
 
@@ -387,11 +389,11 @@ def redirect(
     monkeypatch.setattr(KaggleApi, "config_dir", str(home / ".kaggle"))
     monkeypatch.setattr(KaggleApi, "config", str(home / ".kaggle" / "kaggle.json"))
     for module in ("client", "session"):
-        monkeypatch.setattr(f"facial_keypoints.kaggle.{module}.sleep", note)
+        monkeypatch.setattr(f"facial_keypoints.kaggle.{module}.sleep", record)
 
 
 def leaks(folder: Path, printed: str, secret: str) -> Iterator[str]:
-    """Where a secret is: in what was printed, or in a file of the folder."""
+    """Yield where a secret is: in the printed text, or in a file of the folder."""
     if secret in printed:
         yield "printed"
     for path in folder.rglob("*"):
