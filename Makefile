@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' && echo $$p && break; done)
 ENV ?= demo
+PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # Both packages are TensorFlow, in the same folder: what is there goes first.
 define INSTALL_FOR_GPU
@@ -15,7 +16,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo test lint types contracts unit faults viz ui lock clean
+.PHONY: help setup setup-gpu demo check test test-all lint types contracts faults viz ui lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +30,14 @@ setup-gpu: $(VENV)/.run ## the same with TensorFlow for Nvidia GPUs (Linux)
 demo: setup ## download to submission on the embedded competition, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
 
-test: lint types contracts unit ## set up, then lint, types, import contracts and tests
+check: lint types contracts ## lint, types, import contracts and unit tests: a minute
+	$(PYTEST) -m "not session and not long"
+
+test: lint types contracts ## the same with whole Kedro sessions: minutes
+	$(PYTEST) -m "not long" --durations=10
+
+test-all: lint types contracts ## the same with the long tests
+	$(PYTEST) --durations=20
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -40,9 +48,6 @@ types: $(VENV)/.dev
 
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
-
-unit: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not long" --numprocesses=2 --dist=loadfile --no-loadscope-reorder --durations=10
 
 faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md, the long ones too, and print the table
 	$(BIN)/python -m pytest -m fault --fault-table=docs/reliability.md
