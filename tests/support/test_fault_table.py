@@ -8,8 +8,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 def test_the_page_lists_the_faults_that_the_tests_provoke(request):
     """The page is written by `make faults`; words of markers that change must change there."""
-    here = Path(__file__).parent
-    files = {path for path in here.rglob("test_*.py") if "mark.fault(" in path.read_text()}
+    tests = Path(__file__).parents[1]
+    files = {path for path in tests.rglob("test_*.py") if "mark.fault(" in path.read_text()}
     if not files <= request.config.stash[FILES] | {Path(__file__)}:
         pytest.skip("needs all tests to be collected")
     text = PAGE.read_text()
