@@ -12,8 +12,8 @@ from facial_keypoints.archive.competition import MEMBERS, CompetitionArchive
 from facial_keypoints.errors import InputError
 
 
-def refusal(path):
-    """The one message of a refused archive: it begins with the file and is one line."""
+def rejection(path):
+    """Return the message for a rejected archive: one line that starts with the file."""
     with pytest.raises(InputError) as error:
         CompetitionArchive(path).check()
     message = str(error.value)
@@ -38,7 +38,7 @@ def member(name, mode=None):
     return info
 
 
-def test_a_sound_archive_passes_and_its_tables_can_be_read(archive_path):
+def test_sound_archive_passes_and_its_tables_are_readable(archive_path):
     archive = CompetitionArchive(archive_path)
     archive.check()
     for name, start in {
@@ -51,68 +51,74 @@ def test_a_sound_archive_passes_and_its_tables_can_be_read(archive_path):
             assert stream.read().startswith(start)
 
 
-def test_unknown_harmless_members_do_not_matter(tmp_path, make_archive):
+def test_unknown_harmless_members_are_ignored(tmp_path, make_archive):
     path = make_archive(tmp_path / "a.zip", **{"README.txt": b"hello", "folder/file.txt": b"x"})
     CompetitionArchive(path).check()
 
 
-def test_missing_file_is_told(tmp_path):
-    assert "file not found" in refusal(tmp_path / "nowhere.zip")
-    assert "is a folder" in refusal(tmp_path)
+def test_raises_input_error_for_a_missing_file_or_a_folder(tmp_path):
+    assert "file not found" in rejection(tmp_path / "nowhere.zip")
+    assert "is a folder" in rejection(tmp_path)
 
 
 @pytest.mark.fault(
-    "Archives", "A sign-in page, nothing or noise in place of the zip", "refused: download it again"
+    "Archives", "A sign-in page, nothing or noise instead of the zip", "rejected: download it again"
 )
 @pytest.mark.parametrize(
     "content",
     [b"", b"<html>Sign in to Kaggle</html>", b"PK\x03\x04" + bytes(500), bytes(22)],
     ids=["empty", "page", "start of a zip", "zeros"],
 )
-def test_a_file_that_is_no_zip_is_told(tmp_path, content):
+def test_raises_input_error_for_a_file_that_is_not_a_zip(tmp_path, content):
     path = tmp_path / "a.zip"
     path.write_bytes(content)
-    assert "not a valid zip file" in refusal(path)
+    assert "not a valid zip file" in rejection(path)
 
 
-@pytest.mark.fault("Archives", "Cut off anywhere", "refused: download it again")
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_truncated_archive_is_told(tmp_path, make_archive, share):
+@pytest.mark.fault("Archives", "Truncated at any byte", "rejected: download it again")
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9, 0.999])
+def test_raises_input_error_for_a_truncated_archive(tmp_path, make_archive, fraction):
     noise = np.random.default_rng(0).bytes(200_000)
     path = make_archive(tmp_path / "a.zip", noise=noise)
     CompetitionArchive(path).check()
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    message = refusal(path)
+    path.write_bytes(path.read_bytes()[: int(fraction * path.stat().st_size)])
+    message = rejection(path)
     assert "truncated" in message
     assert "download it again" in message
 
 
 @pytest.mark.fault(
-    "Archives", "Another zip, or one that lacks a member", "refused with what it lacks and holds"
+    "Archives",
+    "Another zip, or one that lacks a member",
+    "rejected with what it lacks and contains",
 )
-def test_another_zip_is_told_with_what_it_holds(tmp_path):
+def test_raises_input_error_with_the_contents_of_another_zip(tmp_path):
     path = tmp_path / "a.zip"
     path.write_bytes(inner_zip(**{"holiday.jpg": b"x"}))
-    message = refusal(path)
+    message = rejection(path)
     assert "it lacks training.zip, test.zip" in message
     assert "contains holiday.jpg" in message
     path.write_bytes(inner_zip())
-    assert "(it contains nothing)" in refusal(path)
+    assert "(it contains nothing)" in rejection(path)
 
 
 @pytest.mark.fault(
-    "Archives", "Another zip, or one that lacks a member", "refused with what it lacks and holds"
+    "Archives",
+    "Another zip, or one that lacks a member",
+    "rejected with what it lacks and contains",
 )
 @pytest.mark.parametrize("name", MEMBERS)
-def test_a_missing_member_is_named(tmp_path, make_archive, name):
-    assert f"it lacks {name} (" in refusal(make_archive(tmp_path / "a.zip", **{name: None}))
+def test_raises_input_error_that_names_a_missing_member(tmp_path, make_archive, name):
+    assert f"it lacks {name} (" in rejection(make_archive(tmp_path / "a.zip", **{name: None}))
 
 
 @pytest.mark.fault(
-    "Archives", "Another zip, or one that lacks a member", "refused with what it lacks and holds"
+    "Archives",
+    "Another zip, or one that lacks a member",
+    "rejected with what it lacks and contains",
 )
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"no zip", "not a valid zip file"),
         (b"", "not a valid zip file"),
@@ -123,35 +129,37 @@ def test_a_missing_member_is_named(tmp_path, make_archive, name):
     ],
     ids=["text", "nothing", "no members", "another table", "truncated", "points outside"],
 )
-def test_a_bad_inner_zip_is_told(tmp_path, make_archive, content, said):
-    assert said in refusal(make_archive(tmp_path / "a.zip", **{"training.zip": content}))
+def test_raises_input_error_for_an_invalid_inner_zip(tmp_path, make_archive, content, message):
+    assert message in rejection(make_archive(tmp_path / "a.zip", **{"training.zip": content}))
 
 
 @pytest.mark.fault(
-    "Archives", "Bytes flipped, cut, inserted or swapped at random", "refused, or the same tables"
+    "Archives", "Bytes flipped, cut, inserted or swapped at random", "rejected, or the same tables"
 )
-@pytest.mark.parametrize("outer_is_told", [False, True])
-@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.8, 0.99])
-def test_flipped_bytes_in_a_table_are_found(tmp_path, make_archive, share, outer_is_told):
-    """Damaged on the way (the outer checksum tells), or before it was packed (the inner one)."""
+@pytest.mark.parametrize("outer_checksum_fails", [False, True])
+@pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.8, 0.99])
+def test_raises_input_error_for_a_flipped_byte_in_a_table(
+    tmp_path, make_archive, fraction, outer_checksum_fails
+):
+    """Corrupt after packing (outer checksum) or before (inner checksum)."""
     training = inner_zip(**{"training.csv": np.random.default_rng(0).bytes(3000).hex()})
-    spoilt = bytearray(training)
+    corrupted = bytearray(training)
     table = 30 + len("training.csv")
-    spoilt[table + int(share * (len(training) - table - 80))] ^= 0xFF
-    if outer_is_told:
+    corrupted[table + int(fraction * (len(training) - table - 80))] ^= 0xFF
+    if outer_checksum_fails:
         path = make_archive(tmp_path / "a.zip", **{"training.zip": training})
         content = path.read_bytes()
         assert content.count(training) == 1
-        path.write_bytes(content.replace(training, spoilt))
+        path.write_bytes(content.replace(training, corrupted))
     else:
-        path = make_archive(tmp_path / "a.zip", **{"training.zip": bytes(spoilt)})
-    assert "download it again" in refusal(path)
+        path = make_archive(tmp_path / "a.zip", **{"training.zip": bytes(corrupted)})
+    assert "download it again" in rejection(path)
 
 
 @pytest.mark.fault(
     "Archives",
-    "Members that lead outside: .., absolute, drive letters, backslashes, links",
-    "refused by name",
+    "Members that point outside: .., absolute, drive letters, backslashes, links",
+    "rejected by name",
 )
 @pytest.mark.parametrize(
     "name",
@@ -166,39 +174,39 @@ def test_flipped_bytes_in_a_table_are_found(tmp_path, make_archive, share, outer
         "file.txt:stream",
     ],
 )
-def test_a_member_that_leads_outside_is_refused(tmp_path, make_archive, name):
+def test_raises_input_error_for_a_member_that_points_outside(tmp_path, make_archive, name):
     path = make_archive(tmp_path / "a.zip", **{name: b"x"})
-    assert "points outside" in refusal(path)
+    assert "points outside" in rejection(path)
 
 
 @pytest.mark.fault(
     "Archives",
-    "Members that lead outside: .., absolute, drive letters, backslashes, links",
-    "refused by name",
+    "Members that point outside: .., absolute, drive letters, backslashes, links",
+    "rejected by name",
 )
-def test_a_symbolic_link_is_refused(archive_path):
+def test_raises_input_error_for_a_symbolic_link(archive_path):
     with zipfile.ZipFile(archive_path, "a") as outer:
         outer.writestr(member("link", stat.S_IFLNK | 0o777), "/etc/passwd")
-    assert "'link' points outside" in refusal(archive_path)
+    assert "'link' points outside" in rejection(archive_path)
 
 
 @pytest.mark.fault(
-    "Archives", "One member twice, also by case, dot, backslash or folder", "refused"
+    "Archives", "A repeated member, also by case, dot, backslash or folder", "rejected"
 )
-def test_a_member_that_occurs_twice_is_refused(archive_path):
+def test_raises_input_error_for_a_repeated_member(archive_path):
     with zipfile.ZipFile(archive_path, "a") as outer, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         outer.writestr("test.zip", b"another")
-    assert "contains 'test.zip' twice" in refusal(archive_path)
+    assert "contains 'test.zip' twice" in rejection(archive_path)
 
 
 @pytest.mark.fault(
     "Archives",
-    "Zip bombs: sizes, members, ratios, methods or lines beyond reason",
-    "refused in little memory, before anything is written",
+    "Zip bombs: extreme sizes, members, ratios, methods or lines",
+    "rejected in little memory, before anything is written",
 )
 @pytest.mark.parametrize("inner", [False, True])
-def test_a_bomb_is_refused_before_it_is_unpacked(
+def test_zip_bomb_is_rejected_before_it_is_unpacked(
     tmp_path, make_archive, make_table, monkeypatch, inner
 ):
     blown = make_table(["ImageId", "Image"], [[1, "7 " * 10_000]] * 15)
@@ -214,57 +222,57 @@ def test_a_bomb_is_refused_before_it_is_unpacked(
     monkeypatch.setattr(archive_module, "_MAX_BYTES", 250_000)
     if not inner:
         monkeypatch.setattr(zipfile.ZipFile, "testzip", unpacked)
-    assert "would unpack to" in refusal(path)
+    assert "would unpack to" in rejection(path)
 
 
 @pytest.mark.fault(
     "Archives",
-    "Zip bombs: sizes, members, ratios, methods or lines beyond reason",
-    "refused in little memory, before anything is written",
+    "Zip bombs: extreme sizes, members, ratios, methods or lines",
+    "rejected in little memory, before anything is written",
 )
-def test_declared_sizes_alone_are_enough_to_refuse(archive_path):
+def test_declared_sizes_are_enough_to_reject(archive_path):
     content = bytearray(archive_path.read_bytes())
     entry = content.rfind(b"PK\x01\x02")  # the last member of the directory
     assert entry > 0
-    for _ in range(3):  # three members that claim nearly 4 GiB each
+    for _ in range(3):  # three members that declare nearly 4 GiB each
         content[entry + 24 : entry + 28] = struct.pack("<I", 0xFFFFFFF0)
         entry = content.rfind(b"PK\x01\x02", 0, entry)
     archive_path.write_bytes(content)
-    assert "would unpack to 12.0 GiB, more than 1 GiB" in refusal(archive_path)
+    assert "would unpack to 12.0 GiB, more than 1 GiB" in rejection(archive_path)
 
 
 @pytest.mark.fault(
-    "Archives", "Encrypted, or compressed by an unknown method", "refused with the reason"
+    "Archives", "Encrypted, or compressed by an unknown method", "rejected with the reason"
 )
-def test_an_encrypted_member_is_told(archive_path):
+def test_raises_input_error_for_an_encrypted_member(archive_path):
     content = bytearray(archive_path.read_bytes())
     for mark, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
         content[content.rfind(mark) + offset] |= 1
     archive_path.write_bytes(content)
-    assert "encrypted" in refusal(archive_path)
+    assert "encrypted" in rejection(archive_path)
 
 
 @pytest.mark.fault(
-    "Archives", "Encrypted, or compressed by an unknown method", "refused with the reason"
+    "Archives", "Encrypted, or compressed by an unknown method", "rejected with the reason"
 )
-def test_an_unknown_compression_method_is_told(archive_path):
+def test_raises_input_error_for_an_unknown_compression_method(archive_path):
     content = bytearray(archive_path.read_bytes())
     for mark, offset in ((b"PK\x01\x02", 10), (b"PK\x03\x04", 8)):
         content[content.rfind(mark) + offset] = 77
     archive_path.write_bytes(content)
-    assert "uses a compression method other than deflate" in refusal(archive_path)
+    assert "uses a compression method other than deflate" in rejection(archive_path)
 
 
 @pytest.mark.fault(
-    "Archives", "Damaged or gone after it was checked", "told by the stage that reads it"
+    "Archives", "Corrupt or missing after the check", "reported by the node that reads it"
 )
-def test_damage_after_the_check_is_told_when_a_table_is_opened(tmp_path, make_archive):
+def test_opening_a_table_reports_corruption_after_the_check(tmp_path, make_archive):
     path = make_archive(tmp_path / "a.zip")
     archive = CompetitionArchive(path)
     archive.check()
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(InputError, match="it is truncated"), archive.open("test.csv"):
-        pytest.fail("opened a damaged archive")
+        pytest.fail("opened a corrupt archive")
     path.unlink()
     with (
         pytest.raises(
@@ -276,18 +284,18 @@ def test_damage_after_the_check_is_told_when_a_table_is_opened(tmp_path, make_ar
 
 
 @pytest.mark.fault(
-    "Archives", "Damaged or gone after it was checked", "told by the stage that reads it"
+    "Archives", "Corrupt or missing after the check", "reported by the node that reads it"
 )
-def test_damage_found_while_a_table_is_read_is_told(tmp_path, make_archive):
-    damaged = bytearray(inner_zip(**{"training.csv": bytes(range(256)) * 4000}))
-    damaged[2000] ^= 0xFF
-    path = make_archive(tmp_path / "a.zip", **{"training.zip": bytes(damaged)})
+def test_reading_a_table_reports_corruption(tmp_path, make_archive):
+    corrupted = bytearray(inner_zip(**{"training.csv": bytes(range(256)) * 4000}))
+    corrupted[2000] ^= 0xFF
+    path = make_archive(tmp_path / "a.zip", **{"training.zip": bytes(corrupted)})
     with pytest.raises(InputError, match=r"a\.zip: not a valid zip"):  # noqa: SIM117
         with CompetitionArchive(path).open("training.csv") as stream:
             stream.read()
 
 
-def test_an_error_of_the_reader_is_left_as_it_is(archive_path):
+def test_errors_of_the_caller_are_not_converted(archive_path):
     with (
         pytest.raises(ValueError, match="mine"),
         CompetitionArchive(archive_path).open("test.csv"),

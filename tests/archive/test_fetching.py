@@ -93,9 +93,9 @@ def test_archive_of_another_source_is_replaced(
     }
 
 
-@pytest.mark.fault("Archives", "Damaged or gone in the data folder", "fetched again")
+@pytest.mark.fault("Archives", "Corrupt or missing in the data folder", "fetched again")
 @pytest.mark.parametrize(
-    "spoil",
+    "corrupt",
     [
         lambda path: path.write_bytes(path.read_bytes()[:-50]),
         lambda path: path.write_bytes(b""),
@@ -105,10 +105,10 @@ def test_archive_of_another_source_is_replaced(
     ],
     ids=["truncated", "empty", "missing", "without source", "corrupt source"],
 )
-def test_corrupt_archive_is_fetched_again(source, raw, path, spoil):
+def test_corrupt_archive_is_fetched_again(source, raw, path, corrupt):
     fetch_archive(source, path)
     expected = contents(raw)
-    spoil(path)
+    corrupt(path)
     fetch_archive(source, path)
     assert len(source.targets) == 2
     assert contents(raw) == expected
@@ -127,8 +127,8 @@ def test_failed_fetch_keeps_the_earlier_archive(source, raw, path, has_earlier):
 
 @pytest.mark.fault(
     "Archives",
-    "A download that is not the archive, or holds a malformed table",
-    "refused; the earlier archive stays",
+    "A download that is not the archive, or has a malformed table",
+    "rejected; the earlier archive stays",
 )
 def test_unsound_fetch_keeps_the_earlier_archive(source, raw, path, tmp_path):
     fetch_archive(source, path)
@@ -144,8 +144,8 @@ def test_unsound_fetch_keeps_the_earlier_archive(source, raw, path, tmp_path):
 
 @pytest.mark.fault(
     "Archives",
-    "A download that is not the archive, or holds a malformed table",
-    "refused; the earlier archive stays",
+    "A download that is not the archive, or has a malformed table",
+    "rejected; the earlier archive stays",
 )
 @pytest.mark.parametrize("table", ["training", "test", "lookup"])
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"ImageId,Image\n1\n"])
@@ -164,7 +164,7 @@ def test_malformed_table_keeps_the_earlier_archive(
 @pytest.mark.fault(
     "Disk",
     "full disk while downloading",
-    "told, with what to do; the earlier archive stays, and no half one",
+    "reported, with a remedy; the earlier archive stays, no partial one",
 )
 def test_full_disk_keeps_the_earlier_archive(source, raw, path):
     fetch_archive(source, path)

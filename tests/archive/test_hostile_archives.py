@@ -1,4 +1,4 @@
-"""Archives made to do harm, and archives spoilt at random."""
+"""Malicious archives, and archives corrupted at random."""
 
 import io
 import random
@@ -24,7 +24,7 @@ TABLES = ("training.csv", "test.csv", "IdLookupTable.csv", "SampleSubmission.csv
 
 
 def tables(path):
-    """The bytes of all tables of an archive that passes the check."""
+    """Return the bytes of all tables of an archive that passes the check."""
     archive = CompetitionArchive(path)
     archive.check()
     found = {}
@@ -39,7 +39,7 @@ def everything(folder):
     return {path: path.read_bytes() for path in files}
 
 
-def refusal(path):
+def rejection(path):
     """The message with which the download node rejects an archive; nothing is written."""
     download = section(DownloadParameters, source="archive", archive=path)
     before = everything(path.parent)
@@ -73,7 +73,7 @@ def zip_of(members, method=zipfile.ZIP_DEFLATED):
 
 
 def repacked(path, method):
-    """The same archive with compressed members."""
+    """Pack the same archive with compressed members."""
     with zipfile.ZipFile(path) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
     path.write_bytes(zip_of(members, method))
@@ -84,9 +84,9 @@ def repacked(path, method):
 
 
 def quoted_overlap(members, size):
-    """A zip of a few KB whose members share one compressed kernel of ``size`` zeros.
+    """A zip of a few KB whose members fraction one compressed kernel of ``size`` zeros.
 
-    Each begins with a stored block that quotes the header of the next, and runs on into it.
+    Each starts with a stored block that quotes the header of the next, and continues into it.
     """
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     data = packer.compress(bytes(size)) + packer.flush()
@@ -99,7 +99,7 @@ def quoted_overlap(members, size):
             length = len(header)
             data = b"\0" + struct.pack("<HH", length, length ^ 0xFFFF) + local
             size += length
-            crc = 0  # of the others it does not matter
+            crc = 0  # unused for the others
         sizes = (crc, len(data), size, len(name), 0)
         fields = struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 33, *sizes)
         local = b"PK\x03\x04" + fields + name + data
@@ -112,25 +112,25 @@ def quoted_overlap(members, size):
     return local + entries + b"PK\x05\x06" + end
 
 
-BOMB = "Zip bombs: sizes, members, ratios, methods or lines beyond reason"
-BOMB_OUT = "refused in little memory, before anything is written"
+BOMB = "Zip bombs: extreme sizes, members, ratios, methods or lines"
+BOMB_OUTCOME = "rejected in little memory, before anything is written"
 
 
-@pytest.mark.fault("Archives", BOMB, BOMB_OUT)
-def test_members_that_share_their_bytes_count_each_in_full(tmp_path, make_archive):
+@pytest.mark.fault("Archives", BOMB, BOMB_OUTCOME)
+def test_overlapping_members_count_in_full(tmp_path, make_archive):
     bomb = quoted_overlap(20, 64 * 2**20)
     assert len(bomb) < 100_000
     with zipfile.ZipFile(io.BytesIO(bomb)) as overlapping:
         assert sum(member.file_size for member in overlapping.infolist()) > 2**30
     path = make_archive(tmp_path / "a.zip", **{"training.zip": bomb})
     with little_memory():
-        assert "would unpack to 1.3 GiB, more than 1 GiB" in refusal(path)
+        assert "would unpack to 1.3 GiB, more than 1 GiB" in rejection(path)
 
 
-@pytest.mark.fault("Archives", BOMB, BOMB_OUT)
+@pytest.mark.fault("Archives", BOMB, BOMB_OUTCOME)
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 @pytest.mark.parametrize("declared", ["true", "false"])
-def test_a_method_that_unpacks_gigabytes_at_once_is_refused(
+def test_raises_input_error_for_a_method_that_unpacks_gigabytes_in_one_step(
     tmp_path, make_archive, method, declared
 ):
     inner = bytearray(zip_of([("training.csv", bytes(100 * 2**20))], method))
@@ -139,23 +139,23 @@ def test_a_method_that_unpacks_gigabytes_at_once_is_refused(
         inner[entry + 24 : entry + 28] = struct.pack("<I", 1000)
     path = make_archive(tmp_path / "a.zip", **{"training.zip": bytes(inner)})
     with little_memory():
-        assert "'training.csv' uses a compression method other" in refusal(path)
+        assert "'training.csv' uses a compression method other" in rejection(path)
 
 
-@pytest.mark.fault("Archives", BOMB, BOMB_OUT)
+@pytest.mark.fault("Archives", BOMB, BOMB_OUTCOME)
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_a_size_that_lies_is_found_by_the_checksum(tmp_path, make_archive, method):
+def test_wrong_declared_size_is_found_by_the_checksum(tmp_path, make_archive, method):
     inner = bytearray(zip_of([("training.csv", bytes(100 * 2**20))]))
     entry = inner.rfind(b"PK\x01\x02")
     inner[entry + 24 : entry + 28] = struct.pack("<I", 1000)
     path = repacked(make_archive(tmp_path / "a.zip", **{"training.zip": bytes(inner)}), method)
     with little_memory():
-        assert "training.csv' is corrupt (wrong checksum)" in refusal(path)
+        assert "training.csv' is corrupt (wrong checksum)" in rejection(path)
 
 
-@pytest.mark.fault("Archives", BOMB, BOMB_OUT)
+@pytest.mark.fault("Archives", BOMB, BOMB_OUTCOME)
 @pytest.mark.parametrize(
-    ("blown", "said"),
+    ("blown", "message"),
     [
         (bytes(100 * 2**20), "training.csv, header: not valid CSV (a line of more than"),
         (b"7 " * (50 * 2**20), "training.csv, header: not valid CSV (a line of more than"),
@@ -164,44 +164,44 @@ def test_a_size_that_lies_is_found_by_the_checksum(tmp_path, make_archive, metho
     ],
     ids=["zeros", "one cell", "one line", "blank lines"],
 )
-def test_a_table_blown_up_is_refused_in_little_memory(tmp_path, make_archive, blown, said):
+def test_huge_table_is_rejected_in_little_memory(tmp_path, make_archive, blown, message):
     path = repacked(make_archive(tmp_path / "a.zip", training=blown), zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 10_000
     with little_memory():
-        assert said in refusal(path)
+        assert message in rejection(path)
 
 
-@pytest.mark.fault("Archives", BOMB, BOMB_OUT)
+@pytest.mark.fault("Archives", BOMB, BOMB_OUTCOME)
 @pytest.mark.parametrize(
-    ("count", "said"), [(40, "it contains 41 files"), (60_000, "member list is too long")]
+    ("count", "message"), [(40, "it contains 41 files"), (60_000, "member list is too long")]
 )
-def test_too_many_members_are_refused(tmp_path, make_archive, count, said):
+def test_raises_input_error_for_too_many_members(tmp_path, make_archive, count, message):
     names = [f"{i:05}-{'x' * 40}" for i in range(count)]
     inner = zip_of([("training.csv", b"x"), *((name, b"") for name in names)])
     path = make_archive(tmp_path / "a.zip", **{"training.zip": inner})
     with little_memory():
-        assert said in refusal(path)
+        assert message in rejection(path)
 
 
-@pytest.mark.fault("Archives", BOMB, BOMB_OUT)
-def test_what_may_be_unpacked_grows_with_the_file_up_to_a_bound(tmp_path, make_archive):
-    """A large drawn competition is no bomb: its bytes are on the disk already."""
+@pytest.mark.fault("Archives", BOMB, BOMB_OUTCOME)
+def test_unpacked_limit_grows_with_the_file_up_to_a_bound(tmp_path, make_archive):
+    """A large synthetic competition is not a bomb: its bytes are on disk."""
     path = make_archive(tmp_path / "a.zip")
     with path.open("r+b") as file:
         content = bytearray(file.read())
         entry = content.rfind(b"PK\x01\x02")
         content[entry + 24 : entry + 28] = struct.pack("<I", 3 * 2**30)
-        file.seek(2**28)  # a sparse file: it claims its place, and takes none
+        file.seek(2**28)  # a sparse file
         file.write(content)
     CompetitionArchive(path).check()
     with path.open("r+b") as file:
         file.truncate(0)
         file.write(content)
-    assert "would unpack to 3.0 GiB, more than 1 GiB" in refusal(path)
+    assert "would unpack to 3.0 GiB, more than 1 GiB" in rejection(path)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_an_archive_of_kaggles_size_is_none_of_these(tmp_path, make_archive, method):
+def test_archive_of_kaggles_size_passes(tmp_path, make_archive, method):
     """The zip module skips in pieces of 16 MiB, which small archives do not have."""
     noise = random.Random(0).randbytes(40 * 2**20)  # noqa: S311
     inner = zip_of(
@@ -217,44 +217,44 @@ def test_an_archive_of_kaggles_size_is_none_of_these(tmp_path, make_archive, met
 # Odd members
 
 
-@pytest.mark.fault("Archives", "Zips within zips, where a table should be", "refused by name")
+@pytest.mark.fault("Archives", "Zips within zips instead of a table", "rejected by name")
 @pytest.mark.parametrize("name", ["training.csv", "test.csv"])
-def test_a_zip_where_a_table_should_be_is_refused(tmp_path, make_archive, name):
+def test_raises_input_error_for_a_zip_instead_of_a_table(tmp_path, make_archive, name):
     nested = zip_of([("a.zip", zip_of([(name, b"x")]))])
     path = make_archive(tmp_path / "a.zip", **{name.removesuffix(".csv"): nested})
-    assert f"{name}: is not UTF-8 text" in refusal(path)
+    assert f"{name}: is not UTF-8 text" in rejection(path)
 
 
-@pytest.mark.fault("Archives", "Further zips beside the tables", "left alone")
-def test_zips_beside_the_tables_are_left_alone(tmp_path, make_archive, archive_path):
+@pytest.mark.fault("Archives", "Additional zips", "ignored")
+def test_additional_zips_are_ignored(tmp_path, make_archive, archive_path):
     path = make_archive(tmp_path / "a.zip", **{"more.zip": zip_of([("../up", b"x")])})
     assert tables(path) == tables(archive_path)
 
 
 @pytest.mark.fault(
-    "Archives", "One member twice, also by case, dot, backslash or folder", "refused"
+    "Archives", "A repeated member, also by case, dot, backslash or folder", "rejected"
 )
 @pytest.mark.parametrize(
     "name", ["test.zip", "TEST.zip", "./test.zip", ".\\test.zip", "test.zip/", "Idlookuptable.CSV"]
 )
-def test_one_member_by_two_names_is_refused(tmp_path, make_archive, name):
+def test_raises_input_error_for_one_member_under_two_names(tmp_path, make_archive, name):
     path = make_archive(tmp_path / "a.zip")
     with zipfile.ZipFile(path, "a") as archive, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         archive.writestr(name, b"")
-    assert re.search(r"contains '.*' twice", refusal(path))
+    assert re.search(r"contains '.*' twice", rejection(path))
 
 
-@pytest.mark.fault("Archives", "A folder named like a member", "refused: it lacks the member")
+@pytest.mark.fault("Archives", "A folder named like a member", "rejected: it lacks the member")
 @pytest.mark.parametrize("name", ["training.zip", "IdLookupTable.csv"])
-def test_a_folder_named_like_a_member_is_not_it(tmp_path, make_archive, name):
+def test_folder_named_like_a_member_does_not_count(tmp_path, make_archive, name):
     path = make_archive(tmp_path / "a.zip", **{name: None, f"{name}/": b""})
-    assert f"it lacks {name} (" in refusal(path)
+    assert f"it lacks {name} (" in rejection(path)
 
 
-@pytest.mark.fault("Archives", "Member names in other encodings", "read, or refused on one line")
+@pytest.mark.fault("Archives", "Member names in other encodings", "read, or rejected on one line")
 @pytest.mark.parametrize(
-    ("name", "flags", "said"),
+    ("name", "flags", "message"),
     [
         (b"caf\xe9.txt", 0, None),
         (b"caf\xc3\xa9.txt", 0x800, None),
@@ -264,37 +264,37 @@ def test_a_folder_named_like_a_member_is_not_it(tmp_path, make_archive, name):
         (b"../" + b"x" * 60_000, 0, "xxx...' points outside"),
     ],
 )
-def test_names_in_other_encodings(tmp_path, make_archive, archive_path, name, flags, said):
-    stand_in = "n" * len(name)
-    path = make_archive(tmp_path / "a.zip", **{stand_in: b"x"})
-    content = path.read_bytes().replace(stand_in.encode(), name)
+def test_member_names_in_other_encodings(
+    tmp_path, make_archive, archive_path, name, flags, message
+):
+    placeholder = "n" * len(name)
+    path = make_archive(tmp_path / "a.zip", **{placeholder: b"x"})
+    content = path.read_bytes().replace(placeholder.encode(), name)
     content = bytearray(content)
     for mark, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
         at = content.rfind(mark) + offset
         content[at : at + 2] = struct.pack("<H", flags)
     path.write_bytes(content)
-    if said is None:
+    if message is None:
         assert tables(path) == tables(archive_path)
     else:
-        assert said in refusal(path)
+        assert message in rejection(path)
 
 
-# Random damage
+# Random corruption
 
 
-@pytest.mark.fault("Archives", "Bytes before or behind the zip", "read right")
-@pytest.mark.parametrize(
-    ("before", "behind"), [(b"junk", b""), (b"", b"junk"), (b"\0" * 999, b"x")]
-)
-def test_junk_around_a_zip_does_not_matter(tmp_path, make_archive, before, behind):
+@pytest.mark.fault("Archives", "Bytes before or after the zip", "read correctly")
+@pytest.mark.parametrize(("before", "after"), [(b"junk", b""), (b"", b"junk"), (b"\0" * 999, b"x")])
+def test_bytes_around_the_zip_are_ignored(tmp_path, make_archive, before, after):
     path = make_archive(tmp_path / "a.zip")
     right = tables(path)
-    path.write_bytes(before + path.read_bytes() + behind)
+    path.write_bytes(before + path.read_bytes() + after)
     assert tables(path) == right
 
 
-@pytest.mark.fault("Archives", "Cut off anywhere", "refused: download it again")
-def test_an_archive_cut_anywhere_is_refused(tmp_path, make_archive):
+@pytest.mark.fault("Archives", "Truncated at any byte", "rejected: download it again")
+def test_archive_truncated_at_any_byte_is_rejected(tmp_path, make_archive):
     path = make_archive(tmp_path / "a.zip")
     content = path.read_bytes()
     for size in range(len(content)):
@@ -307,13 +307,13 @@ place = st.integers(0, 2**13)
 FIELDS = [0, 1, 8, 9, 12, 99, 0x7FFF, 0x8000, 0xFFFE, 0xFFFF]
 
 
-def spoilt(data, damage):
-    for harm in damage:
-        data = spoilt_once(data, *harm)
+def corrupted(data, corruptions):
+    for corruption in corruptions:
+        data = corrupted_once(data, *corruption)
     return data
 
 
-def spoilt_once(data, kind, first, second, value):
+def corrupted_once(data, kind, first, second, value):
     start, end = sorted((first % (len(data) + 1), second % (len(data) + 1)))
     headers = [at for at in range(len(data)) if data[at : at + 2] == b"PK"] or [0]
     field = headers[second % len(headers)] + first % 46
@@ -334,7 +334,7 @@ KINDS = [
     *("flip", "flip", "header", "header", "insert", "delete", "zeros"),
     *("cut", "behead", "repeat", "swap"),
 ]
-harm = st.lists(
+corruption = st.lists(
     st.tuples(
         st.sampled_from(KINDS), place, place, st.sampled_from(FIELDS) | st.integers(0, 0xFFFF)
     ),
@@ -344,11 +344,11 @@ harm = st.lists(
 
 
 @pytest.mark.fault(
-    "Archives", "Bytes flipped, cut, inserted or swapped at random", "refused, or the same tables"
+    "Archives", "Bytes flipped, cut, inserted or swapped at random", "rejected, or the same tables"
 )
 @pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("inner", [False, True])
-def test_a_spoilt_archive_gives_the_same_tables_or_is_refused(
+def test_corrupted_archive_gives_the_same_tables_or_is_rejected(
     tmp_path, make_archive, examples, inner, record_property
 ):
     path = make_archive(tmp_path / "a.zip")
@@ -357,17 +357,19 @@ def test_a_spoilt_archive_gives_the_same_tables_or_is_refused(
         training = archive.read("training.zip")
     whole = path.read_bytes()
 
-    def outcome_of(damage):
-        if inner:  # spoilt before it was packed, so that no outer checksum tells
-            make_archive(path, **{"training.zip": spoilt(training, damage)})
+    def outcome_of(corruptions):
+        if inner:  # corrupted before packing: the outer checksum is correct
+            make_archive(path, **{"training.zip": corrupted(training, corruptions)})
         else:
-            path.write_bytes(spoilt(whole, damage))
+            path.write_bytes(corrupted(whole, corruptions))
         try:
             found = tables(path)
         except InputError as error:
             assert str(path.name) in str(error)  # noqa: PT017
-            return "refused"
+            return "rejected"
         assert found == right
         return "the same tables"
 
-    count_outcomes(outcome_of, harm, examples, record_property, {"refused", "the same tables"})
+    count_outcomes(
+        outcome_of, corruption, examples, record_property, {"rejected", "the same tables"}
+    )

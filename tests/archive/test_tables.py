@@ -13,10 +13,10 @@ from facial_keypoints.keypoints import COORDINATE_COLUMNS
 
 HEADER = [*COORDINATE_COLUMNS, "Image"]
 PIXELS = 96 * 96
-PICTURE = " ".join(str(i % 256) for i in range(PIXELS))
+IMAGE = " ".join(str(i % 256) for i in range(PIXELS))
 
 
-def picture(*, first="0", last="7", count=PIXELS):
+def image(*, first="0", last="7", count=PIXELS):
     return " ".join([first, *["5"] * (count - 2), last])
 
 
@@ -24,7 +24,7 @@ def read(data):
     return read_training_table(io.BytesIO(data), "training.csv")
 
 
-def refusal(data):
+def rejection(data):
     with pytest.raises(InputError) as error:
         read(data)
     message = str(error.value)
@@ -36,19 +36,19 @@ def refusal(data):
 
 @pytest.fixture
 def rows(full_labels):
-    """Three good rows: labels, some missing, and a picture with every grey."""
+    """Three good rows: labels, some missing, and a image with every grey."""
     labels = list(full_labels().values())
     return [
-        [*labels, PICTURE],
-        [*labels[:8], *[""] * 22, PICTURE],
-        [*["12.5", "0"], *["96"] * 28, PICTURE],
+        [*labels, IMAGE],
+        [*labels[:8], *[""] * 22, IMAGE],
+        [*["12.5", "0"], *["96"] * 28, IMAGE],
     ]
 
 
-# What is read right
+# Accepted tables
 
 
-def test_values_and_pixels_arrive_where_they_belong(make_table, rows):
+def test_reads_labels_and_pixels(make_table, rows):
     labels, images = read(make_table(HEADER, rows))
     assert list(labels.columns) == list(COORDINATE_COLUMNS)
     assert labels.iloc[0, :2].tolist() == [40.5, 50.25]
@@ -86,10 +86,10 @@ HARMLESS = {
 @pytest.mark.fault(
     "Tables",
     "Byte-order mark, CR/LF mixes, blank lines, other order of columns, quotes",
-    "read right",
+    "read correctly",
 )
 @pytest.mark.parametrize("way", HARMLESS)
-def test_harmless_ways_of_writing_make_no_difference(make_table, rows, way):
+def test_harmless_variants_of_csv_read_the_same(make_table, rows, way):
     plain = make_table(HEADER, rows)
     written = HARMLESS[way](plain, rows, make_table)
     assert written != plain
@@ -97,14 +97,14 @@ def test_harmless_ways_of_writing_make_no_difference(make_table, rows, way):
         np.testing.assert_array_equal(found, right)
 
 
-# What is refused, and what is said then
+# Rejected tables
 
 
 @pytest.mark.fault(
-    "Tables", "A cell that is no number, or out of its range", "refused with file, row and column"
+    "Tables", "A cell that is not a number or out of range", "rejected with file, row and column"
 )
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("abc", "'abc', not a number"),
         ("1_0", "'1_0', not a number"),
@@ -122,64 +122,64 @@ def test_harmless_ways_of_writing_make_no_difference(make_table, rows, way):
         ("96.001", "'96.001'; labels must be between 0 and 96"),
     ],
 )
-def test_bad_label_is_named_with_row_and_column(make_table, rows, text, said):
+def test_raises_input_error_that_names_row_and_column_of_a_label(make_table, rows, text, expected):
     rows[1][20] = text
-    message = refusal(make_table(HEADER, rows))
+    message = rejection(make_table(HEADER, rows))
     assert message.startswith("training.csv, row 2: nose_tip_x is ")
-    assert said in message
+    assert expected in message
 
 
 @pytest.mark.fault(
     "Tables",
-    "A picture with a pixel too few or too many, or one that is none",
-    "refused with file, row and pixel",
+    "An image with missing, extra or invalid pixels",
+    "rejected with file, row and pixel",
 )
 @pytest.mark.parametrize(
-    ("pixels", "said"),
+    ("pixels", "expected"),
     [
-        (picture(last="256"), "pixel 9216 of Image is 256; expected 0 to 255"),
-        (picture(first="-1"), "pixel 1 of Image is -1; expected 0 to 255"),
-        (picture(last="9" * 30), "pixel 9216 of Image is 9223372036854775807"),
-        (picture(last="12.5"), "Image contains the pixel '12.5'"),
-        (picture(first="x"), "Image contains the pixel 'x'"),
-        (picture(last="1e2"), "Image contains the pixel '1e2'"),
-        (picture(last="nan"), "Image contains the pixel 'nan'"),
-        (picture(last="-"), "Image contains the pixel '-'"),
-        (picture(first="+"), "Image contains the pixel '+'"),
-        (picture(last="1_0"), "Image contains the pixel '1_0'"),
-        (picture(last="\uff17"), "Image contains the pixel '\uff17'"),
-        (picture(first="5\xa05"), r"Image contains the pixel '5\xa05 5 5 "),
-        (picture(last="7;7"), "Image contains the pixel '7;7'"),
-        (picture() + "\0 garbage", r"Image contains the pixel '7\x00'"),
-        (picture(last="7\0"), r"Image contains the pixel '7\x00'"),
-        (picture(count=PIXELS - 1), "Image has 9,215 pixels, not 9,216 (96 x 96)"),
-        (picture(count=PIXELS + 1), "Image has 9,217 pixels, not 9,216 (96 x 96)"),
+        (image(last="256"), "pixel 9216 of Image is 256; expected 0 to 255"),
+        (image(first="-1"), "pixel 1 of Image is -1; expected 0 to 255"),
+        (image(last="9" * 30), "pixel 9216 of Image is 9223372036854775807"),
+        (image(last="12.5"), "Image contains the pixel '12.5'"),
+        (image(first="x"), "Image contains the pixel 'x'"),
+        (image(last="1e2"), "Image contains the pixel '1e2'"),
+        (image(last="nan"), "Image contains the pixel 'nan'"),
+        (image(last="-"), "Image contains the pixel '-'"),
+        (image(first="+"), "Image contains the pixel '+'"),
+        (image(last="1_0"), "Image contains the pixel '1_0'"),
+        (image(last="\uff17"), "Image contains the pixel '\uff17'"),
+        (image(first="5\xa05"), r"Image contains the pixel '5\xa05 5 5 "),
+        (image(last="7;7"), "Image contains the pixel '7;7'"),
+        (image() + "\0 garbage", r"Image contains the pixel '7\x00'"),
+        (image(last="7\0"), r"Image contains the pixel '7\x00'"),
+        (image(count=PIXELS - 1), "Image has 9,215 pixels, not 9,216 (96 x 96)"),
+        (image(count=PIXELS + 1), "Image has 9,217 pixels, not 9,216 (96 x 96)"),
         ("", "Image has 0 pixels, not 9,216 (96 x 96)"),
         ("  ", "Image has 0 pixels, not 9,216 (96 x 96)"),
         ("7", "Image has 1 pixels, not 9,216 (96 x 96)"),
     ],
 )
-def test_bad_picture_is_named_with_row(make_table, rows, pixels, said):
+def test_raises_input_error_that_names_the_row_of_an_image(make_table, rows, pixels, expected):
     rows[2][-1] = pixels
-    message = refusal(make_table(HEADER, rows))
+    message = rejection(make_table(HEADER, rows))
     assert message.startswith("training.csv, row 3: ")
-    assert said in message
+    assert expected in message
 
 
-def test_the_first_of_several_bad_rows_is_named_and_the_others_counted(make_table, rows):
+def test_error_names_the_first_invalid_row_and_counts_the_others(make_table, rows):
     rows[1][0] = rows[2][0] = "100"
-    message = refusal(make_table(HEADER, rows))
+    message = rejection(make_table(HEADER, rows))
     assert message.startswith("training.csv, row 2: left_eye_center_x is '100.0'")
     assert "1 more rows have such an error" in message
 
 
 @pytest.mark.fault(
     "Tables",
-    "Columns missing, unknown, twice or in another separator or encoding",
-    "refused with the right columns",
+    "Columns missing, unknown or repeated; other separators or encodings",
+    "rejected with the expected columns",
 )
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("corrupt", "expected"),
     [
         (lambda d: d.replace(b"nose_tip_x,", b"nose_x,", 1), "lacks nose_tip_x and has unknown"),
         (lambda d: d.replace(b"Image", b"Picture", 1), "lacks Image and has unknown Picture"),
@@ -199,17 +199,17 @@ def test_the_first_of_several_bad_rows_is_named_and_the_others_counted(make_tabl
         (lambda d: d.split(b"\n")[0] + b"\r\n\r\n", "has a header but no rows"),
     ],
 )
-def test_bad_header_is_told_with_the_right_columns(make_table, rows, spoil, said):
-    assert said in refusal(spoil(make_table(HEADER, rows)))
+def test_raises_input_error_with_the_expected_columns(make_table, rows, corrupt, expected):
+    assert expected in rejection(corrupt(make_table(HEADER, rows)))
 
 
 @pytest.mark.fault(
     "Tables",
-    "Rows cut, ragged, with a stray quote or a byte that is no UTF-8",
-    "refused with file and row",
+    "Rows truncated, ragged, with a stray quote or an invalid byte",
+    "rejected with file and row",
 )
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("corrupt", "expected"),
     [
         (lambda lines: [*lines[:3], lines[3][:-900], b""], "row 3: Image has"),
         (lambda lines: [*lines[:2], lines[2].replace(b",", b"", 1), lines[3]], "row 2: 30 columns"),
@@ -225,9 +225,9 @@ def test_bad_header_is_told_with_the_right_columns(make_table, rows, spoil, said
         (lambda lines: [*lines[:2], lines[2], lines[0]], "row 3: left_eye_center_x is 'left_eye"),
     ],
 )
-def test_ragged_cut_or_miscoded_row_is_named(make_table, rows, spoil, said):
+def test_raises_input_error_that_names_a_malformed_row(make_table, rows, corrupt, expected):
     lines = make_table(HEADER, rows).rstrip(b"\n").split(b"\n")
-    assert f"training.csv, {said}" in refusal(b"\n".join(spoil(lines)))
+    assert f"training.csv, {expected}" in rejection(b"\n".join(corrupt(lines)))
 
 
 # test.csv
@@ -237,8 +237,8 @@ def read_test(data):
     return read_test_table(io.BytesIO(data), "test.csv")
 
 
-def test_ids_and_pictures_of_the_test_table(make_table):
-    ids, images = read_test(make_table(["ImageId", "Image"], [[7, PICTURE], [3, picture()]]))
+def test_reads_image_ids_and_images(make_table):
+    ids, images = read_test(make_table(["ImageId", "Image"], [[7, IMAGE], [3, image()]]))
     assert ids.tolist() == [7, 3]
     assert ids.dtype == np.int32
     assert images.shape == (2, 96, 96)
@@ -247,35 +247,35 @@ def test_ids_and_pictures_of_the_test_table(make_table):
 
 
 @pytest.mark.fault(
-    "Tables", "A cell that is no number, or out of its range", "refused with file, row and column"
+    "Tables", "A cell that is not a number or out of range", "rejected with file, row and column"
 )
 @pytest.mark.parametrize(
     "text", ["", "x", "1.0", "1_0", "-1", "0", str(2**31), "9" * 5000, "\uff11"]
 )
-def test_bad_test_id_is_named_with_its_row(make_table, text):
-    data = make_table(["ImageId", "Image"], [[1, PICTURE], [text, PICTURE]])
+def test_raises_input_error_for_an_invalid_image_id(make_table, text):
+    data = make_table(["ImageId", "Image"], [[1, IMAGE], [text, IMAGE]])
     with pytest.raises(InputError, match=r"test\.csv, row 2: ImageId is .* a positive integer"):
         read_test(data)
 
 
 @pytest.mark.fault(
     "Tables",
-    "An ImageId, RowId or question twice, or an image that is not there",
-    "refused with file and row",
+    "A repeated ImageId, RowId or request, or an unknown image",
+    "rejected with file and row",
 )
-def test_repeated_test_id_is_named_with_both_rows(make_table):
-    data = make_table(["ImageId", "Image"], [[5, PICTURE], [6, PICTURE], ["05", PICTURE]])
+def test_raises_input_error_with_both_rows_of_a_repeated_image_id(make_table):
+    data = make_table(["ImageId", "Image"], [[5, IMAGE], [6, IMAGE], ["05", IMAGE]])
     with pytest.raises(InputError, match=r"row 3: ImageId 5 occurs in row 1"):
         read_test(data)
 
 
 @pytest.mark.fault(
     "Tables",
-    "A picture with a pixel too few or too many, or one that is none",
-    "refused with file, row and pixel",
+    "An image with missing, extra or invalid pixels",
+    "rejected with file, row and pixel",
 )
-def test_bad_test_picture_is_named_with_its_row(make_table):
-    data = make_table(["ImageId", "Image"], [[1, PICTURE], [2, picture(last="256")]])
+def test_raises_input_error_for_an_invalid_test_image(make_table):
+    data = make_table(["ImageId", "Image"], [[1, IMAGE], [2, image(last="256")]])
     with pytest.raises(InputError, match=r"test\.csv, row 2: pixel 9216 of Image is 256"):
         read_test(data)
 
@@ -289,7 +289,7 @@ def read_lookup(data):
     return read_lookup_table(io.BytesIO(data), "IdLookupTable.csv", [1, 2, 3])
 
 
-def test_lookup_keeps_the_order_of_its_file_and_only_what_is_needed(make_table):
+def test_reads_the_lookup_table_in_order_without_other_columns(make_table):
     rows = [[5, 2, "nose_tip_y", ""], [" 1", 3, "nose_tip_x ", "7"], [3, 1, "nose_tip_x", ""]]
     table = read_lookup(make_table(LOOKUP, rows))
     assert table.to_dict("list") == {
@@ -302,11 +302,11 @@ def test_lookup_keeps_the_order_of_its_file_and_only_what_is_needed(make_table):
 
 @pytest.mark.fault(
     "Tables",
-    "An ImageId, RowId or question twice, or an image that is not there",
-    "refused with file and row",
+    "A repeated ImageId, RowId or request, or an unknown image",
+    "rejected with file and row",
 )
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "expected"),
     [
         ([2, 9, "nose_tip_y", ""], "row 2: ImageId 9 is not in test.csv (ids 1 to 3)"),
         (
@@ -324,21 +324,21 @@ def test_lookup_keeps_the_order_of_its_file_and_only_what_is_needed(make_table):
         ([2, 1, "nose_tip_y"], "row 2: 3 columns, but the header has 4"),
     ],
 )
-def test_bad_lookup_row_is_named(make_table, bad, said):
+def test_raises_input_error_that_names_a_lookup_row(make_table, bad, expected):
     data = make_table(LOOKUP, [[1, 1, "nose_tip_x", ""], bad, [3, 3, "nose_tip_x", ""]])
     with pytest.raises(InputError) as error:
         read_lookup(data)
     message = str(error.value)
-    assert message.startswith(f"IdLookupTable.csv, {said}")
+    assert message.startswith(f"IdLookupTable.csv, {expected}")
     assert len(message) < 300
 
 
 @pytest.mark.fault(
     "Tables",
-    "Columns missing, unknown, twice or in another separator or encoding",
-    "refused with the right columns",
+    "Columns missing, unknown or repeated; other separators or encodings",
+    "rejected with the expected columns",
 )
-def test_lookup_without_a_column_or_rows_is_refused(make_table):
+def test_raises_input_error_for_a_lookup_table_without_columns_or_rows(make_table):
     with pytest.raises(InputError, match="lacks FeatureName; expected: RowId, ImageId"):
         read_lookup(make_table(["RowId", "ImageId", "Feature"], [[1, 1, "nose_tip_x"]]))
     with pytest.raises(InputError, match="has a header but no rows"):

@@ -1,7 +1,7 @@
-"""Thousands of spoilt tables, each read a second time by Python's own csv, float and int.
+"""Thousands of corrupted tables, each also read with Python's csv, float and int.
 
-What the reader accepts must equal that second reading, and the row that it names in a refusal
-must be one that the second reading finds faulty.
+What the project accepts must equal Python's reading, and the row named in a rejection must be
+invalid in Python's reading.
 """
 
 import csv
@@ -25,7 +25,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, POPULATION_B_POINTS
 
 PIXELS = 96 * 96
-PICTURE = " ".join(str(i % 10) for i in range(PIXELS))
+IMAGE = " ".join(str(i % 10) for i in range(PIXELS))
 OTHER = " ".join(str(250 + i % 6) if i % 97 == 0 else "1" for i in range(PIXELS))
 IDS = [1, 2, 30]
 POINTS = [column.removesuffix("_x") for column in COORDINATE_COLUMNS[::2]]
@@ -33,10 +33,10 @@ POINTS = [column.removesuffix("_x") for column in COORDINATE_COLUMNS[::2]]
 TABLES = {
     "training.csv": [
         [*COORDINATE_COLUMNS, "Image"],
-        [*(f"{20 + i}.25" for i in range(30)), PICTURE],
+        [*(f"{20 + i}.25" for i in range(30)), IMAGE],
         [*(f"{90.5 - i}" if i < 8 else "" for i in range(30)), OTHER],
     ],
-    "test.csv": [["ImageId", "Image"], ["1", PICTURE], ["2", OTHER], ["30", PICTURE]],
+    "test.csv": [["ImageId", "Image"], ["1", IMAGE], ["2", OTHER], ["30", IMAGE]],
     "IdLookupTable.csv": [
         ["RowId", "ImageId", "FeatureName", "Location"],
         ["1", "1", "nose_tip_x", ""],
@@ -47,32 +47,32 @@ TABLES = {
 }
 
 
-# The second reading
+# Python's reading
 
 
 class UnreadableError(Exception):
     """The table has no readable header, or no rows."""
 
 
-def cells_of(data, wanted, others_allowed=False):
-    """Every row's wanted cells; None for a row of another length."""
+def cells_of(data, columns, extra_allowed=False):
+    """Every row's columns cells; None for a row of another length."""
     text = io.StringIO(data.decode("utf-8-sig", errors="replace"), newline="")
     reader = csv.reader(text, strict=True)
     table = []
     try:
         table.extend([cell.strip() for cell in cells] for cells in reader if cells)
     except csv.Error:
-        table.append([])  # a row of no length; nothing is known of those behind it
+        table.append([])  # an empty row; the rows after it are unknown
     header = table.pop(0) if table else []
     if (
         len(set(header)) < len(header)
-        or not set(wanted) <= set(header)
-        or (len(header) > len(wanted) and not others_allowed)
+        or not set(columns) <= set(header)
+        or (len(header) > len(columns) and not extra_allowed)
         or any("\0" in name or "\ufffd" in name for name in header)
         or not table
     ):
         raise UnreadableError
-    order = [header.index(name) for name in wanted]
+    order = [header.index(name) for name in columns]
     return [[row[i] for i in order] if len(row) == len(header) else None for row in table]
 
 
@@ -105,16 +105,16 @@ def whole(text):
 
 
 def every_row(rows, read):
-    """What ``read`` makes of each row, and the numbers of the rows that it cannot read."""
-    found, faulty = [], set()
+    """Apply ``read`` to each row; also return the numbers of the rows that it cannot read."""
+    found, invalid = [], set()
     for number, cells in enumerate(rows, start=1):
         try:
             if cells is None:
                 raise ValueError
             found.append(read(cells))
         except ValueError:
-            faulty.add(number)
-    return found, faulty
+            invalid.add(number)
+    return found, invalid
 
 
 def plain_training(data):
@@ -138,29 +138,29 @@ def plain_test(data):
 
 
 def plain_lookup(data, image_ids):
-    row_ids, asked = set(), set()
+    row_ids, requested = set(), set()
 
     def read(cells):
         row_id, image_id, feature = whole(cells[0]), whole(cells[1]), cells[2]
-        twice = row_id in row_ids or (image_id, feature) in asked
+        twice = row_id in row_ids or (image_id, feature) in requested
         row_ids.add(row_id)
-        asked.add((image_id, feature))
+        requested.add((image_id, feature))
         if twice or image_id not in image_ids or feature not in COORDINATE_COLUMNS:
             raise ValueError
         return row_id, image_id, feature
 
-    wanted = ["RowId", "ImageId", "FeatureName"]
-    return every_row(cells_of(data, wanted, others_allowed=True), read)
+    columns = ["RowId", "ImageId", "FeatureName"]
+    return every_row(cells_of(data, columns, extra_allowed=True), read)
 
 
-def second_reading(name, data):
+def python_reading(name, data):
     if name == "IdLookupTable.csv":
         return plain_lookup(data, IDS)
     return {"training.csv": plain_training, "test.csv": plain_test}[name](data)
 
 
-def first_reading(name, data):
-    """As the second one, by the code of the project."""
+def project_reading(name, data):
+    """Read a table with the project's code, in the same form."""
     stream = io.BytesIO(data)
     if name == "IdLookupTable.csv":
         return list(read_lookup_table(stream, name, IDS).itertuples(index=False, name=None))
@@ -169,12 +169,12 @@ def first_reading(name, data):
         return list(zip(ids.tolist(), images.reshape(len(ids), -1).tolist(), strict=True))
     labels, images = read_training_table(stream, name)
     assert list(labels.columns) == list(COORDINATE_COLUMNS)
-    pictures = images.reshape(len(labels), -1).tolist()
+    images = images.reshape(len(labels), -1).tolist()
     known = labels.astype(object).where(labels.notna(), None).to_numpy().tolist()
-    return list(zip(known, pictures, strict=True))
+    return list(zip(known, images, strict=True))
 
 
-# The damage
+# Corruption
 
 NUMBERS = [
     *("", " ", "nan", "NaN", "inf", "-inf", "Infinity", "1e309", "1e-400", "-0", "-0.0", "+7"),
@@ -275,29 +275,29 @@ def blank_row(table, row, *_):
 
 
 def set_pixel(table, row, column, text):
-    spoil_picture(table, row, column, lambda tokens, k: [*tokens[:k], text, *tokens[k + 1 :]])
+    corrupt_image(table, row, column, lambda tokens, k: [*tokens[:k], text, *tokens[k + 1 :]])
 
 
 def drop_pixel(table, row, column, _):
-    spoil_picture(table, row, column, lambda tokens, k: tokens[:k] + tokens[k + 1 :])
+    corrupt_image(table, row, column, lambda tokens, k: tokens[:k] + tokens[k + 1 :])
 
 
 def repeat_pixel(table, row, column, _):
-    spoil_picture(table, row, column, lambda tokens, k: [*tokens[:k], tokens[k], *tokens[k:]])
+    corrupt_image(table, row, column, lambda tokens, k: [*tokens[:k], tokens[k], *tokens[k:]])
 
 
 def join_pixels(table, row, column, text):
     def join(tokens, k):
         return [*tokens[:k], text.join(tokens[k : k + 2]), *tokens[k + 2 :]]
 
-    spoil_picture(table, row, column, join)
+    corrupt_image(table, row, column, join)
 
 
-def spoil_picture(table, row, column, spoil):
+def corrupt_image(table, row, column, corrupt):
     cells = table[at(table, row)]
     if cells:
         tokens = cells[-1].split(" ")
-        cells[-1] = " ".join(spoil(tokens, at(tokens, column)))
+        cells[-1] = " ".join(corrupt(tokens, at(tokens, column)))
 
 
 CELLS = [
@@ -307,7 +307,7 @@ CELLS = [
 
 
 def write(table, way):
-    """The bytes of a table; ``way`` says how it is put down."""
+    """Return the bytes of a table in one variant of CSV."""
     text = io.StringIO()
     writer = csv.writer(
         text,
@@ -334,7 +334,7 @@ WAYS = [
 ]
 
 
-def spoil_bytes(data, kind, where, other, junk):
+def corrupt_bytes(data, kind, where, other, junk):
     start, end = sorted((where % (len(data) + 1), other % (len(data) + 1)))
     end = min(end, start + 300)
     return {
@@ -348,11 +348,11 @@ def spoil_bytes(data, kind, where, other, junk):
     }[kind]()
 
 
-cell_damage = st.lists(st.tuples(st.sampled_from(CELLS), place, place, number), max_size=2)
-byte_damage = st.lists(
+cell_corruption = st.lists(st.tuples(st.sampled_from(CELLS), place, place, number), max_size=2)
+byte_corruption = st.lists(
     st.tuples(
         st.sampled_from(["flip", "insert", "delete", "cut", "behead", "repeat", "swap"]),
-        # the beginning of a file, where header and labels are, as often as its pixels
+        # as often in the header and labels as in the pixels
         st.integers(0, 900) | place,
         st.integers(0, 900) | place,
         st.sampled_from(JUNK) | st.binary(min_size=1, max_size=3),
@@ -360,20 +360,22 @@ byte_damage = st.lists(
     max_size=2,
 )
 nothing = st.just([])
-damage = st.tuples(
-    cell_damage | nothing, st.sampled_from(WAYS), nothing | byte_damage.map(lambda harm: harm[:1])
-) | st.tuples(cell_damage, st.sampled_from(WAYS), byte_damage)
+corruption_strategy = st.tuples(
+    cell_corruption | nothing,
+    st.sampled_from(WAYS),
+    nothing | byte_corruption.map(lambda corruption: corruption[:1]),
+) | st.tuples(cell_corruption, st.sampled_from(WAYS), byte_corruption)
 
 
-def spoilt(name, harm):
-    of_cells, way, of_bytes = harm
+def corrupted(name, corruption):
+    of_cells, way, of_bytes = corruption
     table = [list(cells) for cells in TABLES[name]]
-    for spoil, row, column, text in of_cells:
+    for corrupt, row, column, text in of_cells:
         if table and table[at(table, row)]:
-            spoil(table, row, column, text)
+            corrupt(table, row, column, text)
     data = write(table, way)
     for kind, where, other, junk in of_bytes:
-        data = spoil_bytes(data, kind, where, other, junk)
+        data = corrupt_bytes(data, kind, where, other, junk)
     return data
 
 
@@ -382,73 +384,76 @@ def spoilt(name, harm):
 PLACES = r": (the header |is empty|is not UTF-8|has a header)|, header: |, row ([1-9][0-9]*): "
 
 
-def check_refusal(message, name, faulty):
-    """A whole message of one line that names the file and the place, which is a faulty one."""
+def check_rejection(message, name, invalid):
+    """Check that the message is one line and names the file and an invalid row."""
     assert "\n" not in message
     assert len(message) < 1500
     found = re.match(re.escape(name) + f"(?:{PLACES})", message)
     assert found, message
-    assert (int(found[2]) if found[2] else None) in faulty, message
+    assert (int(found[2]) if found[2] else None) in invalid, message
 
 
 def outcome_of(name, data):
     try:
-        right, faulty = second_reading(name, data)
+        right, invalid = python_reading(name, data)
     except UnreadableError:
-        right, faulty = [], {None}
+        right, invalid = [], {None}
     try:
-        found = first_reading(name, data)
+        found = project_reading(name, data)
     except InputError as error:
-        check_refusal(str(error), name, faulty)
-        return "refused"
-    assert not faulty
+        check_rejection(str(error), name, invalid)
+        return "rejected"
+    assert not invalid
     assert found == right
     return "read"
 
 
-SPOILT = "Rows, cells, pixels or bytes changed at random, other encodings and separators"
-READ_OR_REFUSED = "read exactly as Python's csv and float read it, or refused with file and row"
+CORRUPTED = "Rows, cells, pixels or bytes changed at random, other encodings and separators"
+READ_OR_REJECTED = "read exactly as Python's csv and float read it, or rejected with file and row"
 
 
-@pytest.mark.fault("Tables", SPOILT, READ_OR_REFUSED)
+@pytest.mark.fault("Tables", CORRUPTED, READ_OR_REJECTED)
 @pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.parametrize("name", TABLES)
-def test_a_spoilt_table_is_read_as_python_reads_it_or_refused(name, examples, record_property):
+def test_corrupted_table_is_read_as_python_reads_it_or_rejected(name, examples, record_property):
     count_outcomes(
-        lambda harm: outcome_of(name, spoilt(name, harm)),
-        damage,
+        lambda corruption: outcome_of(name, corrupted(name, corruption)),
+        corruption_strategy,
         examples,
         record_property,
-        {"read", "refused"},
+        {"read", "rejected"},
     )
 
 
 def faces_of(rows):
-    """What the clean stage must make of the training rows, by the plain rules of its docstring."""
+    """Return the faces expected from training rows, by the rules of ``read_training_faces``."""
     keypoints, population, source = [], [], []
-    for labels, picture in rows:
+    for labels, image in rows:
         points = dict(zip(POINTS, zip(labels[::2], labels[1::2], strict=True), strict=True))
         known = {name for name, point in points.items() if None not in point}
         keypoints.append([points[name] if name in known else (np.nan, np.nan) for name in points])
         population.append(int(known <= set(POPULATION_B_POINTS)))
-        source.append([other for _, other in rows].index(picture))
+        source.append([other for _, other in rows].index(image))
     return np.array(keypoints, np.float32), population, source
 
 
-def answer_of_the_whole(folder, make_archive, harms):
-    """As ``outcome_of``, from the archive to the faces of the clean stage."""
-    data = {name: spoilt(name, harm) for name, harm in zip(TABLES, harms, strict=True)}
+def outcome_of_archive(folder, make_archive, corruptions):
+    """Like ``outcome_of``, from the archive to faces."""
+    data = {
+        name: corrupted(name, corruption)
+        for name, corruption in zip(TABLES, corruptions, strict=True)
+    }
     right, wrong = {}, []
     for name, content in data.items():
         try:
             ids = [row[0] for row in right.get("test.csv", [])]
             is_lookup = name == "IdLookupTable.csv"
-            right[name], faulty = (
-                plain_lookup(content, ids) if is_lookup else second_reading(name, content)
+            right[name], invalid = (
+                plain_lookup(content, ids) if is_lookup else python_reading(name, content)
             )
         except UnreadableError:
-            faulty = {None}
-        wrong += [name] if faulty else []
+            invalid = {None}
+        wrong += [name] if invalid else []
     path = make_archive(
         folder / "a.zip", **dict(zip(["training", "test", "lookup"], data.values(), strict=True))
     )
@@ -459,38 +464,38 @@ def answer_of_the_whole(folder, make_archive, harms):
         test_faces, lookup = read_test_faces(archive)
     except InputError as error:
         assert re.search(f"({'|'.join(wrong)})(,|:) ", str(error)), error  # noqa: PT017
-        return "refused"
+        return "rejected"
     assert not wrong
     keypoints, population, source = faces_of(right["training.csv"])
     np.testing.assert_array_equal(faces.keypoints, keypoints)
     assert faces.population.tolist() == population
     assert faces.group.tolist() == source
-    pictures = [picture for _, picture in right["training.csv"]]
-    assert faces.images.reshape(len(faces), -1).tolist() == pictures
+    images = [image for _, image in right["training.csv"]]
+    assert faces.images.reshape(len(faces), -1).tolist() == images
     assert test_faces.group.tolist() == [image_id for image_id, _ in right["test.csv"]]
-    pictures = [picture for _, picture in right["test.csv"]]
-    assert test_faces.images.reshape(len(test_faces), -1).tolist() == pictures
-    asked = lookup.itertuples(index=False, name=None)
-    assert list(asked) == right["IdLookupTable.csv"]
+    images = [image for _, image in right["test.csv"]]
+    assert test_faces.images.reshape(len(test_faces), -1).tolist() == images
+    requested = lookup.itertuples(index=False, name=None)
+    assert list(requested) == right["IdLookupTable.csv"]
     return "read"
 
 
 WHOLE = st.integers(0, 2).flatmap(
-    lambda spoilt: st.tuples(
-        *(damage if i == spoilt else st.just(([], "plain", [])) for i in range(3))
+    lambda corrupted: st.tuples(
+        *(corruption_strategy if i == corrupted else st.just(([], "plain", [])) for i in range(3))
     )
-) | st.tuples(damage, damage, damage)
+) | st.tuples(corruption_strategy, corruption_strategy, corruption_strategy)
 
 
-@pytest.mark.fault("Tables", SPOILT, READ_OR_REFUSED)
+@pytest.mark.fault("Tables", CORRUPTED, READ_OR_REJECTED)
 @pytest.mark.parametrize("examples", [100, pytest.param(2000, marks=pytest.mark.long)])
-def test_spoilt_tables_in_an_archive_become_the_right_faces_or_are_refused(
+def test_corrupted_tables_give_the_expected_faces_or_are_rejected(
     tmp_path, make_archive, examples, record_property
 ):
     count_outcomes(
-        lambda harms: answer_of_the_whole(tmp_path, make_archive, harms),
+        lambda corruptions: outcome_of_archive(tmp_path, make_archive, corruptions),
         WHOLE,
         examples,
         record_property,
-        {"read", "refused"},
+        {"read", "rejected"},
     )

@@ -249,7 +249,7 @@ def test_wait_without_a_receipt_fails(project, kaggle):
 def test_wait_only_with_dry_run_fails_before_the_run(project, kaggle):
     runs = len(statuses(project))
     message = failure(project, "upload", upload={"wait_only": True, "dry_run": True})
-    assert "upload: wait_only waits for what was sent" in message
+    assert "upload: wait_only and dry_run exclude each other" in message
     assert len(statuses(project)) == runs
 
 
