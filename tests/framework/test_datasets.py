@@ -1,6 +1,7 @@
 import json
 import logging
 import shutil
+from base64 import b64decode
 from pathlib import Path
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.cli import user_message
@@ -18,10 +20,10 @@ from facial_keypoints.framework.datasets import (
     ArrayDataset,
     AtomicCSVDataset,
     AtomicJSONDataset,
-    AtomicMatplotlibDataset,
     AtomicTextDataset,
     EarlierTrainingsDataset,
     FaceSetDataset,
+    FigureDataset,
     RecordDataset,
     TrainingsDataset,
 )
@@ -77,7 +79,7 @@ class HalfTable(pd.DataFrame):
 ATOMIC = {
     "json": (AtomicJSONDataset, {"a": 1}, {"a": 2, "b": object()}),
     "csv": (AtomicCSVDataset, pd.DataFrame({"a": [1]}), HalfTable({"a": [2]})),
-    "png": (AtomicMatplotlibDataset, Figure(), HalfFigure()),
+    "png": (FigureDataset, Figure(), HalfFigure()),
     "npz": (FaceSetDataset, None, HalfFaces()),
     "npy": (ArrayDataset, np.arange(5), np.array([object()])),
     "txt": (AtomicTextDataset, "a page", None),
@@ -280,11 +282,19 @@ def test_a_report_that_says_something_else_leaves_the_earlier_one(tmp_path, capl
     assert aside.name in caplog.text
 
 
-def test_a_picture_loads_as_its_bytes(tmp_path):
-    dataset = AtomicMatplotlibDataset(filepath=str(tmp_path / "figure.png"))
+def test_figure_loads_as_a_figure_of_the_same_pixels(tmp_path):
+    figure = Figure(figsize=(3.21, 1.23), dpi=110)
+    figure.subplots().plot([1, 3, 2])
+    dataset, copy = (FigureDataset(filepath=str(tmp_path / f"{name}.png")) for name in "ab")
+    dataset.save(figure)
+    copy.save(dataset.load())
+    np.testing.assert_array_equal(imread(tmp_path / "a.png"), imread(tmp_path / "b.png"))
+
+
+def test_figure_is_previewed_in_kedro_viz(tmp_path):
+    dataset = FigureDataset(filepath=str(tmp_path / "figure.png"))
     dataset.save(Figure())
-    assert dataset.load() == (tmp_path / "figure.png").read_bytes()
-    assert dataset.load().startswith(b"\x89PNG")
+    assert b64decode(dataset.preview()) == (tmp_path / "figure.png").read_bytes()
 
 
 def test_an_archive_is_copied_to_its_path(tmp_path, archive_path):

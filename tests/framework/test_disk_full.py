@@ -39,7 +39,7 @@ FILES = {
     "table.csv": (datasets.AtomicCSVDataset, table),
     "facts.json": (datasets.AtomicJSONDataset, lambda n: {"a": list(range(n, n + 5000))}),
     "page.html": (datasets.AtomicTextDataset, lambda n: f"{n}" * 5000),
-    "plot.png": (datasets.AtomicMatplotlibDataset, figure),
+    "plot.png": (datasets.FigureDataset, figure),
 }
 
 

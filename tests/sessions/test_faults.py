@@ -128,7 +128,7 @@ def test_a_server_that_is_away_is_told_at_once(project):
     (project / "conf/test/mlflow.yml").write_text(
         "tracking_uri: 'http://user:pass-word@127.0.0.1:9'\n"
     )
-    with pytest.raises(InputError, match=r"server at http://127\.0\.0\.1:9 does not answer") as e:
+    with pytest.raises(InputError, match=r"server at http://127\.0\.0\.1:9 does not respond") as e:
         run(project)
     assert "pass-word" not in str(e.value)
     assert not (project / "data").exists()
@@ -214,9 +214,9 @@ def test_a_server_that_comes_back_is_told_everything(project, server, monkeypatc
     monkeypatch.setattr(delivery, "_LONGEST_PAUSE", 0.0)
     at_epochs(monkeypatch, {2: server.kill, 5: server.start})
     run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 8})
-    assert "MLflow does not answer" in caplog.text
-    assert "MLflow answers again" in caplog.text
-    assert "does not take" not in caplog.text
+    assert "MLflow does not respond" in caplog.text
+    assert "MLflow responds again" in caplog.text
+    assert "rejects" not in caplog.text
     client, (child,) = children(server.uri)
     assert child.info.status == "FINISHED"
     check_curve(
@@ -237,7 +237,7 @@ def test_what_a_server_missed_is_recorded_by_the_next_run(project, server, monke
     caplog.set_level(logging.INFO)
     at_epochs(monkeypatch, {2: server.kill})
     run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
-    assert "lacks: " in caplog.text
+    assert "and lacks " in caplog.text
     assert (data(project) / "07_model_output/submission.csv").exists()
     monkeypatch.undo()
     monkeypatch.chdir(project)
@@ -286,8 +286,8 @@ def test_a_locked_database_does_not_hold_training_up(project, monkeypatch, caplo
     connection = sqlite3.connect(project / "mlflow.db")
     at_epochs(monkeypatch, {1: lambda: connection.execute("BEGIN EXCLUSIVE"), 3: connection.close})
     run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 6})
-    assert "MLflow does not answer (database is locked)" in caplog.text
-    assert "MLflow answers again" in caplog.text
+    assert "MLflow does not respond (database is locked)" in caplog.text
+    assert "MLflow responds again" in caplog.text
     client, runs = runs_of(project)
     (child,) = [r for r in runs if "variant" in r.data.tags]
     check_curve(client, child, curve(project))

@@ -1,8 +1,8 @@
-"""Telling MLflow, whether it listens or not.
+"""Delivery of records to MLflow, whether it responds or not.
 
-A study of days must not end because its records cannot be written for a minute. What MLflow is to
-be told waits in order until it has been taken; while a server is away or a database is locked,
-work goes on, and MLflow is tried again after growing pauses.
+A study of days must not end because its records cannot be written for a minute. Records wait in
+order until MLflow has taken them. While a server is away or a database is locked, the run continues
+and MLflow is tried again after growing pauses.
 """
 
 import errno
@@ -34,81 +34,84 @@ _PASSING: Final = {
     ErrorCode.Name(code)
     for code in (INTERNAL_ERROR, REQUEST_LIMIT_EXCEEDED, TEMPORARILY_UNAVAILABLE)
 }
-"""What MLflow calls a server that is away or out of order, and a database that is locked."""
+"""MLflow's codes for a server that is away or broken, and for a locked database."""
 _FIRST_PAUSE: Final = 10.0
 _LONGEST_PAUSE: Final = 300.0
-_SECONDS_TO_ANSWER: Final = 5.0
+_SERVER_TIMEOUT: Final = 5.0
 _TRIES: Final = 3
 
 
 class Delivery:
-    """Records on their way to MLflow, oldest first."""
+    """A queue of records for MLflow, oldest first.
+
+    Args:
+        probe: Calls MLflow and raises while it is away.
+    """
 
     def __init__(self, probe: Callable[[], object]) -> None:
         self._probe = probe
-        self._missed: list[str] = []
-        self._failures = 0  # of the oldest record, in a row, while MLflow answered
-        self._waiting: deque[tuple[str, Callable[[], object]]] = deque()
+        self._skipped: list[str] = []
+        self._failures = 0  # of the oldest record, in a row, while MLflow responded
+        self._pending: deque[tuple[str, Callable[[], object]]] = deque()
         self._away_since: float | None = None
         self._pause = _FIRST_PAUSE
         self._not_before = 0.0
         self._lock = threading.RLock()
 
-    def tell(self, what: str, record: Callable[[], object]) -> None:
-        """Record something as soon as MLflow listens: now, mostly.
+    def send(self, description: str, record: Callable[[], object]) -> None:
+        """Deliver a record now, or as soon as MLflow responds.
 
         Args:
-            what: What it is, for the log.
-            record: Speaks to MLflow. It is called again if it fails because MLflow is away.
+            description: Description of the record for the log.
+            record: Writes the record. It is called again if it fails because MLflow is away.
         """
         with self._lock:
-            self._waiting.append((what, record))
+            self._pending.append((description, record))
             if time.monotonic() >= self._not_before:
                 self.deliver()
 
     def deliver(self) -> bool:
-        """Deliver what waits; returns whether nothing is left."""
+        """Deliver the pending records, and return whether none is left."""
         with self._lock:
-            while self._waiting:
-                what, record = self._waiting[0]
+            while self._pending:
+                description, record = self._pending[0]
                 try:
                     record()
-                except Exception as error:  # whatever it is, training is worth more
-                    if is_away(error) and not self._is_the_records_fault(error):
+                except Exception as error:  # no record is worth a training
+                    if is_away(error) and not self._is_rejected(error):
                         self._note_absence(error)
                         return False
-                    logger.warning("MLflow does not take %s: %s", what, brief(error))
+                    logger.warning("MLflow rejects %s: %s", description, brief(error))
                 self._failures = 0
-                self._waiting.popleft()
+                self._pending.popleft()
             if self._away_since is not None:
-                away = time.monotonic() - self._away_since
-                logger.info(
-                    "MLflow answers again, after %s, and has what waited", format_duration(away)
-                )
+                away = format_duration(time.monotonic() - self._away_since)
+                logger.info("MLflow responds again after %s; pending records are delivered", away)
             self._away_since, self._pause = None, _FIRST_PAUSE
             return True
 
     @property
     def is_behind(self) -> bool:
-        """Whether something waits."""
-        return bool(self._waiting)
+        """Whether records are pending."""
+        return bool(self._pending)
 
-    def leave_out(self, what: str) -> None:
-        """Note something that is not to wait."""
-        self._missed.append(what)
+    def skip(self, description: str) -> None:
+        """Note a record that is too large to wait."""
+        self._skipped.append(description)
 
-    def give_up(self) -> list[str]:
-        """Try once more; what is left then is dropped, and named."""
+    def close(self) -> list[str]:
+        """Try once more; drop the remaining records, and return their descriptions."""
         with self._lock:
             self.deliver()
-            left = list(dict.fromkeys([*self._missed, *(what for what, _ in self._waiting)]))
-            self._waiting.clear()
-            self._missed.clear()
+            remaining = [description for description, _ in self._pending]
+            missing = list(dict.fromkeys([*self._skipped, *remaining]))
+            self._pending.clear()
+            self._skipped.clear()
             self._away_since = None
-            return left
+            return missing
 
-    def _is_the_records_fault(self, error: Exception) -> bool:
-        """Whether MLflow answers, and only this record fails, time after time."""
+    def _is_rejected(self, error: Exception) -> bool:
+        """Return whether MLflow responds, and only this record fails repeatedly."""
         if getattr(error, "error_code", None) == ErrorCode.Name(TEMPORARILY_UNAVAILABLE):
             return False  # a database that is locked may be read
         try:
@@ -124,8 +127,8 @@ class Delivery:
         if self._away_since is None:
             self._away_since = now
             logger.warning(
-                "MLflow does not answer (%s). The run goes on; what MLflow is to be told is kept "
-                "and delivered when it answers again",
+                "MLflow does not respond (%s). The run continues; records are delivered when it "
+                "responds again",
                 brief(error),
             )
         self._not_before = now + self._pause
@@ -133,7 +136,7 @@ class Delivery:
 
 
 def is_away(error: BaseException) -> bool:
-    """Whether MLflow could not be reached, or not just now."""
+    """Return whether an error means that MLflow cannot be reached now."""
     if isinstance(error, MlflowException):
         return error.error_code in _PASSING
     if isinstance(error, requests.RequestException | ConnectionError | TimeoutError):
@@ -142,11 +145,11 @@ def is_away(error: BaseException) -> bool:
 
 
 def brief(error: BaseException) -> str:
-    """An error in one line, without the whole chain of causes that MLflow puts into it."""
+    """Return an error in one line, without the chain of causes that MLflow adds."""
     text = " ".join(str(error).split())
-    told_by_sqlite = re.search(r"\(sqlite3\.\w+\) ([^\[(]+)", text)
-    if told_by_sqlite:
-        return told_by_sqlite.group(1).strip()
+    from_sqlite = re.search(r"\(sqlite3\.\w+\) ([^\[(]+)", text)
+    if from_sqlite:
+        return from_sqlite.group(1).strip()
     for words in ("Connection refused", "timed out", "database is locked", "No space left"):
         if words.lower() in text.lower():
             return words.lower()
@@ -154,28 +157,28 @@ def brief(error: BaseException) -> str:
 
 
 def limit_waits() -> None:
-    """Keep MLflow from waiting minutes for a server that is away: it is asked again later."""
+    """Let a call of a server that is away fail in seconds: it is repeated later."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
 
 
 def check_server(uri: str) -> None:
-    """Ask a tracking server whether it is there; a database or a folder needs no asking.
+    """Check that a tracking server responds; databases and folders are not checked.
 
     Raises:
-        InputError: if it does not answer within seconds.
+        InputError: if it does not respond within seconds.
     """
     if urlsplit(uri).scheme not in {"http", "https"}:
         return
     try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=_SECONDS_TO_ANSWER)
+        requests.get(f"{uri.rstrip('/')}/health", timeout=_SERVER_TIMEOUT)
     except requests.RequestException as error:
         # without the address's user and password
         parts = urlsplit(uri)
         shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         raise InputError(
-            f"MLflow's server at {shown} does not answer ({type(error).__name__}). Start it (on "
+            f"MLflow's server at {shown} does not respond ({type(error).__name__}). Start it (on "
             f"this computer: mlflow server --host 127.0.0.1 --port {parts.port or 5000}), correct "
-            "tracking_uri in conf/<env>/mlflow.yml, or leave that line out to record "
-            "into mlflow.db in this folder"
+            "tracking_uri in conf/<env>/mlflow.yml, or remove that line to record into mlflow.db "
+            "in the project's folder"
         ) from None

@@ -1,25 +1,33 @@
 """The Kedro hooks that record a session."""
 
 import logging
+import math
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import mlflow
-import pandas as pd
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.formatting import join_names
-from facial_keypoints.tracking import records
 from facial_keypoints.tracking.connection import connect, read_settings, store_errors
 from facial_keypoints.tracking.curves import MetricsHandler
+from facial_keypoints.tracking.outputs import log_dataset, recording_of
 from facial_keypoints.tracking.runs import SessionRuns, create_parent, end_run, resume_run
 from facial_keypoints.tracking.session import command_started_at, git_commit
+from facial_keypoints.tracking.values import (
+    describe_input,
+    log_input,
+    log_metrics,
+    log_parameters,
+    node_parameters,
+)
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
 
@@ -40,6 +48,7 @@ class TrackingHooks:
     def __init__(self) -> None:
         self.is_complete = True
         self._experiment_id: str | None = None
+        self._catalog: DataCatalog | None = None
         self._runs: SessionRuns | None = None
         self._failed: set[str] = set()
         self._handler: MetricsHandler | None = None
@@ -71,6 +80,7 @@ class TrackingHooks:
         Raises:
             InputError: if MLflow's store cannot be used.
         """
+        self._catalog = catalog
         self.close("KILLED")  # a session that was interrupted in a notebook
         tags = {name: str(value) for name, value in run_params.items() if value}
         tags["git_commit"] = git_commit(Path(run_params["project_path"]))
@@ -92,49 +102,55 @@ class TrackingHooks:
             raise
         self._start_curves(self._runs)
 
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Log the digest of what a variant's node loads as an input."""
+        if self._runs is None or self._catalog is None or not node.namespace:
+            return
+        recording = recording_of(dataset_name, self._catalog[dataset_name])
+        if recording is not None and recording.input is not None:
+            described = describe_input(data, recording.input)
+            self._runs.send("samples", node.namespace, log_input, described)
+
     @hook_impl(trylast=True)
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Set the variant's run to RUNNING, and log parameters and samples."""
+        """Set the variant's run to RUNNING, and log the node's parameters."""
         if self._runs is None:
             return
-        send = self._runs.send
         if node.namespace:
-            parameters = records.variant_parameters(inputs)
-            send("status", node.namespace, resume_run)
-        else:
-            parameters = {k[7:]: v for k, v in inputs.items() if k.startswith("params:")}
-        send("parameters", node.namespace, records.log_parameters, parameters)
-        if "train_variant" in node.tags:
-            faces = records.as_input(inputs["train_faces"], "training")
-            send("samples", node.namespace, records.log_input, faces)
+            self._runs.send("status", node.namespace, resume_run)
+        parameters = node_parameters(inputs, node.namespace)
+        self._runs.send("parameters", node.namespace, log_parameters, parameters)
 
     @hook_impl
     def after_node_run(self, node: Node, outputs: dict[str, Any]) -> None:
-        """Log what the node returned, and end the variant's run until its next node."""
-        if self._runs is None:
+        """End the variant's run until its next node."""
+        if self._runs is None or not node.namespace:
             return
-        namespace, send = node.namespace, self._runs.send
-        for dataset, value in outputs.items():
-            name = dataset.rpartition(".")[2]
-            if records.is_recorded(name, value):  # arrays must not wait in memory
-                send(name, namespace, records.log_output, name, value)
-            if name == "champion":
-                send("registration", namespace, self._runs.register, value)
-            if isinstance(value, Training) and value.failure is not None and namespace:
-                self._failed.add(namespace)
-        if namespace:
-            send("end", namespace, end_run, "FAILED" if namespace in self._failed else "FINISHED")
+        if any(isinstance(v, Training) and v.failure is not None for v in outputs.values()):
+            self._failed.add(node.namespace)
+        status = "FAILED" if node.namespace in self._failed else "FINISHED"
+        self._runs.send("end", node.namespace, end_run, status)
 
     @hook_impl
-    def after_dataset_saved(self, data: Any, node: Node) -> None:
-        """Log a training after it is saved on disk: hours of work must not depend on MLflow."""
-        if self._runs is None or not isinstance(data, Training) or not node.namespace:
+    def after_dataset_saved(self, dataset_name: str, data: Any, node: Node) -> None:
+        """Log what is saved on disk: hours of work must not depend on MLflow."""
+        if self._runs is None or self._catalog is None:
             return
-        if self._runs.delivery.is_behind:  # models must not wait in memory
-            self._runs.delivery.leave_out(f"training of {node.namespace}")
-        else:
-            log = partial(self._runs.log_training, node.namespace)
-            self._runs.send("training", node.namespace, log, data)
+        dataset, send = self._catalog[dataset_name], self._runs.send
+        recording = recording_of(dataset_name, dataset)
+        if recording is not None:
+            value = data if recording.needs_data else None  # large values must not wait in memory
+            log = partial(log_dataset, name=dataset_name, dataset=dataset, data=value)
+            send(dataset_name, node.namespace, partial(log, recording=recording))
+        if isinstance(data, Champion):
+            send("registration", node.namespace, self._runs.register, data)
+        if isinstance(data, Training) and node.namespace:
+            if self._runs.delivery.is_behind:  # models must not wait in memory
+                self._runs.delivery.skip(f"training of {node.namespace}")
+            else:
+                log_training = partial(self._runs.log_training, node.namespace)
+                send("training", node.namespace, log_training, data)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -168,8 +184,8 @@ class TrackingHooks:
 
     def _start_curves(self, runs: SessionRuns) -> None:
         def send(variant: str, step: int, metrics: Mapping[str, float]) -> None:
-            row = pd.DataFrame([{"epoch": step + 1, **metrics}])
-            runs.send(f"step {step}", variant, records.log_epochs, row)
+            known = {name: value for name, value in metrics.items() if not math.isnan(value)}
+            runs.send(f"step {step}", variant, partial(log_metrics, metrics=known, step=step))
 
         self._handler = MetricsHandler(send)
         self._level = _CURVES.level

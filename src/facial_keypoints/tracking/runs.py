@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -12,7 +11,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.evaluation.records import Champion
-from facial_keypoints.tracking import records
+from facial_keypoints.tracking import models
 from facial_keypoints.tracking.delivery import Delivery, brief
 from facial_keypoints.training.records import Training
 
@@ -59,7 +58,7 @@ class SessionRuns:
         """
         run_id = self.parent if namespace is None else self.children[namespace]
         description = what if namespace is None else f"{what} of {namespace}"
-        self.delivery.tell(description, partial(record, run_id, *details))
+        self.delivery.send(description, partial(record, run_id, *details))
 
     def log_training(self, variant: str, run_id: str, training: Training) -> None:
         """Log a training, and its model unless an earlier session logged it.
@@ -69,10 +68,13 @@ class SessionRuns:
             run_id: The variant's run.
             training: The training as it was saved.
         """
-        uri = records.model_of(run_id, training.record) if training.reused else None
-        records.log_training(run_id, training)
+        record = training.record
+        uri = None
+        if training.reused:
+            uri = models.find_model(run_id, training.fingerprint, record.get("mlflow_run_id"))
+        models.log_training(run_id, training)
         if uri is None and training.failure is None:
-            uri = records.log_model(run_id, training.load_model())
+            uri = models.log_model(run_id, training.load_model())
         if uri is not None:
             self._models[variant] = uri
 
@@ -84,11 +86,13 @@ class SessionRuns:
             champion: The selected model.
         """
         variant = champion.variant
-        uri = self._models.get(variant) or records.model_of(run_id, asdict(champion))
+        uri = self._models.get(variant) or models.find_model(
+            run_id, champion.fingerprint, champion.mlflow_run_id
+        )
         if uri is None:
             logger.warning("MLflow holds no model of %s to register", variant)
         else:
-            records.register(uri, run_id, variant)
+            models.register_model(uri, run_id, variant)
 
     def close(self, status: str) -> list[str]:
         """End the runs that are still open.
@@ -101,8 +105,8 @@ class SessionRuns:
         """
         parent = [] if self._is_adopted else [self.parent]
         for run_id in (*self.children.values(), *parent):
-            self.delivery.tell("end", partial(end_run, run_id, status))
-        return self.delivery.give_up()
+            self.delivery.send("end", partial(end_run, run_id, status))
+        return self.delivery.close()
 
 
 def create_parent(experiment_id: str, name: str, tags: Mapping[str, str]) -> str:

@@ -362,7 +362,7 @@ def test_figures_show_what_they_are_given(parameters, make_faces):
 
 def test_the_page_holds_every_row_and_figure_and_needs_nothing_else(parameters):
     study = everything(parameters)
-    page = write_page(study, loss_by_depth=b"a picture")
+    page = write_page(study, loss_by_depth=Figure())
     for rows in parameters.paper.values():
         for row in rows:
             assert f'<th scope="row">{html.escape(row.row)}' in page

@@ -6,9 +6,9 @@ from facial_keypoints.framework.datasets.files import (
     ArraysDataset,
     AtomicCSVDataset,
     AtomicJSONDataset,
-    AtomicMatplotlibDataset,
     AtomicTextDataset,
     FaceSetDataset,
+    FigureDataset,
     RecordDataset,
 )
 from facial_keypoints.framework.datasets.trainings import (
@@ -24,12 +24,12 @@ __all__ = [
     "ArraysDataset",
     "AtomicCSVDataset",
     "AtomicJSONDataset",
-    "AtomicMatplotlibDataset",
     "AtomicTextDataset",
     "CheckpointFile",
     "CheckpointsDataset",
     "EarlierTrainingsDataset",
     "FaceSetDataset",
+    "FigureDataset",
     "RecordDataset",
     "TrainingsDataset",
 ]

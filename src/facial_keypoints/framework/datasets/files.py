@@ -7,6 +7,7 @@ into its place, so that an interrupted or failing save leaves the earlier file a
 import errno
 import logging
 import os
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
@@ -19,10 +20,12 @@ import numpy.typing as npt
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 from kedro.utils import load_obj
+from kedro_datasets._typing import ImagePreview
 from kedro_datasets.json import JSONDataset
-from kedro_datasets.matplotlib import MatplotlibDataset
 from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 from pydantic import TypeAdapter
 
 from facial_keypoints.errors import InputError
@@ -35,7 +38,8 @@ _RUN_FULL: Final = (
     "run the stage that makes it first, with the same --env (kedro run --pipeline=full runs all "
     "of them)"
 )
-
+_DPI: Final = 100
+"""Of loaded figures; any value gives the same pixels."""
 
 _DISK: Final = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
@@ -61,6 +65,15 @@ class AtomicSave:
         super().__init__(**options)
         self._keep_earlier = keep_earlier
         self._if_missing = if_missing
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The file's path on its file system."""
+        return self._filepath
+
+    def content(self) -> bytes:
+        """Return the file's bytes."""
+        return bytes(self._fs.cat_file(str(self._filepath)))
 
     def load(self) -> Any:
         """Load the file.
@@ -158,15 +171,6 @@ class AtomicTextDataset(AtomicSave, TextDataset):
     """Kedro's ``text.TextDataset``, saved atomically."""
 
 
-class _PictureFile(MatplotlibDataset):
-    def load(self) -> bytes:
-        return bytes(self._fs.cat_file(str(self._filepath)))
-
-
-class AtomicMatplotlibDataset(AtomicSave, _PictureFile):
-    """Kedro's ``matplotlib.MatplotlibDataset``, saved atomically; loads as the picture's bytes."""
-
-
 class FileDataset(AbstractDataset[Any, Any]):
     """Base of our own datasets: one file on any file system that fsspec knows."""
 
@@ -224,6 +228,28 @@ class _ArraysFile(FileDataset):
 
 class ArraysDataset(AtomicSave, _ArraysFile):
     """Named NumPy arrays as one uncompressed ``.npz`` file."""
+
+
+class _FigureFile(FileDataset):
+    def load(self) -> Figure:
+        with self._fs.open(str(self._filepath), "rb") as file:
+            pixels = imread(file, format="png")
+        height, width = pixels.shape[:2]
+        figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
+        figure.figimage(pixels)
+        return figure
+
+    def save(self, data: Figure) -> None:
+        with self._fs.open(str(self._filepath), "wb") as file:
+            data.savefig(file, format="png")
+
+    def preview(self) -> ImagePreview:
+        """Return the image for Kedro-Viz."""
+        return ImagePreview(b64encode(self._fs.cat_file(str(self._filepath))).decode())
+
+
+class FigureDataset(AtomicSave, _FigureFile):
+    """A Matplotlib figure as a PNG file; it loads as a figure that shows the same pixels."""
 
 
 class _RecordFile(FileDataset):

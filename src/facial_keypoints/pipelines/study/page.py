@@ -1,10 +1,12 @@
 """The study as one self-contained page."""
 
 import base64
+import io
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+from matplotlib.figure import Figure
 
 from facial_keypoints.pipelines.study.nodes import OTHERS
 
@@ -31,12 +33,12 @@ _CAPTIONS: Final = {
 }
 
 
-def write_page(study: dict[str, Any], **figures: bytes) -> str:
+def write_page(study: dict[str, Any], **figures: Figure) -> str:
     """The page as HTML, with its figures inside.
 
     Args:
         study: what ``tabulate_study`` gives.
-        figures: PNG pictures by name.
+        figures: figures by name.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -60,11 +62,15 @@ def write_page(study: dict[str, Any], **figures: bytes) -> str:
         titles=_TITLES,
         trained=trained,
         total_minutes=sum(row["minutes"] * row["seeds"] for row in trained),
-        figures=[
-            (name, _CAPTIONS[name], base64.b64encode(picture).decode())
-            for name, picture in figures.items()
-        ],
+        figures=[(name, _CAPTIONS[name], _as_png(figure)) for name, figure in figures.items()],
     )
+
+
+def _as_png(figure: Figure) -> str:
+    """Return the figure as a PNG image in base64."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def _number(value: float | None, form: str = "#.3g") -> str:

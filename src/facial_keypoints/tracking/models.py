@@ -1,0 +1,121 @@
+"""Trainings and their models in a run and in the model registry."""
+
+import contextlib
+import io
+from typing import TYPE_CHECKING, Final
+
+import mlflow
+from mlflow.entities import RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from facial_keypoints.tracking.values import log_curve, log_metrics
+from facial_keypoints.training.records import Training
+
+if TYPE_CHECKING:
+    import keras
+
+CHAMPION_ALIAS: Final = "champion"
+
+
+def log_training(run_id: str, training: Training) -> None:
+    """Log the record of a saved training, and the epochs that this session did not train.
+
+    Args:
+        run_id: The variant's run.
+        training: The training.
+    """
+    record = training.record
+    client = MlflowClient()
+    interrupted = record.get("interrupted_after_epochs") or [0]
+    elsewhere = training.history if training.reused else training.history[: interrupted[-1]]
+    log_curve(run_id, elsewhere)
+    client.log_dict(run_id, record, "training_record.json")
+    names = ("parameters", "multiply_adds", "epochs", "minutes", "images_per_second", "best_epoch")
+    numbers = {f"train_{name}": record.get(name) for name in names}
+    log_metrics(run_id, {name: n for name, n in numbers.items() if n is not None})
+    tags = {name: record.get(name) for name in ("ended_by", "precision", "fingerprint", "failure")}
+    if training.reused:
+        tags["reused_from"] = record["mlflow_run_id"]
+    known = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
+    client.log_batch(run_id, tags=known)
+
+
+def log_model(run_id: str, model: "keras.Model") -> str:
+    """Log a model with signature, input example and summary.
+
+    Args:
+        run_id: The variant's run.
+        model: A model of uint8 images (n, 96, 96).
+
+    Returns:
+        The model's URI.
+    """
+    from importlib.metadata import version
+
+    import numpy as np
+    import tensorflow as tf
+    from mlflow.models import infer_signature
+
+    example = np.zeros((1, *model.input_shape[1:]), dtype=np.uint8)
+    MlflowClient().log_text(run_id, _summary(model), "model_summary.txt")
+    versions = {
+        "tensorflow": str(tf.__version__),
+        **{name: version(name) for name in ("keras", "numpy")},
+    }
+    # the Keras flavour of MLflow 3.17 fails with an input example; TensorFlow's takes Keras models
+    with (
+        mlflow.start_run(run_id=run_id, nested=True),
+        contextlib.redirect_stdout(io.StringIO()),  # a progress bar for one prediction
+    ):
+        info = mlflow.tensorflow.log_model(
+            model,
+            name="model",
+            signature=infer_signature(example, model.predict(example, verbose=0)),
+            input_example=example,
+            # named here because finding them out takes MLflow twenty seconds
+            pip_requirements=[f"{name}=={number}" for name, number in versions.items()],
+        )
+    return str(info.model_uri)
+
+
+def find_model(run_id: str, fingerprint: str, trained_by: str | None) -> str | None:
+    """Find the model of a training.
+
+    Args:
+        run_id: A run of this session's experiment.
+        fingerprint: The training's fingerprint.
+        trained_by: The run that trained it. It may lack the model, if MLflow was away; a later run
+            of the same training has it then.
+
+    Returns:
+        The model's URI, or None where MLflow has no model.
+    """
+    client = MlflowClient()
+    experiment = client.get_run(run_id).info.experiment_id
+    runs = client.search_runs([experiment], f"tags.fingerprint = '{fingerprint}'")
+    if trained_by is not None:
+        with contextlib.suppress(MlflowException):  # trained with another store
+            runs.insert(0, client.get_run(trained_by))
+    found = [run.outputs.model_outputs for run in runs if run.outputs and run.outputs.model_outputs]
+    return f"models:/{found[0][0].model_id}" if found else None
+
+
+def register_model(model_uri: str, run_id: str, variant: str) -> None:
+    """Register a model as the champion, under the name of the run's experiment.
+
+    Args:
+        model_uri: The model.
+        run_id: A run of the experiment.
+        variant: Tag of the new version.
+    """
+    client = MlflowClient()
+    experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
+    version = mlflow.register_model(model_uri, experiment.name, tags={"variant": variant})
+    client.set_registered_model_alias(experiment.name, CHAMPION_ALIAS, version.version)
+
+
+def _summary(model: "keras.Model") -> str:
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, line_break=False: lines.append(line))
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""Datasets that are recorded, as the catalog's ``metadata: {mlflow: ...}`` configures it."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mlflow.tracking import MlflowClient
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.tracking.values import log_metrics
+
+
+class Recording(BaseModel):
+    """What MLflow gets of a dataset when a node saves it.
+
+    Attributes:
+        artifact: Whether to log the file as it is saved.
+        table: Whether to log a data frame as a table of the MLflow UI.
+        metrics: Either a prefix, to log all numbers of a record by their path, or metric names with
+            the record's fields.
+        tags: Tag names with the record's fields.
+        run_field: The record's field with the id of the run; by default the node's run is used.
+        input: Context ("training") in which the nodes of a variant load the dataset; its digest is
+            then logged as an input of the variant's run.
+
+    Example:
+        >>> Recording(metrics={"kaggle_public_score": "public_score"}).values(
+        ...     {"public_score": 1.5, "private_score": None}
+        ... )
+        {'kaggle_public_score': 1.5}
+        >>> Recording(metrics="holdout_").values({"rmse": 1.5, "A": {"rmse": 1.25}})
+        {'holdout_rmse': 1.5, 'holdout_A_rmse': 1.25}
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    artifact: bool = False
+    table: bool = False
+    metrics: str | dict[str, str] | None = None
+    tags: dict[str, str] = {}
+    run_field: str | None = None
+    input: str | None = None
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether the saved value itself is recorded, not only its file."""
+        return self.table or self.metrics is not None or bool(self.tags)
+
+    def values(self, record: Mapping[str, Any]) -> dict[str, float]:
+        """Return the metrics of a record by name; fields that are None are left out."""
+        if self.metrics is None:
+            return {}
+        if isinstance(self.metrics, str):
+            return dict(flat_numbers(record, self.metrics))
+        known = {name: record[field] for name, field in self.metrics.items()}
+        return {name: float(value) for name, value in known.items() if value is not None}
+
+
+def recording_of(name: str, dataset: Any) -> Recording | None:
+    """Return what is recorded of a dataset.
+
+    Args:
+        name: The dataset's name in the catalog.
+        dataset: The dataset.
+
+    Returns:
+        The recording, or None where the catalog has none.
+
+    Raises:
+        InputError: if the metadata has unknown keys or wrong types.
+    """
+    metadata = (getattr(dataset, "metadata", None) or {}).get("mlflow")
+    if metadata is None:
+        return None
+    try:
+        return Recording.model_validate(metadata)
+    except ValidationError as error:
+        known = ", ".join(Recording.model_fields)
+        raise InputError(
+            f"conf/base/catalog.yml: {name}: metadata.mlflow is invalid "
+            f"({error.errors()[0]['msg']}). The keys are {known}"
+        ) from None
+
+
+def log_dataset(run_id: str, name: str, dataset: Any, data: Any, recording: Recording) -> None:
+    """Log a dataset that was saved.
+
+    Args:
+        run_id: The run of the node.
+        name: The dataset's name in the catalog.
+        dataset: The dataset; of an artifact, one with ``path`` and ``content``.
+        data: The value, where ``recording.needs_data``.
+        recording: What to log.
+    """
+    client = MlflowClient()
+    if recording.artifact:
+        _log_file(run_id, dataset.path.name, dataset.content())
+    if recording.table:
+        client.log_table(run_id, data, f"{name}.json")
+    if recording.metrics is None and not recording.tags:
+        return
+    record: dict[str, Any] = data if isinstance(data, dict) else asdict(data)
+    target: str | None = record[recording.run_field] if recording.run_field else run_id
+    if target is None:  # the model was trained without MLflow
+        return
+    log_metrics(target, recording.values(record))
+    for tag, field in recording.tags.items():
+        client.set_tag(target, tag, record[field])
+
+
+def flat_numbers(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """Yield the numbers of nested records, named by their path.
+
+    Args:
+        record: Names with numbers or further records; anything else is left out.
+        prefix: Start of each name.
+
+    Yields:
+        Name, the parts of its path joined by "_", and value.
+
+    Example:
+        >>> list(flat_numbers({"a": {"b": 1}, "c": None}, "x_"))
+        [('x_a_b', 1.0)]
+    """
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            yield from flat_numbers(value, f"{prefix}{key}_")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield f"{prefix}{key}", float(value)
+
+
+def _log_file(run_id: str, name: str, content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        MlflowClient().log_artifact(run_id, str(path))
