@@ -41,8 +41,10 @@ def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProc
 
 def runs_of(project: Path, experiment: str = "facial-keypoints-test"):
     client = MlflowClient(f"sqlite:///{project}/mlflow.db")
-    ids = [client.get_experiment_by_name(experiment).experiment_id]
-    return client, client.search_runs(ids, order_by=["attributes.start_time ASC"])
+    found = client.get_experiment_by_name(experiment)
+    if found is None:  # nothing has run yet
+        return client, []
+    return client, client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"])
 
 
 def statuses(project: Path) -> list[str]:
