@@ -1,120 +1,70 @@
-"""The paper's Figures 1 to 4 again, and two that it does not have."""
+"""Plot the study's losses against depth and compute."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from facial_keypoints.evaluation.records import Champion
-from facial_keypoints.faces import FaceSet
-from facial_keypoints.plotting.curves import draw_curve
-from facial_keypoints.plotting.faces import draw_faces
-from facial_keypoints.training.records import Training
+from facial_keypoints.study.records import StudyResult, StudyRow, TrainedVariant
 
-_POOLS_COMPARED = ("14cl-3mpl", "14cl-5mpl")
-_FINAL = "15cl-5mpl-drop10"
-_TEST_FACES = 8
-_COLOURS = {"paper": "#7c8798", "test": "#2563eb", "unseen": "#dc2626"}
-_WORDS = {
-    "paper_test_loss": ("the paper, test", _COLOURS["paper"], "s--"),
-    "test_loss": ("ours, test as the paper draws it", _COLOURS["test"], "o-"),
-    "unseen_loss": ("ours, unseen faces", _COLOURS["unseen"], "^-"),
-}
+_PAPER_COLOUR: Final = "#7c8798"
+_TEST_COLOUR: Final = "#2563eb"
+_UNSEEN_COLOUR: Final = "#dc2626"
 
 
-def draw_labelled_face(faces: FaceSet) -> Figure:
-    """Figure 1: the first training face with all 15 points."""
-    complete = np.flatnonzero(faces.complete)
-    row = complete[:1] if len(complete) else np.array([0])
-    figure = draw_faces(faces.images[row], [""], truth=faces.keypoints[row])
-    figure.set_size_inches(4, 4)
-    return figure
-
-
-def draw_pool_curves(study: dict[str, Any], **trainings: Training) -> Figure:
-    """Figure 2: curves with three pools (above) and with five (below), 14 convolutions each;
-    an empty picture with a word on it where these are not trained.
+def draw_loss_by_depth(study: StudyResult) -> Figure:
+    """Plot the losses of Table 3's trained rows, the paper's and ours.
 
     Args:
-        study: what ``tabulate_study`` gives.
-        trainings: keyed "<name>.training".
+        study: the study; without such rows the figure is a message.
     """
-    names = [name for name in (_first_training(study, v) for v in _POOLS_COMPARED) if name]
-    if len(names) < len(_POOLS_COMPARED):
-        return _empty(f"needs {' and '.join(_POOLS_COMPARED)}")
-    return _curves([(name, trainings[f"{name}.training"]) for name in names])
-
-
-def draw_final_curves(study: dict[str, Any], champion: Champion, **trainings: Training) -> Figure:
-    """Figure 3: the curves of the paper's final model; of the champion where that one is not
-    trained.
-    """
-    name = _first_training(study, _FINAL) or champion.variant
-    return _curves([(name, trainings[f"{name}.training"])])
-
-
-def draw_test_predictions(
-    study: dict[str, Any],
-    champion: Champion,
-    test: FaceSet,
-    **predictions: npt.NDArray[np.float32],
-) -> Figure:
-    """Figure 4: predictions of the same model on the first test pictures, which have no
-    labels. ``predictions`` are keyed "<name>.test_predictions".
-    """
-    name = _first_training(study, _FINAL) or champion.variant
-    count = min(_TEST_FACES, len(test))
-    return draw_faces(
-        test.images[:count],
-        [f"test image {image}" for image in test.group[:count]],
-        predicted=predictions[f"{name}.test_predictions"][:count],
-        heading=name,
-        columns=4,
-    )
-
-
-def draw_loss_by_depth(study: dict[str, Any]) -> Figure:
-    """Test loss of Table 3's rows against the number of convolutions."""
+    rows = [row for row in study.tables.get("table_3", []) if row.ours]
+    if not rows:
+        return draw_message("needs rows of Table 3")
     figure = Figure(figsize=(8, 4.5), layout="constrained", dpi=130)
     axis = figure.subplots()
-    rows = [row for row in study["tables"].get("table_3", []) if row["trained"]]
-    if not rows:
-        return _empty("needs rows of Table 3")
-    places = np.arange(len(rows))
-    for measure, (label, colour, style) in _WORDS.items():
-        values = np.array([_number(row[measure]) for row in rows])
-        if np.isfinite(values).any():
-            axis.plot(places, values, style, color=colour, ms=5, label=label)
-            spread = np.array([_number(row.get(f"{measure}_sd")) for row in rows])
-            axis.errorbar(places, values, spread, fmt="none", ecolor=colour, capsize=3)
-    axis.set_xticks(places, [row["row"].replace(", ", "\n") for row in rows], fontsize=8)
+    positions = np.arange(len(rows))
+    paper = _numbers([row.paper.test_loss for row in rows])
+    axis.plot(positions, paper, "s--", color=_PAPER_COLOUR, ms=5, label="the paper, test")
+    for measure, label, colour, style in (
+        ("test_loss", "ours, test", _TEST_COLOUR, "o-"),
+        ("unseen_loss", "ours, unseen faces", _UNSEEN_COLOUR, "^-"),
+    ):
+        losses, deviations = _ours(rows, measure)
+        if np.isfinite(losses).any():
+            axis.plot(positions, losses, style, color=colour, ms=5, label=label)
+            axis.errorbar(positions, losses, deviations, fmt="none", ecolor=colour, capsize=3)
+    axis.set_xticks(positions, [row.row.replace(", ", "\n") for row in rows], fontsize=8)
     axis.set(ylabel="mean squared error (px²)", title="Loss by depth (Table 3)", yscale="log")
     axis.grid(alpha=0.3, which="both")
     axis.legend()
     return figure
 
 
-def draw_loss_by_compute(study: dict[str, Any]) -> Figure:
-    """Loss on unseen faces (on the hold-out where there are none) against the multiply-adds of
-    one picture.
+def draw_loss_by_compute(study: StudyResult) -> Figure:
+    """Plot every variant's loss on unseen faces against the multiply-adds of one image.
+
+    Args:
+        study: the study; the loss is that on the hold-out where there are no unseen faces.
     """
-    rows = {row["variant"]: row for row in _all_rows(study) if row["trained"]}
-    measure = "unseen_loss"
-    if all(row[measure] is None for row in rows.values()):
-        measure = "test_loss"
-    rows = {name: row for name, row in rows.items() if row[measure] is not None}
+    trained = study.trained()
+    has_unseen = any(ours.mean.unseen_loss is not None for ours in trained.values())
+    losses = {name: _loss(ours, has_unseen) for name, ours in trained.items()}
+    by_loss = sorted(
+        (loss, trained[name].multiply_adds / 1e6, name)
+        for name, loss in losses.items()
+        if loss is not None
+    )
     figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
     axis = figure.subplots()
-    by_loss = sorted(rows.items(), key=lambda item: float(item[1][measure]))
-    for i, (name, row) in enumerate(by_loss):
-        place = (row["multiply_adds"] / 1e6, row[measure])
-        axis.plot(*place, "o", ms=5, color=_COLOURS["unseen"])
-        side = 1 if i % 2 else -1  # neighbours in loss do not write over each other
+    for i, (loss, compute, name) in enumerate(by_loss):
+        axis.plot(compute, loss, "o", ms=5, color=_UNSEEN_COLOUR)
+        side = 1 if i % 2 else -1  # so that labels of neighbours do not overlap
         axis.annotate(
             name,
-            place,
+            (compute, loss),
             xytext=(5 * side, 0),
             textcoords="offset points",
             ha="left" if side > 0 else "right",
@@ -125,42 +75,35 @@ def draw_loss_by_compute(study: dict[str, Any]) -> Figure:
     axis.set(
         xscale="log",
         yscale="log",
-        xlabel="million multiply-adds per picture",
+        xlabel="million multiply-adds per image",
         ylabel="mean squared error (px²)",
-        title=f"Error by compute ({'unseen faces' if measure == 'unseen_loss' else 'test set'})",
+        title=f"Error by compute ({'unseen faces' if has_unseen else 'test set'})",
     )
     axis.grid(alpha=0.3, which="both")
     return figure
 
 
-def _curves(trainings: list[tuple[str, Training]]) -> Figure:
-    """Loss and the paper's accuracy by epoch, a row per training."""
-    figure = Figure(figsize=(9, 3.4 * len(trainings)), layout="constrained", dpi=130)
-    axes = figure.subplots(len(trainings), 2, squeeze=False)
-    for (name, training), (left, right) in zip(trainings, axes, strict=True):
-        draw_curve(left, training.history, "loss", f"{name}: mean squared error (px²)")
-        left.set_yscale("log")
-        draw_curve(right, training.history, "accuracy", f"{name}: the paper's accuracy")
-        left.legend()
-    return figure
-
-
-def _first_training(study: dict[str, Any], variant: str) -> str | None:
-    """Name of the variant's training with the first of its seeds; None where there is none."""
-    rows = (row for row in _all_rows(study) if row["variant"] == variant and row["trained"])
-    return next((str(row["trainings"][0]) for row in rows), None)
-
-
-def _empty(words: str) -> Figure:
+def draw_message(message: str) -> Figure:
+    """Return a figure that says why there is nothing to plot."""
     figure = Figure(figsize=(8, 1.2), dpi=130)
-    figure.text(0.5, 0.5, f"Not drawn: {words}", ha="center", va="center", color="gray")
+    figure.text(0.5, 0.5, f"Not plotted: {message}", ha="center", va="center", color="gray")
     return figure
 
 
-def _all_rows(study: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for rows in study["tables"].values():
-        yield from rows
+def _loss(ours: TrainedVariant, has_unseen: bool) -> float | None:
+    return ours.mean.unseen_loss if has_unseen else ours.mean.test_loss
 
 
-def _number(value: float | None) -> float:
-    return float("nan") if value is None else value
+def _ours(
+    rows: Sequence[StudyRow], measure: str
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return mean and deviation of one measure of each row, NaN where unknown."""
+    trained = [row.ours for row in rows if row.ours]
+    return (
+        _numbers([getattr(ours.mean, measure) for ours in trained]),
+        _numbers([getattr(ours.deviation, measure) for ours in trained]),
+    )
+
+
+def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)  # None becomes NaN

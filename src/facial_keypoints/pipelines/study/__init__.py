@@ -1,4 +1,4 @@
-"""Study: the paper's tables and figures again, beside its own numbers."""
+"""Study: compare the trained variants with the paper."""
 
 from facial_keypoints.pipelines.study.pipeline import create_pipeline
 

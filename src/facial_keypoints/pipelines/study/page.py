@@ -1,14 +1,14 @@
-"""The study as one self-contained page."""
+"""Write the study as one self-contained HTML page."""
 
 import base64
 import io
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import jinja2
 from matplotlib.figure import Figure
 
-from facial_keypoints.pipelines.study.nodes import OTHERS
+from facial_keypoints.study.records import StudyResult
 
 _TEMPLATE: Final = "page.html"
 
@@ -16,28 +16,31 @@ _TITLES: Final = {
     "table_3": "Table 3: convolutions and max-pools",
     "table_4": "Table 4: dropout",
     "table_5": "Table 5: dense layers",
-    "text": "What the paper's text compares with",
-    OTHERS: "Further variants",
+    "text": "Networks that the paper's text compares with",
+    "others": "Further variants",
 }
 
 _CAPTIONS: Final = {
-    "study_figure_1": "Figure 1 again: a training face with its labels.",
-    "study_figure_2": "Figure 2 again: learning with 3 max-pools (above) and with 5 (below), "
-    "14 convolutions each.",
-    "study_figure_3": "Figure 3 again: the curves of the final model, or of the champion where "
-    "it is not trained.",
-    "study_figure_4": "Figure 4 again: predictions on test pictures, which have no labels.",
-    "loss_by_depth": "Loss by depth, the trained rows of Table 3.",
-    "loss_by_compute": "Error by compute, every trained variant.",
-    "error_per_point": "Error of each point on the hold-out.",
+    "study_figure_1": "Figure 1: a training face with its labels.",
+    "study_figure_2": "Figure 2: learning curves with 3 max-pools (above) and 5 (below), 14 "
+    "convolutions each.",
+    "study_figure_3": "Figure 3: learning curves of the final model, or of the champion where the "
+    "final model is not in this run.",
+    "study_figure_4": "Figure 4: predictions on test images, which have no labels.",
+    "loss_by_depth": "Loss by depth, trained rows of Table 3.",
+    "loss_by_compute": "Error by compute, all trained variants.",
+    "error_per_point": "Error per keypoint on the hold-out.",
 }
 
+_NEEDS_ROWS: Final = {"study_figure_2": "table_3", "loss_by_depth": "table_3"}
+"""Figures that show nothing unless a row of this table is trained."""
 
-def write_page(study: dict[str, Any], **figures: Figure) -> str:
-    """The page as HTML, with its figures inside.
+
+def write_page(study: StudyResult, **figures: Figure) -> str:
+    """Return the study as an HTML page that contains its figures.
 
     Args:
-        study: what ``tabulate_study`` gives.
+        study: the study.
         figures: figures by name.
     """
     environment = jinja2.Environment(
@@ -55,14 +58,25 @@ def write_page(study: dict[str, Any], **figures: Figure) -> str:
         "million": lambda value: _number(value / 1e6),
         "accuracy": lambda value: _number(value, ".3f"),
     }
-    rows = (row for rows in study["tables"].values() for row in rows if row["trained"])
-    trained = list({row["variant"]: row for row in rows}.values())
+    tables = {name: rows for name, rows in study.tables.items() if any(row.ours for row in rows)}
+    trained = study.trained()
     return environment.get_template(_TEMPLATE).render(
         study=study,
+        tables=tables,
         titles=_TITLES,
         trained=trained,
-        total_minutes=sum(row["minutes"] * row["seeds"] for row in trained),
-        figures=[(name, _CAPTIONS[name], _as_png(figure)) for name, figure in figures.items()],
+        has_paper_networks=any(
+            row.variant not in study.missing
+            for name, rows in study.tables.items()
+            if name != "others"
+            for row in rows
+        ),
+        total_minutes=sum(ours.minutes * len(ours.trainings) for ours in trained.values()),
+        figures=[
+            (name, _CAPTIONS[name], _as_png(figure))
+            for name, figure in figures.items()
+            if _NEEDS_ROWS.get(name) in {None, *tables}
+        ],
     )
 
 
@@ -74,7 +88,7 @@ def _as_png(figure: Figure) -> str:
 
 
 def _number(value: float | None, form: str = "#.3g") -> str:
-    """``value`` for a cell, by default in three digits; empty where there is none."""
+    """Return ``value`` for a table cell, by default in three digits; empty for None."""
     if value is None:
         return ""
     if form == "#.3g" and abs(value) >= 1000:

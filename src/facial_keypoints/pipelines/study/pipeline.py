@@ -1,20 +1,21 @@
-"""The study stage: every trained variant beside the paper's rows, as tables, figures, a page."""
+"""The study pipeline: the trained variants compared with the paper, as tables, figures, a page."""
 
 from collections.abc import Iterable
 from typing import Final
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.study.nodes import list_tables, tabulate_study
-from facial_keypoints.pipelines.study.page import write_page
-from facial_keypoints.plotting.study import (
-    draw_final_curves,
-    draw_labelled_face,
-    draw_loss_by_compute,
-    draw_loss_by_depth,
-    draw_pool_curves,
-    draw_test_predictions,
+from facial_keypoints.pipelines import variant_inputs
+from facial_keypoints.pipelines.study.nodes import (
+    list_tables,
+    plot_final_curves,
+    plot_pool_curves,
+    plot_test_predictions,
+    tabulate_study,
 )
+from facial_keypoints.pipelines.study.page import write_page
+from facial_keypoints.plotting.faces import draw_labelled_face
+from facial_keypoints.plotting.study import draw_loss_by_compute, draw_loss_by_depth
 
 _FIGURES: Final = (
     *("study_figure_1", "study_figure_2", "study_figure_3", "study_figure_4"),
@@ -23,12 +24,13 @@ _FIGURES: Final = (
 
 
 def create_pipeline(variants: Iterable[str]) -> Pipeline:
-    """From metrics and trainings of all variants to the study's tables, figures and page."""
+    """Create the pipeline that compares the trained variants with the paper.
+
+    Args:
+        variants: names of the variants.
+    """
     names = list(variants)
-    trainings = {f"{name}.training": f"{name}.training" for name in names}
-    metrics = {f"{name}.metrics": f"{name}.metrics" for name in names}
-    parameters = {f"{name}.parameters": f"params:variants.{name}" for name in names}
-    predictions = {f"{name}.test_predictions": f"{name}.test_predictions" for name in names}
+    trainings = variant_inputs(names, "training")
     return Pipeline(
         [
             Node(
@@ -43,9 +45,8 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "mean_face_metrics": "mean_face_metrics",
                     "train": "train_faces",
                     "validation": "validation_faces",
-                    **parameters,
-                    **trainings,
-                    **metrics,
+                    **{f"{name}.parameters": f"params:variants.{name}" for name in names},
+                    **variant_inputs(names, "training", "metrics"),
                 },
                 "study",
                 name="tabulate_study",
@@ -58,22 +59,27 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
             ),
             Node(draw_labelled_face, "faces", "study_figure_1", name="draw_labelled_face"),
             Node(
-                draw_pool_curves,
+                plot_pool_curves,
                 {"study": "study", **trainings},
                 "study_figure_2",
-                name="draw_pool_curves",
+                name="plot_pool_curves",
             ),
             Node(
-                draw_final_curves,
+                plot_final_curves,
                 {"study": "study", "champion": "champion", **trainings},
                 "study_figure_3",
-                name="draw_final_curves",
+                name="plot_final_curves",
             ),
             Node(
-                draw_test_predictions,
-                {"study": "study", "champion": "champion", "test": "test_faces", **predictions},
+                plot_test_predictions,
+                {
+                    "study": "study",
+                    "champion": "champion",
+                    "test": "test_faces",
+                    **variant_inputs(names, "test_predictions"),
+                },
                 "study_figure_4",
-                name="draw_test_predictions",
+                name="plot_test_predictions",
             ),
             Node(draw_loss_by_depth, "study", "loss_by_depth", name="draw_loss_by_depth"),
             Node(draw_loss_by_compute, "study", "loss_by_compute", name="draw_loss_by_compute"),

@@ -1,0 +1,1 @@
+"""Compare the trained variants with the paper's tables and conclusions."""

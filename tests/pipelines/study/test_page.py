@@ -1,0 +1,68 @@
+import html
+import re
+
+from matplotlib.figure import Figure
+from parameters import base_parameters
+from studies import full_study, split_summary, study_of
+
+from facial_keypoints.pipelines.study.page import write_page
+
+
+def test_page_contains_every_row_and_figure_and_no_external_link():
+    page = write_page(full_study(), loss_by_depth=Figure())
+    for rows in base_parameters().paper.values():
+        for row in rows:
+            assert f'<th scope="row">{html.escape(row.row)}' in page
+    assert page.count("<img") == 1
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "not in this run" not in page
+    assert "The faces are <b>synthetic</b>" in page
+    assert "scaled study" not in page
+
+
+def test_page_names_scale_and_missing_networks_and_escapes_names():
+    page = write_page(study_of({"5cl-3mpl": (2.0, 6.0), "<b>": (1.0, 1.0)}, scale=0.15))
+    assert "This is a scaled study, not a reproduction" in page
+    assert "25 of the paper's networks are not in this\nrun:" in page
+    assert "vgg16" in page
+    assert "<b></th>" not in page
+    assert "&lt;b&gt;" in page
+
+
+def test_page_without_networks_of_the_paper_says_so_in_one_line():
+    page = write_page(
+        study_of({"my-net": (1.0, 2.0)}), loss_by_depth=Figure(), loss_by_compute=Figure()
+    )
+    assert "None of the paper's networks is in this run." in page
+    assert "vgg16" not in page
+    assert "my-net" in page
+    assert re.findall("<h2>(.*?)</h2>", page) == [
+        "Further variants",
+        "Figures",
+        "Networks and trainings",
+        "Definitions",
+    ]
+    assert re.findall('<figure id="(.*?)">', page) == ["loss_by_compute"]
+
+
+def test_page_without_trainings_has_no_tables():
+    page = write_page(study_of({}))
+    assert "None of the paper's networks is in this run." in page
+    assert "<table>" not in page
+
+
+def test_page_names_failed_trainings():
+    page = write_page(
+        study_of({"5cl-3mpl": (None, None)}, records={"5cl-3mpl": {"failure": "no memory"}})
+    )
+    assert "<b>1 training failed:</b>\n5cl-3mpl (no memory)." in page
+
+
+def test_page_without_unseen_faces_says_that_the_leak_is_unknown():
+    page = write_page(study_of({"5cl-3mpl": (2.0, None)}, split=split_summary(unseen=0)))
+    assert "the leak of the test results\ncannot be measured" in page
+
+
+def test_page_of_diverged_network_has_its_row():
+    page = write_page(study_of({"5cl-3mpl": (None, None), "15cl-5mpl": (2.0, 6.0)}))
+    assert "5cl, 3mpl" in page
