@@ -1,10 +1,11 @@
 """The synthetic competition: faces alone, the archive in Kaggle's layout, and its answer key."""
 
 import os
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import cv2
 import numpy as np
@@ -23,7 +24,9 @@ _MIN_PARALLEL: Final = 300
 """Number of faces for which starting processes (1 to 2 seconds) pays."""
 
 _CHUNK: Final = 512
-"""Images that may wait for being written, 10 KB each."""
+"""Rows that may wait for being written, 33 KB each."""
+
+T = TypeVar("T")
 
 
 def render_faces(count: int, seed: int, population: Literal["A", "B"] = "A") -> FaceSet:
@@ -48,7 +51,7 @@ def render_faces(count: int, seed: int, population: Literal["A", "B"] = "A") -> 
     rows = [Row(seed, EXTRA, index, i) for i in range(count)]
     points = np.array([row.true_keypoints() for row in rows], np.float32)
     return FaceSet(
-        images=np.array([*_render(rows, "Rendering faces")]),
+        images=np.array([*_in_parallel(Row.render, rows, "Rendering faces")]),
         keypoints=points,
         labelled=np.isfinite(points[..., 0]),
         group=np.arange(count, dtype=np.int32),
@@ -73,17 +76,16 @@ def write_archive(path: Path, train_faces: int, test_faces: int, seed: int) -> N
     train, test = table_rows(seed, TRAIN, train_faces), table_rows(seed, TEST, test_faces)
     requested = _requested_values(test)
     lookup, sample = requested.assign(Location=""), requested[["RowId"]].assign(Location=0)
-    with zipfile.ZipFile(path, "w") as archive:
-        labels = (["" if np.isnan(x) else f"{x:.6f}" for x in row.labels().flat] for row in train)
-        images = _render(train, "Rendering training faces")
-        _write_images(archive, "training", COORDINATE_COLUMNS, labels, images)
-        image_ids = ([str(i + 1)] for i in range(len(test)))
-        images = _render(test, "Rendering test faces")
-        _write_images(archive, "test", ("ImageId",), image_ids, images)
+    with ZipFile(path, "w") as archive:
+        lines = _in_parallel(_training_line, train, "Rendering training faces")
+        _write_table(archive, "training", [*COORDINATE_COLUMNS, "Image"], lines)
+        pixels = _in_parallel(_pixels, test, "Rendering test faces")
+        lines = (f"{image_id},{text}" for image_id, text in enumerate(pixels, start=1))
+        _write_table(archive, "test", ["ImageId", "Image"], lines)
         for name, table in (("IdLookupTable.csv", lookup), ("SampleSubmission.csv", sample)):
             text = table.to_csv(index=False, lineterminator="\n")
-            member = zipfile.ZipInfo(name)  # its fixed date keeps the bytes equal
-            archive.writestr(member, text, zipfile.ZIP_DEFLATED, _COMPRESSION)
+            member = ZipInfo(name)  # its fixed date keeps the bytes equal
+            archive.writestr(member, text, ZIP_DEFLATED, _COMPRESSION)
 
 
 def make_answer_key(test_faces: int, seed: int) -> pd.DataFrame:
@@ -130,40 +132,36 @@ def _requested_values(rows: list[Row]) -> pd.DataFrame:
     )
 
 
-def _write_images(
-    archive: zipfile.ZipFile, name: str, columns: Any, cells: Iterator[list[str]], images: Any
-) -> None:
-    """Stream a table with images into a zip inside the zip, without holding either in memory."""
+def _training_line(row: Row) -> str:
+    labels = ("" if np.isnan(value) else f"{value:.6f}" for value in row.labels().ravel())
+    return ",".join([*labels, _pixels(row)])
+
+
+def _pixels(row: Row) -> str:
+    return " ".join(map(str, row.render().ravel().tolist()))
+
+
+def _write_table(archive: ZipFile, name: str, columns: list[str], lines: Iterator[str]) -> None:
+    """Stream a table into a zip inside the zip, without holding either in memory."""
     with (
         archive.open(f"{name}.zip", "w", force_zip64=True) as stream,
-        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=_COMPRESSION) as inner,
+        ZipFile(stream, "w", ZIP_DEFLATED, compresslevel=_COMPRESSION) as inner,
         inner.open(f"{name}.csv", "w", force_zip64=True) as table,
     ):
-        table.write(f"{','.join([*columns, 'Image'])}\n".encode())
-        for row, image in zip(cells, images, strict=True):
-            pixels = " ".join(map(str, image.ravel().tolist()))
-            table.write(f"{','.join([*row, pixels])}\n".encode())
+        for line in chain([",".join(columns)], lines):
+            table.write(f"{line}\n".encode())
 
 
-def _render(rows: list[Row], description: str) -> Iterator[Any]:
-    """The images of rows in order, rendered on all cores, with a progress bar."""
+def _in_parallel(work: Callable[[Row], T], rows: list[Row], description: str) -> Iterator[T]:
+    """``work`` of each row in order, on all cores, with a progress bar."""
     # Rendering is hundreds of small steps that hold Python's lock: threads gain nothing.
     from joblib import Parallel, delayed
 
     cores = (os.cpu_count() or 1) if len(rows) >= _MIN_PARALLEL else 1
-    console = Console(stderr=True)
     options: Any = {"return_as": "generator", "batch_size": 8, "initializer": cv2.setNumThreads}
+    console = Console(stderr=True)
+    progress: Any = {"transient": True, "console": console, "disable": not console.is_terminal}
     with Parallel(cores, **options, initargs=(1,)) as parallel:
         chunks = (rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK))
-        yield from track(
-            (
-                image
-                for chunk in chunks
-                for image in parallel(delayed(Row.render)(r) for r in chunk)
-            ),
-            description,
-            total=len(rows),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
+        results = (parallel(delayed(work)(row) for row in chunk) for chunk in chunks)
+        yield from track(chain.from_iterable(results), description, len(rows), **progress)

@@ -19,7 +19,7 @@ Plane = npt.NDArray[np.float32]
 _CENTRE_Y: Final = 4.0
 """Y of the centre of the skull's ellipsoid."""
 
-_DEPTH: Final = 1.12
+DEPTH: Final = 1.12
 """Depth of the skull's ellipsoid in units of its width."""
 
 _MAP_TOP, _MAP_HEIGHT, _MAP_WIDTH = -60, 150, 60
@@ -135,7 +135,7 @@ class Head:
         below = np.clip((y - 8) * (1 / (self.chin - 8)), 0, 1.2)
         up, down = np.float32(self.top + _CENTRE_Y), np.float32(self.chin - _CENTRE_Y)
         width = self.width * (1 - self.jaw * (below * below))
-        return width, np.where(y < _CENTRE_Y, up, down), np.float32(_DEPTH * self.width)
+        return width, np.where(y < _CENTRE_Y, up, down), np.float32(DEPTH * self.width)
 
     def lift(self, xy: Floats) -> Floats:
         """Return the 3-D surface points (n, 3) of points (n, 2) of the frontal face."""

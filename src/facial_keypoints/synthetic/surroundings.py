@@ -7,7 +7,7 @@ from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.synthetic.canvas import SIDE, ellipse, fill, noise, ribbon
 from facial_keypoints.synthetic.features import Appearance
 from facial_keypoints.synthetic.geometry import SIDES
-from facial_keypoints.synthetic.head import Floats, Head, Plane
+from facial_keypoints.synthetic.head import DEPTH, Floats, Head, Plane
 
 Hair = tuple[Plane, Plane, Plane]
 """Greys, opacity before and opacity behind the head, float32 (SIDE, SIDE) each."""
@@ -84,7 +84,7 @@ def make_hair(head: Head, looks: Appearance, lit: Plane, rng: np.random.Generato
         up = np.maximum(4 - y, 0) / (head.top + 4 + thickness)
         radius = np.sqrt(np.clip(1 - up**2 - down**2, 0, 1))
         x = (head.width + thickness) * radius * np.sin(angle)
-        z = (1.12 * head.width + thickness) * radius * np.cos(angle)
+        z = (DEPTH * head.width + thickness) * radius * np.cos(angle)
         return head.place(np.column_stack([x, y, z]))
 
     heights = np.linspace(-head.top - thickness, 45 if name == "afro" else side + 3, 16)
