@@ -83,6 +83,19 @@ def test_answer_key_is_the_exact_truth_inside_the_image(path):
     np.testing.assert_array_equal(key["Location"], truth[lookup["ImageId"] - 1, column])
 
 
+@pytest.mark.parametrize(
+    ("csv", "split", "count"),
+    [("training.csv", TRAIN, TRAIN_FACES), ("test.csv", TEST, TEST_FACES)],
+)
+def test_images_and_labels_are_those_of_their_row(path, csv, split, count):
+    table = read(path, csv)
+    for i, row in list(enumerate(table_rows(SEED, split, count)))[::7]:
+        assert table["Image"][i] == " ".join(map(str, row.render().ravel()))
+        if split == TRAIN:
+            labels = table.loc[i, list(COORDINATE_COLUMNS)].to_numpy(float)
+            np.testing.assert_allclose(labels, row.labels().ravel(), atol=1e-6)
+
+
 def test_population_a_comes_first(path, training):
     count = training[list(COORDINATE_COLUMNS)].notna().sum(axis=1)
     of_a = count_of_a(TRAIN, TRAIN_FACES)
