@@ -1,4 +1,4 @@
-"""Kedro's ``run`` command, with errors that a user can mend told in one message."""
+"""Kedro's ``run`` command, with one-line messages for errors that a user can correct."""
 
 import logging
 import sys
@@ -10,14 +10,27 @@ import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import settings
+from kedro.io import DatasetNotFoundError
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.framework.runners import check_runner
 from facial_keypoints.training import interruption
 
-_TOLD_BY_KEDRO: Final = ("Failed to find the pipeline named", "Pipeline does not contain")
-"""Kedro's messages about names that were typed; they say what is right."""
+_USER_ERRORS: Final = (
+    InputError,
+    MissingConfigException,
+    OmegaConfBaseException,
+    YAMLError,
+    DatasetNotFoundError,
+)
+_NAMES_NOT_FOUND: Final = (
+    "Failed to find the pipeline named",
+    "Pipeline does not contain",
+    "Pipeline contains no nodes",
+)
+"""Starts of Kedro's messages about names on the command line."""
 
 
 @click.group(name="facial-keypoints")
@@ -26,21 +39,24 @@ def cli() -> None:
 
 
 class _Run(click.Command):
-    """``kedro run`` as it is, but for what happens when it fails."""
+    """``kedro run`` that ends MLflow's runs and reports a user's errors without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run; tell a user's error without a traceback, and close MLflow's runs in any case."""
+        """Run, and exit with 130 after Ctrl-C and with 1 after a user's error."""
         interruption.listen()
-        # both spellings are fine: the short one reads better
+        # both spellings work, and the documentation uses the short one
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
+            runner_params = ctx.params.get("runner_params") or {}
+            is_async = ctx.params.get("is_async") or runner_params.get("is_async")
+            check_runner(ctx.params.get("runner"), bool(is_async))
             return super().invoke(ctx)
         except KeyboardInterrupt:
             _close("KILLED")
             click.secho(
-                "\nInterrupted. Finished results are kept; MLflow's runs are closed as KILLED.\n"
-                "The same command goes on: what is trained already is not trained again, and a\n"
-                "training in progress goes on after the last epoch or minute that was kept.",
+                "\nInterrupted. Results so far are kept; the MLflow runs are KILLED.\n"
+                "Run the same command to resume: finished trainings are reused, and the current\n"
+                "one continues from its last checkpoint.",
                 err=True,
             )
             sys.exit(130)
@@ -55,17 +71,18 @@ class _Run(click.Command):
 
 
 def user_message(error: BaseException) -> str | None:
-    """What to tell the user, if ``error`` is or stems from something that they can mend: an
-    ``InputError`` (Kedro wraps what a dataset raises), a wrong name on the command line, a
-    configuration that is missing or no YAML. None for a bug.
+    """Return the message of an error that the user can correct, or None for a bug.
+
+    Such errors, or their causes, are an ``InputError`` (Kedro wraps what a dataset raises), a
+    configuration that is missing or not YAML, and an unknown name on the command line.
     """
-    return next((str(e) for e in _causes(error) if _can_be_mended(e)), None)
+    return next((str(e) for e in _causes(error) if _is_correctable(e)), None)
 
 
-def _can_be_mended(error: BaseException) -> bool:
-    return isinstance(
-        error, InputError | MissingConfigException | OmegaConfBaseException | YAMLError
-    ) or (isinstance(error, ValueError) and str(error).startswith(_TOLD_BY_KEDRO))
+def _is_correctable(error: BaseException) -> bool:
+    return isinstance(error, _USER_ERRORS) or (
+        isinstance(error, ValueError) and str(error).startswith(_NAMES_NOT_FOUND)
+    )
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

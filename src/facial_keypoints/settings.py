@@ -19,10 +19,11 @@ from facial_keypoints.framework.config_loader import (  # noqa: E402
 )
 from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.framework.run_lock import RunLockHooks  # noqa: E402
+from facial_keypoints.framework.runners import RunnerHooks  # noqa: E402
 from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
 _tracking = TrackingHooks()
-HOOKS = (ProgressHooks(), _tracking, SummaryHooks(), RunLockHooks(_tracking))
+HOOKS = (RunnerHooks(), ProgressHooks(), _tracking, SummaryHooks(), RunLockHooks(_tracking))
 # some environments still have the plugin installed; it reads another mlflow.yml
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 

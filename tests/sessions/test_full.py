@@ -292,10 +292,6 @@ def test_a_stage_out_of_turn_is_told_what_is_missing(fresh, pipeline, told):
     assert files <= {".run.lock", "session.json"}
 
 
-def test_a_bug_keeps_its_traceback():
-    assert user_message(ZeroDivisionError("division by zero")) is None
-
-
 @pytest.mark.fault(
     "Killed", "Ctrl-C, or a polite kill (SIGTERM)", "ends cleanly; MLflow's runs are KILLED"
 )

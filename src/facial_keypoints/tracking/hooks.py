@@ -82,7 +82,7 @@ class TrackingHooks:
         """
         self._catalog = catalog
         self.close("KILLED")  # a session that was interrupted in a notebook
-        tags = {name: str(value) for name, value in run_params.items() if value}
+        tags = {k: str(v) for k, v in run_params.items() if v and k != "runner"}
         tags["git_commit"] = git_commit(Path(run_params["project_path"]))
         of_children = {k: v for k, v in tags.items() if k in {"git_commit", "env"}}
         namespaces = dict.fromkeys(node.namespace for node in pipeline.nodes if node.namespace)

@@ -11,7 +11,7 @@ This module imports Keras and is itself imported only inside functions.
 import json
 import logging
 import time
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -20,6 +20,7 @@ import pandas as pd
 
 from facial_keypoints.errors import StorageError
 from facial_keypoints.training import interruption
+from facial_keypoints.training.stores import CheckpointStore
 
 logger = logging.getLogger(__name__)
 
@@ -32,25 +33,6 @@ _REMEMBERED: Final = {
 _BEST: Final = "best"
 _FIGURES: Final = ["loss", "rmse", "accuracy", "val_loss", "val_rmse", "val_accuracy"]
 """Columns of a curve without epochs, of a training that failed in its first."""
-
-
-class CheckpointStore(Protocol):
-    """Where the checkpoint of one training is kept: named arrays.
-
-    ``load`` and ``save`` raise StorageError.
-    """
-
-    def exists(self) -> bool:
-        """Return whether there is a checkpoint."""
-
-    def load(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the checkpoint."""
-
-    def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
-        """Replace the checkpoint."""
-
-    def delete(self) -> None:
-        """Remove the checkpoint, if there is one."""
 
 
 class CheckpointCallback(keras.callbacks.Callback):

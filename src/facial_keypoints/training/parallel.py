@@ -5,7 +5,7 @@ an interrupted one goes on.
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from facial_keypoints.errors import StorageError
 from facial_keypoints.formatting import format_duration
@@ -16,14 +16,12 @@ from facial_keypoints.training.member import (
     TrainingTask,
     train_net,
 )
+from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.workers import run_side_by_side
-
-if TYPE_CHECKING:
-    from facial_keypoints.training.checkpoints import CheckpointStore
 
 logger = logging.getLogger(__name__)
 
-Backups = Callable[[str], "CheckpointStore"]
+Backups = Callable[[str], CheckpointStore]
 """Gives the file of a fingerprint's unfinished training."""
 
 _PERCENT_BETWEEN_LINES: Final = 10
@@ -37,7 +35,7 @@ class _Teller:
         variant: Whose curves these are.
     """
 
-    def __init__(self, files: dict[str, "CheckpointStore"], variant: str) -> None:
+    def __init__(self, files: dict[str, CheckpointStore], variant: str) -> None:
         self._variant = variant
         self._files = files
         self._percent: dict[str, int] = {}
@@ -76,7 +74,7 @@ class _Teller:
             )
 
 
-def _taken_up(task: TrainingTask, file: "CheckpointStore") -> TrainingTask:
+def _taken_up(task: TrainingTask, file: CheckpointStore) -> TrainingTask:
     """The task with the state that an interrupted run has left of it, if any."""
     if not file.exists():
         return task

@@ -19,12 +19,13 @@ from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import TrainParameters, VariantParameters
 from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.records import Training
+from facial_keypoints.training.stores import CheckpointStore
 
 if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-    from facial_keypoints.training.checkpoints import CheckpointCallback, CheckpointStore
+    from facial_keypoints.training.checkpoints import CheckpointCallback
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def fit_variant(
     train: FaceSet,
     validation: FaceSet,
     callbacks: list["keras.callbacks.Callback"],
-    backup: "CheckpointStore | None" = None,
+    backup: CheckpointStore | None = None,
 ) -> Training:
     """Train one variant as its parameters say.
 

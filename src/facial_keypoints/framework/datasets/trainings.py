@@ -64,10 +64,6 @@ class CheckpointFile:
         with _storage_errors():
             self._file.save(data)
 
-    def delete(self) -> None:
-        """Remove the checkpoint, if there is one."""
-        remove(self._file._fs, self._file._filepath)
-
 
 @contextmanager
 def _storage_errors() -> Iterator[None]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -25,14 +25,12 @@ from facial_keypoints.training.records import (
     samples_origin,
 )
 from facial_keypoints.training.session import Session
+from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.trainer import (
     fit_variant,
     out_of_memory_as_failure,
     seconds_per_step,
 )
-
-if TYPE_CHECKING:
-    from facial_keypoints.training.checkpoints import CheckpointStore
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +153,7 @@ def train_variant(
     study: StudyParameters,
     earlier: dict[str, Training],
     session: Session,
-    backup: "Callable[[str], CheckpointStore] | None" = None,
+    backup: Callable[[str], CheckpointStore] | None = None,
 ) -> Training:
     """The trained model, its curve, and a record of how it came about.
 
