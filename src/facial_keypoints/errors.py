@@ -17,8 +17,8 @@ class TrainingFailedError(Exception):
     """A training cannot continue.
 
     Args:
-        reason: why, as the leaderboard and the training record report it.
-        may_pass: whether a retry can succeed, for example with more free memory.
+        reason: Why, as the leaderboard and the training record report it.
+        may_pass: Whether a retry can succeed, for example with more free memory.
     """
 
     def __init__(self, reason: str, *, may_pass: bool = False) -> None:

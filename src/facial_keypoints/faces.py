@@ -19,13 +19,13 @@ class FaceSet:
         images: uint8 (n, 96, 96), grey values.
         keypoints: float32 (n, 15, 2), x and y in pixels, edge to edge (see ``keypoints``); NaN
             where there is no label.
-        labelled: bool (n, 15), true where a person placed the keypoint. False where the label is
+        labelled: Bool (n, 15), true where a person placed the keypoint. False where the label is
             missing or was filled in (``clean.missing_labels: forward_fill``), so that errors can
             be measured on genuine labels alone.
         group: int32 (n,), samples that must stay on one side of a split: the row of the first
             image identical to the original of this sample; the ImageId in a test set.
         population: int8 (n,), index into ``keypoints.POPULATIONS``.
-        augmented: bool (n,), true for transformed copies.
+        augmented: Bool (n,), true for transformed copies.
 
     Raises:
         ValueError: if an array has another shape or dtype, or a population is unknown.

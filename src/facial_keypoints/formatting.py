@@ -29,8 +29,8 @@ def suggest(name: Any, known: Iterable[str]) -> str:
     """Suggest the known name closest to an unknown one.
 
     Args:
-        name: the unknown name.
-        known: all valid names.
+        name: The unknown name.
+        known: All valid names.
 
     Returns:
         " (did you mean 'x'?)", or an empty string where no name is close.

@@ -30,8 +30,8 @@ def counted(truth: Points, mask: Mask | None = None) -> Mask:
     """Return the keypoints that count.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        mask: Bool (n, 15), keypoints to consider; None for all.
 
     Returns:
         Bool (n, 15), true where the label is finite and ``mask`` is true.
@@ -48,9 +48,9 @@ def mse(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
     """Return the mean squared error over all counted coordinates.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
 
     Returns:
         The error in square pixels.
@@ -63,9 +63,9 @@ def rmse(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
     """Return the root mean squared error in pixels: the competition's score.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
 
     Source:
         https://www.kaggle.com/c/facial-keypoints-detection, "Evaluation".
@@ -83,9 +83,9 @@ def rmse_per_keypoint(
     """Return the RMSE of each of the 15 keypoints in pixels, by its name.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
     """
     known = counted(truth, mask)
     squared = np.square(predicted.astype(np.float64) - truth)
@@ -101,9 +101,9 @@ def distances(
     """Return the distance of each predicted keypoint from its label.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
 
     Returns:
         Float (n, 15) in pixels; NaN where the keypoint does not count.
@@ -121,9 +121,9 @@ def nme_per_face(
     labelled eye centres.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
 
     Returns:
         Float (n,), without unit. NaN for a face without both eye centres, with eye centres closer
@@ -147,9 +147,9 @@ def nme(truth: Points, predicted: Points, mask: Mask | None = None) -> float:
     """Return the mean of ``nme_per_face`` over the faces that have one.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
 
     Returns:
         The mean, without unit; NaN if it is infinite.
@@ -165,10 +165,10 @@ def failure_rate(
     """Return the fraction of faces whose NME exceeds a threshold.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        mask: bool (n, 15), keypoints to consider; None for all.
-        threshold: the NME above which a face counts as failed; 0.1 is customary.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        mask: Bool (n, 15), keypoints to consider; None for all.
+        threshold: The NME above which a face counts as failed; 0.1 is customary.
     """
     errors = nme_per_face(truth, predicted, mask)
     return _mean((errors[~np.isnan(errors)] > threshold).astype(float))
@@ -178,7 +178,7 @@ def mean_face(truth: Points) -> npt.NDArray[np.float32]:
     """Return the mean label of each keypoint: the constant prediction that a network has to beat.
 
     Args:
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
 
     Returns:
         Float32 (15, 2) in pixels; the image's centre for a keypoint without any label.
@@ -198,8 +198,8 @@ def paper_accuracy(truth: Points, predicted: Points) -> float:
     measure distances; a constant prediction scores more than 0.5.
 
     Args:
-        truth: labels (n, 15, 2) in pixels; faces with a missing coordinate do not count.
-        predicted: predictions (n, 15, 2) in pixels.
+        truth: Labels (n, 15, 2) in pixels; faces with a missing coordinate do not count.
+        predicted: Predictions (n, 15, 2) in pixels.
 
     Returns:
         The accuracy, from 0 to 1; NaN if any prediction is NaN.
@@ -219,7 +219,7 @@ def weighted_rmse(rmse_by_population: Mapping[str, float], weights: Mapping[str,
 
     Args:
         rmse_by_population: RMSE in pixels by the name of a population.
-        weights: number of requested values by the name of a population.
+        weights: Number of requested values by the name of a population.
 
     Returns:
         The root of the mean squared error over all requested values, in pixels; NaN where a

@@ -1,18 +1,9 @@
 import pandas as pd
 import pytest
-from parameters import base_parameters, section
-from studies import FACES, full_study, metrics_of, result_of, split_summary, study_of
+from parameters import base_parameters
+from studies import full_study, study_of
 
-from facial_keypoints.errors import InputError
-from facial_keypoints.parameters import SplitParameters, TrainParameters
-from facial_keypoints.study.tables import TABLES, VariantResult, check_results, table_frame
-
-BY_SAMPLE = {"by": "sample"}
-
-
-def check(results, scale=1.0, **split):
-    parameters = section(SplitParameters, **BY_SAMPLE, **split)
-    check_results(results, FACES, FACES, split_summary(), parameters, scale)
+from facial_keypoints.study.tables import TABLES, table_frame
 
 
 def test_every_row_of_the_papers_tables_is_configured():
@@ -50,17 +41,6 @@ def test_agreement_is_1_for_results_proportional_to_the_papers():
     assert study.agreement["table_3"].unseen_loss == 1
 
 
-def test_split_by_group_has_no_leak():
-    study = study_of({"5cl-3mpl": (6.0, 6.0)}, split=split_summary(leaked=0, unseen=0))
-    assert study.median_leak is None
-
-
-def test_without_unseen_faces_the_leak_is_none():
-    study = study_of({"5cl-3mpl": (2.0, None)}, split=split_summary(unseen=0))
-    ours = study.tables["table_3"][0].ours
-    assert (ours.mean.unseen_loss, ours.leak, study.median_leak) == (None, None, None)
-
-
 @pytest.mark.parametrize("losses", [(None, None), (float("1e-9"), 2.0), (2.0, None)])
 def test_row_without_a_loss_does_not_affect_other_rows(losses):
     study = study_of({"5cl-3mpl": losses, "15cl-5mpl": (2.0, 6.0)})
@@ -68,16 +48,6 @@ def test_row_without_a_loss_does_not_affect_other_rows(losses):
     assert row.ours is not None
     assert (row.difference.test_loss is None) == (losses[0] is None)
     assert study.trained()["15cl-5mpl"].leak == 3.0
-
-
-def test_failed_training_has_no_row_and_a_reason():
-    study = study_of(
-        {"5cl-3mpl": (None, None), "15cl-5mpl": (2.0, 6.0)},
-        records={"5cl-3mpl": {"failure": "no memory"}},
-    )
-    assert study.failures == {"5cl-3mpl": "no memory"}
-    assert set(study.trained()) == {"15cl-5mpl"}
-    assert "5cl-3mpl" not in study.missing
 
 
 def test_variant_outside_the_paper_is_in_a_table_of_its_own():
@@ -116,29 +86,3 @@ def test_table_frame_is_a_flat_table_of_numbers(tmp_path):
     assert third.loc["14cl, 5mpl", "test_loss"] == pytest.approx(1.4102)
     assert third.loc["14cl, 5mpl", "test_loss_difference"] == pytest.approx(0.7051)
     assert not third.map(lambda cell: isinstance(cell, list | dict)).any().any()
-
-
-def test_check_results_accepts_current_results():
-    check({"any": result_of("any", 1.0, 2.0)})
-
-
-def test_raises_input_error_for_other_split_parameters():
-    with pytest.raises(InputError, match=r"other parameters \(holdout 0\.15, now 0\.2\)"):
-        check({}, holdout=0.2)
-    with pytest.raises(InputError, match=r"other parameters \(scale 1\.0, now 0\.5\)"):
-        check({}, scale=0.5)
-
-
-def test_raises_input_error_for_metrics_of_another_training():
-    result = result_of("any", 1.0, 2.0)
-    stale = VariantResult(result.parameters, result.training, metrics_of(1.0, 2.0, "0f0f"))
-    with pytest.raises(InputError, match=r"metrics of any are of another training \(0f0f\)"):
-        check({"any": stale})
-
-
-def test_raises_input_error_for_training_with_other_parameters():
-    result = result_of("any", 1.0, 2.0)
-    other = result.parameters.model_copy(update={"train": section(TrainParameters, epochs=7)})
-    stale = VariantResult(other, result.training, result.metrics)
-    with pytest.raises(InputError, match=r"any was trained .*train\.epochs 100, now 7"):
-        check({"any": stale})

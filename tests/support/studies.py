@@ -15,7 +15,8 @@ from facial_keypoints.parameters import (
     TrainParameters,
     VariantParameters,
 )
-from facial_keypoints.study.tables import VariantResult, make_study
+from facial_keypoints.study.comparison import compare_with_paper
+from facial_keypoints.study.results import VariantResult
 from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
 
 FACES = FaceSet(
@@ -93,7 +94,7 @@ def study_of(losses, *, split=None, scale=1.0, seeds=None, records=None, synthet
         name: result_of(name, test, unseen, **(records or {}).get(name, {}))
         for name, (test, unseen) in losses.items()
     }
-    return make_study(
+    return compare_with_paper(
         base_parameters().paper,
         section(StudyParameters, scale=scale, seeds=seeds),
         split or split_summary(scale=scale),

@@ -30,8 +30,8 @@ class AugmentationSummary:
     """Count the samples.
 
     Attributes:
-        samples: originals and copies.
-        by_step: samples by the step that made them, in order; "original" for the originals.
+        samples: Originals and copies.
+        by_step: Samples by the step that made them, in order; "original" for the originals.
     """
 
     samples: int
@@ -53,8 +53,8 @@ def augment(faces: FaceSet, parameters: AugmentParameters) -> tuple[FaceSet, Aug
     The default recipe makes 26,239 samples of Kaggle's 7,049 rows, as the paper does.
 
     Args:
-        faces: the originals.
-        parameters: the recipe, and which faces to transform.
+        faces: The originals.
+        parameters: The recipe, and which faces to transform.
 
     Returns:
         Originals followed by the copies of each step, each with the group of its original; and

@@ -30,11 +30,11 @@ class Transform:
     """One step of the recipe.
 
     Attributes:
-        name: for summaries and plots.
-        images: function of uint8 (n, 96, 96) and a random generator to the same shape.
+        name: For summaries and plots.
+        images: Function of uint8 (n, 96, 96) and a random generator to the same shape.
         matrix: (1, 3, 3), how keypoints move (see ``geometry``); None where they stay.
-        mirrored: whether keypoints swap with their partners.
-        keep_inside: whether to drop samples with a keypoint on or beyond the border.
+        mirrored: Whether keypoints swap with their partners.
+        keep_inside: Whether to drop samples with a keypoint on or beyond the border.
     """
 
     name: str
@@ -73,7 +73,7 @@ def are_inside(points: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Return which faces have all their known keypoints strictly inside the image.
 
     Args:
-        points: float (n, 15, 2) in pixels, NaN where unlabelled.
+        points: Float (n, 15, 2) in pixels, NaN where unlabelled.
 
     Returns:
         Bool (n,).
@@ -89,7 +89,7 @@ def warp(images: Images, matrix: Matrix, border: str = "black") -> Images:
     Args:
         images: uint8 (n, 96, 96).
         matrix: (1, 3, 3), from old to new coordinates (see ``geometry``).
-        border: fill of uncovered pixels: "black", or "replicate" for the nearest edge pixel.
+        border: Fill of uncovered pixels: "black", or "replicate" for the nearest edge pixel.
 
     Returns:
         uint8 (n, 96, 96).

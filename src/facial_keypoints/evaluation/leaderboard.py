@@ -24,9 +24,9 @@ def rank_variants(
     """Return the leaderboard.
 
     Args:
-        metrics: by variant.
-        trainings: by variant.
-        mean_face: metrics of predicting the mean face.
+        metrics: By variant.
+        trainings: By variant.
+        mean_face: Metrics of predicting the mean face.
 
     Returns:
         One row per variant, sorted by the validation score (RMSE in pixels), best first; the mean
@@ -45,8 +45,8 @@ def select_champion(leaderboard: pd.DataFrame, trainings: Mapping[str, Training]
     faces.
 
     Args:
-        leaderboard: from ``rank_variants``.
-        trainings: by variant.
+        leaderboard: From ``rank_variants``.
+        trainings: By variant.
 
     Raises:
         InputError: if no variant could be measured on the validation set.

@@ -26,12 +26,12 @@ def measure_sets(
     """Measure predictions on each set of a split.
 
     Args:
-        validation: faces and their predictions (n, 15, 2) in pixels.
-        holdout: the same for the hold-out.
-        unseen: the same for the unseen set, which may be empty.
-        leaks: whether the hold-out has siblings in training; without them, the hold-out's
+        validation: Faces and their predictions (n, 15, 2) in pixels.
+        holdout: The same for the hold-out.
+        unseen: The same for the unseen set, which may be empty.
+        leaks: Whether the hold-out has siblings in training; without them, the hold-out's
             metrics are those of unseen faces.
-        requested: number of values that the lookup table requests, by population.
+        requested: Number of values that the lookup table requests, by population.
         failure_threshold: NME above which a face counts as failed.
     """
     measure_set = partial(measure, requested=requested, failure_threshold=failure_threshold)
@@ -48,9 +48,9 @@ def measure(
     """Measure predictions on one set.
 
     Args:
-        faces: n labelled faces.
-        predicted: predictions (n, 15, 2) in pixels.
-        requested: number of values that the lookup table requests, by population.
+        faces: N labelled faces.
+        predicted: Predictions (n, 15, 2) in pixels.
+        requested: Number of values that the lookup table requests, by population.
         failure_threshold: NME above which a face counts as failed.
     """
     original = ~faces.augmented

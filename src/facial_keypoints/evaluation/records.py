@@ -9,11 +9,11 @@ class Champion:
     """Identify the selected model: the best variant, or the competition's ensemble.
 
     Attributes:
-        variant: its name.
-        fingerprint: of its training.
-        mlflow_run_id: the MLflow run that trained it; None where MLflow was unreachable.
-        validation_rmse: in pixels, weighted as the leaderboard weights the populations.
-        holdout_rmse: the same on the hold-out.
+        variant: Its name.
+        fingerprint: Of its training.
+        mlflow_run_id: The MLflow run that trained it; None where MLflow was unreachable.
+        validation_rmse: In pixels, weighted as the leaderboard weights the populations.
+        holdout_rmse: The same on the hold-out.
     """
 
     variant: str
@@ -32,18 +32,18 @@ class SetMetrics:
     that a person placed.
 
     Attributes:
-        samples: number of samples.
-        faces: number of original images among them.
-        mse: in square pixels.
-        paper_accuracy: from 0 to 1 (see ``metrics.paper_accuracy``).
-        rmse: in pixels.
-        rmse_a: in pixels, of population A.
-        rmse_b: in pixels, of population B.
-        rmse_leaderboard: in pixels, weighted by the values that the lookup table requests of each
+        samples: Number of samples.
+        faces: Number of original images among them.
+        mse: In square pixels.
+        paper_accuracy: From 0 to 1 (see ``metrics.paper_accuracy``).
+        rmse: In pixels.
+        rmse_a: In pixels, of population A.
+        rmse_b: In pixels, of population B.
+        rmse_leaderboard: In pixels, weighted by the values that the lookup table requests of each
             population.
-        nme: normalised mean error.
-        failure_rate: fraction of faces whose NME exceeds the threshold.
-        rmse_per_keypoint: in pixels, by the name of a keypoint.
+        nme: Normalised mean error.
+        failure_rate: Fraction of faces whose NME exceeds the threshold.
+        rmse_per_keypoint: In pixels, by the name of a keypoint.
     """
 
     samples: int
@@ -76,12 +76,12 @@ class VariantMetrics:
     """Metrics of one variant on each set.
 
     Attributes:
-        validation: on the set that selects epochs and the champion.
-        holdout: on the hold-out.
-        unseen: on faces without a sibling in training or validation: the unseen set, or the
+        validation: On the set that selects epochs and the champion.
+        holdout: On the hold-out.
+        unseen: On faces without a sibling in training or validation: the unseen set, or the
             hold-out of a split that does not leak. None where there are none.
-        fingerprint: of the measured training; None for the mean face.
-        failure: why the training has no model; None where it has one.
+        fingerprint: Of the measured training; None for the mean face.
+        failure: Why the training has no model; None where it has one.
     """
 
     validation: SetMetrics

@@ -26,9 +26,9 @@ class SetSummary:
     """Describe one set of a split.
 
     Attributes:
-        samples: number of samples, augmented copies included.
-        groups: number of groups that they belong to.
-        digest: of the set's content (see ``FaceSet.digest``).
+        samples: Number of samples, augmented copies included.
+        groups: Number of groups that they belong to.
+        digest: Of the set's content (see ``FaceSet.digest``).
     """
 
     samples: int
@@ -41,14 +41,14 @@ class SplitSummary:
     """Describe a split.
 
     Attributes:
-        parameters: how the samples were split.
-        scale: fraction of the groups that were kept to train, validate and hold out.
-        train: what trains.
-        validation: what selects epochs, learning rates and the champion.
-        holdout: what measures.
-        unseen: groups kept apart from all other sets; empty in a split by group.
-        dropped_by_scale: samples in none of the sets, because of ``scale``.
-        leaked_holdout_samples: hold-out samples with a sibling (a sample of the same group) in
+        parameters: How the samples were split.
+        scale: Fraction of the groups that were kept to train, validate and hold out.
+        train: What trains.
+        validation: What selects epochs, learning rates and the champion.
+        holdout: What measures.
+        unseen: Groups kept apart from all other sets; empty in a split by group.
+        dropped_by_scale: Samples in none of the sets, because of ``scale``.
+        leaked_holdout_samples: Hold-out samples with a sibling (a sample of the same group) in
             training or validation.
     """
 
@@ -77,9 +77,9 @@ def split_rows(group: Rows, parameters: SplitParameters, scale: float) -> dict[s
     holds out.
 
     Args:
-        group: int (n,), the group of each sample.
-        parameters: fractions, seed and kind of the split.
-        scale: fraction of the groups to keep, of those that the first step leaves. The hold-out
+        group: Int (n,), the group of each sample.
+        parameters: Fractions, seed and kind of the split.
+        scale: Fraction of the groups to keep, of those that the first step leaves. The hold-out
             of a split by group and the unseen set stay whole.
 
     Returns:
@@ -101,10 +101,10 @@ def summarise_split(
     """Describe a split and log its sizes.
 
     Args:
-        sets: each of ``SETS`` by its name.
-        dropped: number of samples in none of the sets.
-        parameters: how the samples were split.
-        scale: fraction of the groups that were kept.
+        sets: Each of ``SETS`` by its name.
+        dropped: Number of samples in none of the sets.
+        parameters: How the samples were split.
+        scale: Fraction of the groups that were kept.
     """
     known = np.concatenate([sets["train"].group, sets["validation"].group])
     leaked = np.isin(sets["holdout"].group, known)
@@ -135,8 +135,8 @@ def check_split(summary: SplitSummary, sets: Mapping[str, FaceSet]) -> None:
     """Check that sets are those of the split that a summary describes.
 
     Args:
-        summary: of the last split.
-        sets: some of ``SETS`` by name.
+        summary: Of the last split.
+        sets: Some of ``SETS`` by name.
 
     Raises:
         InputError: if a set has another content.
@@ -202,12 +202,12 @@ def _take(
     """Take a fraction of the rows, or of their groups (rounded up), out of ``rows``.
 
     Args:
-        rows: int (k,), ascending.
-        fraction: of the rows or groups to take.
-        parameter: name of the parameter that holds the fraction.
-        seed: of the random choice.
-        group: int (n,), the group of every sample; None to take single rows.
-        shuffle: take at random; false takes the last rows.
+        rows: Int (k,), ascending.
+        fraction: Of the rows or groups to take.
+        parameter: Name of the parameter that holds the fraction.
+        seed: Of the random choice.
+        group: Int (n,), the group of every sample; None to take single rows.
+        shuffle: Take at random; false takes the last rows.
 
     Returns:
         The other rows and the taken rows, both ascending.

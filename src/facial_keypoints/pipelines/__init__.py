@@ -8,8 +8,8 @@ def variant_inputs(variants: Iterable[str], *datasets: str) -> dict[str, str]:
     """Return keyword inputs of a node that reads datasets of every variant.
 
     Args:
-        variants: names of the variants.
-        datasets: names of datasets in a variant's namespace, such as "metrics".
+        variants: Names of the variants.
+        datasets: Names of datasets in a variant's namespace, such as "metrics".
 
     >>> variant_inputs(["a", "b"], "metrics")
     {'a.metrics': 'a.metrics', 'b.metrics': 'b.metrics'}
@@ -22,8 +22,8 @@ def by_variant(inputs: Mapping[str, Any], dataset: str) -> dict[str, Any]:
     """Return one dataset of every variant from the keyword inputs of a node.
 
     Args:
-        inputs: as ``variant_inputs`` names them.
-        dataset: the dataset's name in a variant's namespace.
+        inputs: As ``variant_inputs`` names them.
+        dataset: The dataset's name in a variant's namespace.
 
     >>> by_variant({"a.metrics": 1, "a.training": 2}, "metrics")
     {'a': 1}

@@ -14,10 +14,10 @@ def draw_curve(axis: Axes, history: pd.DataFrame, column: str, title: str) -> No
     """Plot one metric by epoch, for training and validation.
 
     Args:
-        axis: where to plot.
-        history: one row per epoch: ``epoch``, the metric, and the metric prefixed by ``val_``.
-        column: the metric.
-        title: of the axis.
+        axis: Where to plot.
+        history: One row per epoch: ``epoch``, the metric, and the metric prefixed by ``val_``.
+        column: The metric.
+        title: Of the axis.
     """
     axis.plot(history["epoch"], history[column], "o-", ms=3, label="training")
     axis.plot(history["epoch"], history[f"val_{column}"], "o-", ms=3, label="validation")
@@ -30,7 +30,7 @@ def draw_loss_and_accuracy(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Plot loss and the paper's accuracy by epoch, one row per training.
 
     Args:
-        histories: by the name of a training, one row per epoch: ``epoch``, ``loss``,
+        histories: By the name of a training, one row per epoch: ``epoch``, ``loss``,
             ``accuracy``, ``val_loss``, ``val_accuracy``.
 
     Source:
@@ -50,7 +50,7 @@ def draw_learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     """Plot the validation RMSE by epoch, one line per variant.
 
     Args:
-        histories: by variant, one row per epoch: ``epoch`` and ``val_rmse`` (pixels).
+        histories: By variant, one row per epoch: ``epoch`` and ``val_rmse`` (pixels).
     """
     figure = Figure(figsize=(9, 4.5 + 0.05 * len(histories)), layout="constrained", dpi=110)
     axis = figure.subplots()

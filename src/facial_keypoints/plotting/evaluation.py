@@ -15,8 +15,8 @@ def draw_error_per_keypoint(
     """Plot a table of the hold-out RMSE per keypoint, coloured relative to the mean face's.
 
     Args:
-        metrics: by variant.
-        mean_face: metrics of predicting the mean face.
+        metrics: By variant.
+        mean_face: Metrics of predicting the mean face.
     """
     names = [*metrics, "mean face"]
     errors = np.array(

@@ -30,11 +30,11 @@ def draw_faces(
 
     Args:
         images: uint8 (n, 96, 96).
-        titles: n short texts.
-        truth: labels (n, 15, 2) in pixels, NaN where unlabelled.
-        predicted: predictions (n, 15, 2) in pixels.
-        heading: title of the figure.
-        columns: images in a row.
+        titles: N short texts.
+        truth: Labels (n, 15, 2) in pixels, NaN where unlabelled.
+        predicted: Predictions (n, 15, 2) in pixels.
+        heading: Title of the figure.
+        columns: Images in a row.
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, math.ceil(len(images) / columns))
@@ -73,8 +73,8 @@ def draw_augmentation_grid(augmented: FaceSet, summary: AugmentationSummary) -> 
     """Plot one face and all its transformed copies with their keypoints.
 
     Args:
-        augmented: originals and copies, ordered by step.
-        summary: number of samples by step.
+        augmented: Originals and copies, ordered by step.
+        summary: Number of samples by step.
     """
     copies = np.flatnonzero(augmented.augmented)
     group = augmented.group[copies[0]] if len(copies) else augmented.group[0]
@@ -96,10 +96,10 @@ def draw_best_and_worst(
     Augmented copies and labels that no person placed are left out.
 
     Args:
-        faces: n labelled faces.
-        predicted: predictions (n, 15, 2) in pixels.
-        count: number of best and of worst faces.
-        heading: title of the figure.
+        faces: N labelled faces.
+        predicted: Predictions (n, 15, 2) in pixels.
+        count: Number of best and of worst faces.
+        heading: Title of the figure.
     """
     original = np.flatnonzero(~faces.augmented)
     truth = np.where(faces.labelled[original, :, None], faces.keypoints[original], np.nan)

@@ -18,7 +18,7 @@ def draw_loss_by_depth(study: StudyResult) -> Figure:
     """Plot the losses of Table 3's trained rows, the paper's and ours.
 
     Args:
-        study: the study; without such rows the figure is a message.
+        study: The study; without such rows the figure is a message.
     """
     rows = [row for row in study.tables.get("table_3", []) if row.ours]
     if not rows:
@@ -47,7 +47,7 @@ def draw_loss_by_compute(study: StudyResult) -> Figure:
     """Plot every variant's loss on unseen faces against the multiply-adds of one image.
 
     Args:
-        study: the study; the loss is that on the hold-out where there are no unseen faces.
+        study: The study; the loss is that on the hold-out where there are no unseen faces.
     """
     trained = study.trained()
     has_unseen = any(ours.mean.unseen_loss is not None for ours in trained.values())

@@ -37,8 +37,8 @@ def check_claims(rows: Mapping[str, StudyRow], least_ratio: LossPair) -> list[Cl
     """Check each claim whose two variants have a common loss.
 
     Args:
-        rows: by variant.
-        least_ratio: least significant ratio of each loss (see ``least_significant_ratio``).
+        rows: By variant.
+        least_ratio: Least significant ratio of each loss (see ``least_significant_ratio``).
     """
     results = []
     for claim in CLAIMS:
@@ -67,8 +67,8 @@ def verdict(ratio: float | None, least_ratio: float | None) -> str:
     """Return what a ratio of losses says of its claim.
 
     Args:
-        ratio: loss of the worse variant over that of the better one; None if not measured.
-        least_ratio: the least significant ratio; None without repeated trainings.
+        ratio: Loss of the worse variant over that of the better one; None if not measured.
+        least_ratio: The least significant ratio; None without repeated trainings.
     """
     if ratio is None:
         return "not measured"
@@ -85,8 +85,8 @@ def depth_trend(rows: Sequence[StudyRow], pools: int = 3) -> DepthTrend:
     """Correlate the number of convolutions with the loss.
 
     Args:
-        rows: of Table 3.
-        pools: number of max-pools of the rows to compare.
+        rows: Of Table 3.
+        pools: Number of max-pools of the rows to compare.
     """
     stack = [(row, row.ours) for row in rows if row.ours is not None and row.ours.pools == pools]
     depth = [ours.convs for _, ours in stack]

@@ -1,8 +1,8 @@
 """Records of the study, saved as JSON. None means: not measured, or not in the paper."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Final, Literal
 
 from facial_keypoints.evaluation.records import SetMetrics, VariantMetrics
 from facial_keypoints.evaluation.splits import SplitSummary
@@ -13,12 +13,12 @@ class Measures:
     """The study's measures of one network.
 
     Attributes:
-        val_loss: mean squared error on the validation set, in square pixels.
-        val_acc: the paper's accuracy on the validation set (see ``metrics.paper_accuracy``).
-        test_loss: mean squared error on the hold-out, which the paper calls test set.
-        test_acc: the paper's accuracy on the hold-out.
-        unseen_loss: mean squared error on faces without a sibling in training.
-        unseen_acc: the paper's accuracy on them.
+        val_loss: Mean squared error on the validation set, in square pixels.
+        val_acc: The paper's accuracy on the validation set (see ``metrics.paper_accuracy``).
+        test_loss: Mean squared error on the hold-out, which the paper calls test set.
+        test_acc: The paper's accuracy on the hold-out.
+        unseen_loss: Mean squared error on faces without a sibling in training.
+        unseen_acc: The paper's accuracy on them.
         unseen_rmse: RMSE on them in pixels, weighted as the leaderboard weights it.
     """
 
@@ -42,6 +42,11 @@ class Measures:
         )
 
 
+MEASURES: Final = tuple(field.name for field in fields(Measures))
+PAPER_MEASURES: Final = MEASURES[:4]
+"""The measures that the paper prints."""
+
+
 def _loss_and_accuracy(metrics: SetMetrics) -> tuple[float | None, float | None]:
     return metrics.mse, metrics.paper_accuracy
 
@@ -51,21 +56,21 @@ class TrainedVariant:
     """Results of one variant over its seeds.
 
     Attributes:
-        trainings: names of its trainings, one per seed.
-        mean: mean over the seeds.
-        deviation: standard deviation over the seeds.
-        test_losses: one per seed; empty where any is unknown.
-        unseen_losses: the same on unseen faces.
-        leak: loss on unseen faces over test loss, where the hold-out has siblings in training.
-        convs: convolutions.
-        pools: max-pools.
-        dense: dense layers, without the output.
-        parameters: weights.
-        multiply_adds: of convolutions and dense layers for one image, forward.
-        samples: trained on.
-        epochs: mean over the seeds.
-        minutes: mean over the seeds.
-        budgeted: whether the time budget ended a training.
+        trainings: Names of its trainings, one per seed.
+        mean: Mean over the seeds.
+        deviation: Standard deviation over the seeds.
+        test_losses: One per seed; empty where any is unknown.
+        unseen_losses: The same on unseen faces.
+        leak: Loss on unseen faces over test loss, where the hold-out has siblings in training.
+        convs: Convolutions.
+        pools: Max-pools.
+        dense: Dense layers, without the output.
+        parameters: Weights.
+        multiply_adds: Of convolutions and dense layers for one image, forward.
+        samples: Trained on.
+        epochs: Mean over the seeds.
+        minutes: Mean over the seeds.
+        budgeted: Whether the time budget ended a training.
     """
 
     trainings: list[str]
@@ -90,12 +95,12 @@ class StudyRow:
     """A row of a table.
 
     Attributes:
-        row: its name in the paper; the variant's name in the table of further variants.
-        variant: the variant that reproduces it.
-        paper: the paper's measures.
-        ours: our results; None where the variant is not in this run, or failed.
-        difference: ours less the paper's.
-        worse_than_best: whether the loss on unseen faces exceeds the table's best by more than
+        row: Its name in the paper; the variant's name in the table of further variants.
+        variant: The variant that reproduces it.
+        paper: The paper's measures.
+        ours: Our results; None where the variant is not in this run, or failed.
+        difference: Ours less the paper's.
+        worse_than_best: Whether the loss on unseen faces exceeds the table's best by more than
             the seeds explain; None where that is unknown.
     """
 
@@ -120,13 +125,13 @@ class ClaimResult:
     """A conclusion of the paper, checked.
 
     Attributes:
-        claim: the conclusion in words.
-        better: the variant that the paper finds better.
-        worse: the variant that the paper finds worse.
-        paper: ratio of the worse variant's test loss to the better one's in the paper.
-        ratio: the same ratios of ours; above 1 supports the claim.
-        test_verdict: verdict on the test set.
-        unseen_verdict: verdict on unseen faces.
+        claim: The conclusion in words.
+        better: The variant that the paper finds better.
+        worse: The variant that the paper finds worse.
+        paper: Ratio of the worse variant's test loss to the better one's in the paper.
+        ratio: The same ratios of ours; above 1 supports the claim.
+        test_verdict: Verdict on the test set.
+        unseen_verdict: Verdict on unseen faces.
     """
 
     claim: str
@@ -154,21 +159,21 @@ class StudyResult:
 
     Attributes:
         scale: ``study.scale``.
-        seeds: number of seeds per variant.
-        split: the split that the results are of.
-        synthetic: whether the faces are synthetic.
-        missing_labels: what happened to missing labels: masked, filled, or there are none.
-        faces: original faces, before augmentation.
-        samples: originals and augmented copies.
-        mean_face: measures of predicting the mean training face.
-        median_leak: median of the rows' ``leak``.
-        tables: the rows by table.
-        agreement: by table, rank correlation of our measures with the paper's over its rows.
-        least_significant_ratio: ratio of two rows' losses that the seeds do not explain.
-        depth_trend: whether deeper networks are better.
-        claims: the paper's conclusions, checked.
-        missing: variants of the tables that are not in this run.
-        failures: by training, why it failed.
+        seeds: Number of seeds per variant.
+        split: The split that the results are of.
+        synthetic: Whether the faces are synthetic.
+        missing_labels: What happened to missing labels: masked, filled, or there are none.
+        faces: Original faces, before augmentation.
+        samples: Originals and augmented copies.
+        mean_face: Measures of predicting the mean training face.
+        median_leak: Median of the rows' ``leak``.
+        tables: The rows by table.
+        agreement: By table, rank correlation of our measures with the paper's over its rows.
+        least_significant_ratio: Ratio of two rows' losses that the seeds do not explain.
+        depth_trend: Whether deeper networks are better.
+        claims: The paper's conclusions, checked.
+        missing: Variants of the tables that are not in this run.
+        failures: By training, why it failed.
     """
 
     scale: float
@@ -192,6 +197,12 @@ class StudyResult:
         """Iterate over the rows of all tables; a variant in two tables comes twice."""
         for rows in self.tables.values():
             yield from rows
+
+    def paper_rows(self) -> Iterator[StudyRow]:
+        """Iterate over the rows of the paper's tables."""
+        for name, rows in self.tables.items():
+            if name != "others":
+                yield from rows
 
     def trained(self) -> dict[str, TrainedVariant]:
         """Return the results of every trained variant, by its name."""

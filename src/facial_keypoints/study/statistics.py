@@ -14,7 +14,7 @@ def mean_and_deviation(values: Sequence[float | None]) -> tuple[float | None, fl
     """Return mean and standard deviation (n - 1).
 
     Args:
-        values: one per seed.
+        values: One per seed.
 
     Returns:
         The mean, and the deviation where there are two or more values; None where any value is,
@@ -30,8 +30,8 @@ def rank_correlation(a: Sequence[float | None], b: Sequence[float | None]) -> fl
     """Return Spearman's rank correlation.
 
     Args:
-        a: n values.
-        b: n values.
+        a: N values.
+        b: N values.
 
     Returns:
         The coefficient over the positions where both are known; None for fewer than three
@@ -56,8 +56,8 @@ def least_significant_ratio(
     seeds, and the rows count as having the mean number of seeds.
 
     Args:
-        losses: by row, one loss per seed.
-        num_rows: number of rows that are compared with each other.
+        losses: By row, one loss per seed.
+        num_rows: Number of rows that are compared with each other.
 
     Returns:
         The ratio, greater than 1; None without repeated rows.
@@ -78,8 +78,8 @@ def loss_ratio(better: Sequence[float], worse: Sequence[float]) -> float | None:
     """Return the ratio of the geometric mean losses of two rows.
 
     Args:
-        better: losses of one row, one per seed; empty where unknown.
-        worse: losses of the other row.
+        better: Losses of one row, one per seed; empty where unknown.
+        worse: Losses of the other row.
 
     Returns:
         The second mean over the first; None where a loss is unknown or not positive.

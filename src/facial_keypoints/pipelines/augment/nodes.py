@@ -11,8 +11,8 @@ def augment_faces(
     """Add transformed copies to the faces.
 
     Args:
-        faces: the originals.
-        parameters: the recipe, and which faces to transform.
+        faces: The originals.
+        parameters: The recipe, and which faces to transform.
 
     Returns:
         All samples, and the number of samples by step.

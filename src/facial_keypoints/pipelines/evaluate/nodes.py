@@ -38,12 +38,12 @@ def predict_faces(
     """Predict the keypoints of every set that the model was not fitted to.
 
     Args:
-        training: of this variant.
-        variant: its parameters, which the training must agree with.
-        train: the training set, which the training must agree with.
-        validation: the validation set, which the training must agree with.
-        holdout: the hold-out.
-        unseen: the unseen set.
+        training: Of this variant.
+        variant: Its parameters, which the training must agree with.
+        train: The training set, which the training must agree with.
+        validation: The validation set, which the training must agree with.
+        holdout: The hold-out.
+        unseen: The unseen set.
         test: Kaggle's test set.
 
     Returns:
@@ -83,16 +83,16 @@ def measure_variant(
     """Measure one variant on the validation set, the hold-out and unseen faces.
 
     Args:
-        training: of the variant.
-        validation: the validation set.
-        validation_points: its predictions (n, 15, 2) in pixels.
-        holdout: the hold-out.
-        holdout_points: its predictions.
-        unseen: the unseen set, possibly empty.
-        unseen_points: its predictions.
-        split_summary: of the split that made these sets.
+        training: Of the variant.
+        validation: The validation set.
+        validation_points: Its predictions (n, 15, 2) in pixels.
+        holdout: The hold-out.
+        holdout_points: Its predictions.
+        unseen: The unseen set, possibly empty.
+        unseen_points: Its predictions.
+        split_summary: Of the split that made these sets.
         lookup: Kaggle's lookup table, which weights the populations.
-        evaluate: the threshold of the failure rate.
+        evaluate: The threshold of the failure rate.
 
     Raises:
         InputError: if a set is not of the split that the summary describes.
@@ -121,13 +121,13 @@ def measure_mean_face(
     """Measure the prediction that every network has to beat: the mean training face.
 
     Args:
-        train: the training set.
-        validation: the validation set.
-        holdout: the hold-out.
-        unseen: the unseen set, possibly empty.
-        split_summary: of the split that made these sets.
+        train: The training set.
+        validation: The validation set.
+        holdout: The hold-out.
+        unseen: The unseen set, possibly empty.
+        split_summary: Of the split that made these sets.
         lookup: Kaggle's lookup table, which weights the populations.
-        evaluate: the threshold of the failure rate.
+        evaluate: The threshold of the failure rate.
 
     Returns:
         The metrics, and the mean face (15, 2) in pixels.
@@ -154,7 +154,7 @@ def compare_variants(
     """Rank the variants and select the champion.
 
     Args:
-        mean_face_metrics: metrics of predicting the mean face.
+        mean_face_metrics: Metrics of predicting the mean face.
         inputs: "metrics" and "training" of every variant.
 
     Returns:
@@ -172,7 +172,7 @@ def plot_learning_curves(leaderboard: pd.DataFrame, **inputs: Training) -> Figur
     """Plot the validation RMSE of every variant by epoch.
 
     Args:
-        leaderboard: gives the order of the variants.
+        leaderboard: Gives the order of the variants.
         inputs: "training" of every variant.
     """
     trainings = by_variant(inputs, "training")
@@ -184,7 +184,7 @@ def plot_error_per_keypoint(mean_face_metrics: VariantMetrics, **inputs: Variant
     """Plot the hold-out RMSE of every variant per keypoint.
 
     Args:
-        mean_face_metrics: metrics of predicting the mean face.
+        mean_face_metrics: Metrics of predicting the mean face.
         inputs: "metrics" of every variant.
     """
     return draw_error_per_keypoint(by_variant(inputs, "metrics"), mean_face_metrics)
@@ -196,9 +196,9 @@ def plot_best_and_worst(
     """Plot the champion's best and worst hold-out faces.
 
     Args:
-        holdout: the hold-out.
-        champion: names the variant.
-        evaluate: the number of faces.
+        holdout: The hold-out.
+        champion: Names the variant.
+        evaluate: The number of faces.
         inputs: "holdout_predictions" of every variant.
     """
     predicted = by_variant(inputs, "holdout_predictions")[champion.variant]

@@ -22,10 +22,15 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
     """Create the pipeline that measures every variant and selects the champion.
 
     Args:
-        variants: names of the variants.
+        variants: Names of the variants.
     """
     names = list(variants)
-    template = Pipeline(
+    return Pipeline([*map(_measure_pipeline, names), _compare_pipeline(names)], tags="evaluate")
+
+
+def _measure_pipeline(name: str) -> Pipeline:
+    """Create the pipeline that measures one variant, in its namespace."""
+    nodes = Pipeline(
         [
             Node(
                 predict_faces,
@@ -65,19 +70,20 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
             ),
         ]
     )
-    each = [
-        Pipeline(
-            template,
-            namespace=name,
-            inputs={*_SETS, "test_faces", "split_summary", "lookup"},
-            parameters={
-                "params:evaluate": "params:evaluate",
-                "params:variant": f"params:variants.{name}",
-            },
-        )
-        for name in names
-    ]
-    comparison = Pipeline(
+    return Pipeline(
+        nodes,
+        namespace=name,
+        inputs={*_SETS, "test_faces", "split_summary", "lookup"},
+        parameters={
+            "params:evaluate": "params:evaluate",
+            "params:variant": f"params:variants.{name}",
+        },
+    )
+
+
+def _compare_pipeline(names: list[str]) -> Pipeline:
+    """Create the pipeline that compares the measured variants."""
+    return Pipeline(
         [
             Node(
                 measure_mean_face,
@@ -119,4 +125,3 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
             ),
         ]
     )
-    return Pipeline([*each, comparison], tags="evaluate")

@@ -11,9 +11,9 @@ def split_faces(
     """Split all samples into four sets.
 
     Args:
-        augmented: all samples, originals and copies.
-        split: fractions, seed and kind of the split.
-        study: its scale reduces the faces to train, validate and (by sample) hold out.
+        augmented: All samples, originals and copies.
+        split: Fractions, seed and kind of the split.
+        study: Its scale reduces the faces to train, validate and (by sample) hold out.
 
     Returns:
         Training, validation, hold-out and unseen set; and their summary.

@@ -23,14 +23,10 @@ from facial_keypoints.pipelines import by_variant
 from facial_keypoints.plotting.curves import draw_loss_and_accuracy
 from facial_keypoints.plotting.faces import draw_faces
 from facial_keypoints.plotting.study import draw_message
+from facial_keypoints.study.comparison import compare_with_paper
 from facial_keypoints.study.records import StudyResult
-from facial_keypoints.study.tables import (
-    TABLES,
-    VariantResult,
-    check_results,
-    make_study,
-    table_frame,
-)
+from facial_keypoints.study.results import VariantResult, check_results
+from facial_keypoints.study.tables import TABLES, table_frame
 from facial_keypoints.training.records import Training
 
 POOLS_COMPARED: Final = ("14cl-3mpl", "14cl-5mpl")
@@ -56,15 +52,15 @@ def tabulate_study(
     """Compare all trained variants with the paper.
 
     Args:
-        paper: the paper's rows by table.
-        study: scale and seeds.
-        split: the parameters that the split must have had.
-        split_summary: of the split that the results are of.
-        augmentation_summary: number of samples before and after augmentation.
-        mean_face_metrics: metrics of predicting the mean training face.
-        answer_key: not empty where the faces are synthetic.
-        train: the training set.
-        validation: the validation set.
+        paper: The paper's rows by table.
+        study: Scale and seeds.
+        split: The parameters that the split must have had.
+        split_summary: Of the split that the results are of.
+        augmentation_summary: Number of samples before and after augmentation.
+        mean_face_metrics: Metrics of predicting the mean training face.
+        answer_key: Not empty where the faces are synthetic.
+        train: The training set.
+        validation: The validation set.
         inputs: "parameters", "training" and "metrics" of every variant.
 
     Raises:
@@ -78,7 +74,7 @@ def tabulate_study(
         for name, parameters in by_variant(inputs, "parameters").items()
     }
     check_results(results, train, validation, split_summary, split, study.scale)
-    return make_study(
+    return compare_with_paper(
         _PAPER.validate_python(paper),
         study,
         split_summary,
@@ -99,7 +95,7 @@ def plot_pool_curves(study: StudyResult, **inputs: Training) -> Figure:
     """Plot the curves of 14 convolutions with three and with five max-pools.
 
     Args:
-        study: names the trainings.
+        study: Names the trainings.
         inputs: "training" of every variant.
 
     Source:
@@ -116,8 +112,8 @@ def plot_final_curves(study: StudyResult, champion: Champion, **inputs: Training
     """Plot the curves of the paper's final model; of the champion if that is not trained.
 
     Args:
-        study: names the training of the final model.
-        champion: names the variant to plot otherwise.
+        study: Names the training of the final model.
+        champion: Names the variant to plot otherwise.
         inputs: "training" of every variant.
 
     Source:
@@ -133,8 +129,8 @@ def plot_test_predictions(
     """Plot predictions of the same model as in Figure 3 on the first test images.
 
     Args:
-        study: names the training of the final model.
-        champion: names the variant to plot otherwise.
+        study: Names the training of the final model.
+        champion: Names the variant to plot otherwise.
         test: Kaggle's test set, which has no labels.
         inputs: "test_predictions" of every variant.
 

@@ -40,8 +40,8 @@ def write_page(study: StudyResult, **figures: Figure) -> str:
     """Return the study as an HTML page that contains its figures.
 
     Args:
-        study: the study.
-        figures: figures by name.
+        study: The study.
+        figures: Figures by name.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -65,12 +65,7 @@ def write_page(study: StudyResult, **figures: Figure) -> str:
         tables=tables,
         titles=_TITLES,
         trained=trained,
-        has_paper_networks=any(
-            row.variant not in study.missing
-            for name, rows in study.tables.items()
-            if name != "others"
-            for row in rows
-        ),
+        has_paper_networks=any(row.variant not in study.missing for row in study.paper_rows()),
         total_minutes=sum(ours.minutes * len(ours.trainings) for ours in trained.values()),
         figures=[
             (name, _CAPTIONS[name], _as_png(figure))

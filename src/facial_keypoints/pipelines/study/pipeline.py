@@ -27,7 +27,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
     """Create the pipeline that compares the trained variants with the paper.
 
     Args:
-        variants: names of the variants.
+        variants: Names of the variants.
     """
     names = list(variants)
     trainings = variant_inputs(names, "training")
