@@ -26,10 +26,8 @@ from facial_keypoints.parameters.study import (
     scale_variant,
 )
 
-_RESERVED: Final = frozenset(
-    {"champion", "ensemble", "evaluate", "holdout", "lookup", "mean_face_metrics", "test"}
-)
-"""Names of node inputs and models that are not variants."""
+_RESERVED: Final = "ensemble"
+"""Name of the competition's model, which has the same datasets as a variant."""
 
 
 class Parameters(Section):
@@ -82,7 +80,7 @@ class Parameters(Section):
         if not self.variants:
             raise ValueError("variants: name at least one network to train")
         for name in self.variants:
-            if name in self._groups or name in _RESERVED:
+            if name in self._groups or name == _RESERVED:
                 raise ValueError(f"variants.{name}: this name is reserved; rename the variant")
             if base_variant(name) != name:
                 raise ValueError(

@@ -14,6 +14,11 @@ CHAMPION = Champion("small", "0f0f", None)
 SUBMISSION = pd.DataFrame({"RowId": [4, 1, 3, 2], "Location": [10.0, 20.0, 30.0, 40.0]})
 
 
+def of(**predictions):
+    """Return the node's inputs by their names in the catalog."""
+    return {f"{name}.test_predictions": points for name, points in predictions.items()}
+
+
 @pytest.fixture
 def test_faces(make_faces):
     """Three test images with the ImageIds 7, 3 and 5."""
@@ -39,7 +44,7 @@ def predictions():
 def test_submission_holds_the_champions_predictions(test_faces, lookup, predictions):
     predictions[0, 10, 0] = 31.5
     other = np.zeros_like(predictions)
-    table = make_submission(CHAMPION, test_faces, lookup, other=other, small=predictions)
+    table = make_submission(CHAMPION, test_faces, lookup, **of(other=other, small=predictions))
     assert table["RowId"].tolist() == [4, 1, 3, 2]
     assert table["Location"].tolist() == [50, 50, 31.5, 50]
 
@@ -48,22 +53,22 @@ def test_submission_holds_the_champions_predictions(test_faces, lookup, predicti
 def test_raises_input_error_for_a_non_finite_prediction(test_faces, lookup, predictions, value):
     predictions[1, 10, 1] = value
     with pytest.raises(InputError, match="RowId 2 has Location nan, which is not in"):
-        make_submission(CHAMPION, test_faces, lookup, small=predictions)
+        make_submission(CHAMPION, test_faces, lookup, **of(small=predictions))
 
 
 def test_predictions_that_are_not_requested_may_be_nan(test_faces, lookup, predictions):
     predictions[1, 0] = np.nan
-    assert len(make_submission(CHAMPION, test_faces, lookup, small=predictions)) == 4
+    assert len(make_submission(CHAMPION, test_faces, lookup, **of(small=predictions))) == 4
 
 
 def test_raises_input_error_for_predictions_of_other_images(test_faces, lookup, predictions):
     with pytest.raises(InputError, match="predictions for 2 images, but 3 test images"):
-        make_submission(CHAMPION, test_faces, lookup, small=predictions[:2])
+        make_submission(CHAMPION, test_faces, lookup, **of(small=predictions[:2]))
 
 
 def test_raises_input_error_for_a_champion_without_predictions(test_faces, lookup, predictions):
     with pytest.raises(InputError, match=r"'small' is not among the chosen variants \(a, b\)"):
-        make_submission(CHAMPION, test_faces, lookup, a=predictions, b=predictions)
+        make_submission(CHAMPION, test_faces, lookup, **of(a=predictions, b=predictions))
 
 
 def test_score_is_the_rmse_of_the_submission_and_of_the_mean_face(test_faces, lookup):

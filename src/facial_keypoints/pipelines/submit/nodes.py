@@ -15,6 +15,7 @@ from facial_keypoints.archive.submission import (
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.pipelines import by_variant
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def make_submission(
     champion: Champion,
     test: FaceSet,
     lookup: pd.DataFrame,
-    **predictions: npt.NDArray[np.float32],
+    **inputs: npt.NDArray[np.float32],
 ) -> pd.DataFrame:
     """Return the champion's predictions in Kaggle's format, checked.
 
@@ -31,7 +32,7 @@ def make_submission(
         champion: Names the model.
         test: The t test images; ``group`` is their ImageId.
         lookup: The lookup table: RowId, ImageId and FeatureName.
-        predictions: Float32 (t, 15, 2), in pixels, of each variant.
+        inputs: "test_predictions" of every variant: float32 (t, 15, 2), in pixels.
 
     Returns:
         RowId and Location (pixels in [0, 96]), in the order of the lookup table.
@@ -41,6 +42,7 @@ def make_submission(
             or are not finite.
     """
     name = champion.variant
+    predictions = by_variant(inputs, "test_predictions")
     if name not in predictions:
         raise InputError(
             f"the champion {name!r} is not among the chosen variants "

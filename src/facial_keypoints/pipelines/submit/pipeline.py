@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.pipelines import variant_inputs
 from facial_keypoints.pipelines.submit.nodes import make_submission, score_submission
 
 
@@ -21,7 +22,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "champion": "champion",
                     "test": "test_faces",
                     "lookup": "lookup",
-                    **{name: f"{name}.test_predictions" for name in variants},
+                    **variant_inputs(variants, "test_predictions"),
                 },
                 "submission",
                 name="make_submission",
