@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from facial_keypoints.training.member import TrainedNet, TrainingTask, train_net
+from facial_keypoints.training.workers import Report, run_side_by_side
 from held_out import Competition, Floats, read_competition
 from stages import CONF
 
@@ -33,9 +35,7 @@ from facial_keypoints.models.heads import (
 from facial_keypoints.models.inference import point_finder
 from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
 from facial_keypoints.pipelines.compete.plan import MEASURED, SIZES
-from facial_keypoints.training.member import TrainedNet, TrainingTask, train_net
 from facial_keypoints.training.precision import choose_precision
-from facial_keypoints.training.workers import Report, run_side_by_side
 
 NOWHERE = np.zeros((NUM_KEYPOINTS, 2), np.float32)
 """Instead of points that no head answers for."""
@@ -181,7 +181,6 @@ def other_answers(
 ) -> Iterator[tuple[str, Floats]]:
     """What nets of the recipe, of different seeds, find together and in other views."""
     import keras
-
     from facial_keypoints.training.loop import Fit
 
     recipe = load_parameters(CONF).competition.recipe

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from ablations import LINES, points_of, task_of, train_for
+from facial_keypoints.training.workers import run_side_by_side
 from held_out import Competition, Floats, read_competition
 from measuring import print_table
 from sklearn.model_selection import GroupShuffleSplit
@@ -23,7 +24,6 @@ from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.pipelines.augment.nodes import augment_faces
 from facial_keypoints.pipelines.clean.nodes import treat_missing_labels
 from facial_keypoints.training.trainer import fit_variant
-from facial_keypoints.training.workers import run_side_by_side
 
 
 def papers_points(data: Competition, variant: str, minutes: float) -> tuple[Floats, float, float]:

@@ -23,6 +23,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+from facial_keypoints.training.member import TrainingTask, measure_speed
 from measuring import print_table
 from stages import CONF
 
@@ -34,7 +35,6 @@ from facial_keypoints.parameters import RandomTransformParameters
 from facial_keypoints.pipelines.compete.plan import SIZES, number_of_processes
 from facial_keypoints.training import workers
 from facial_keypoints.training.hardware import use_onednn
-from facial_keypoints.training.member import TrainingTask, measure_speed
 from facial_keypoints.training.precision import choose_precision
 
 FACES = 512

@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from facial_keypoints.training.member import TrainedNet
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from sessions import kedro, make_project, read, runs_of
@@ -21,7 +22,6 @@ from facial_keypoints.pipelines.compete import nodes
 from facial_keypoints.pipelines.compete.plan import SIZES
 from facial_keypoints.training import member
 from facial_keypoints.training import parallel as running
-from facial_keypoints.training.member import TrainedNet
 
 pytestmark = pytest.mark.session
 TINY = {"minutes": 1.6, "size": "tiny", "members": 2, "recipe": {"batch_size": 16}}

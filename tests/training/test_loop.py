@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from facial_keypoints.training.member import TrainingTask, measure_speed, train_net
 from parameters import section
 from spots import bright_spots
 
@@ -17,7 +18,6 @@ from facial_keypoints.models.heads import NUM_HEADS, mirrored_back, spread
 from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
 from facial_keypoints.training import member, workers
 from facial_keypoints.training import parallel as running
-from facial_keypoints.training.member import TrainingTask, measure_speed, train_net
 
 keras = pytest.importorskip("keras")
 SETTINGS = {"filters": 8, "blocks": 1}
@@ -273,7 +273,6 @@ def test_training_goes_on_from_given_weights(spots):
 
 def test_far_errors_keep_their_gradient():
     import tensorflow as tf
-
     from facial_keypoints.training.loop import smooth_l1
 
     found = tf.Variable([[[40.0, 1.0]], [[10.0, 10.0]]])
@@ -287,7 +286,6 @@ def test_far_errors_keep_their_gradient():
 
 def test_a_point_out_of_sight_does_not_count():
     import tensorflow as tf
-
     from facial_keypoints.training.loop import smooth_l1
 
     labels = tf.constant([[[50.0, 130.0], [97.0, 50.0]]])

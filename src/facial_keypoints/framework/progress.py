@@ -41,7 +41,7 @@ class ProgressHooks:
         self._began = time.monotonic()
         if not _trains(node):
             return
-        minutes = inputs["training_estimate"]["minutes"]
+        minutes = inputs["training_estimate"].minutes
         # early stopping and a busy machine make estimates wrong; what is done tells by how much
         drift = self._spent / self._estimated if self._estimated else 1.0
         left = 60 * drift * sum(minutes.get(v, 0.0) for v in self._variants[self._trained :])
@@ -60,7 +60,7 @@ class ProgressHooks:
         self._done += 1
         logger.info("[%d/%d] %s  %s", self._done, self._nodes, node.name, format_duration(seconds))
         if _trains(node):
-            minutes = inputs["training_estimate"]["minutes"]
+            minutes = inputs["training_estimate"].minutes
             self._trained += 1
             if _namespace(node) in minutes:  # else it was trained already
                 self._spent += seconds

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from facial_keypoints.archive.submission import SubmissionScore
+from facial_keypoints.pipelines.compete.estimate import Interval
+from facial_keypoints.pipelines.compete.score import ScoreEstimate
 from facial_keypoints.training.hardware import peak_memory
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -53,11 +55,11 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if "score_estimate" in made:
         console.print(estimate_table(catalog.load("score_estimate")))
         path = getattr(catalog["label_issues"], "_filepath", "data/08_reporting/label_issues.csv")
-        certain = int(catalog.load("label_issues")["act"].astype(bool).sum())
+        flagged = int(catalog.load("label_issues")["flagged"].astype(bool).sum())
         console.print(
-            "RMSE in px, from training faces that a net has not seen, less what averaging nets\n"
-            "gains; the interval is of 95 %. Kaggle's kept answers should hold few wrong labels.\n"
-            f"Labels that are most likely wrong: {certain:,}, the first ones of {path}\n",
+            "RMSE in px on out-of-fold faces, less what averaging members gains; 95 % intervals.\n"
+            "Kaggle's hidden labels should contain few wrong ones.\n"
+            f"Labels that are probably wrong: {flagged:,}, the first rows of {path}\n",
             soft_wrap=True,
         )
     if "submission_score" in made:
@@ -94,29 +96,34 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     return table
 
 
-def estimate_table(estimate: dict[str, Any]) -> Table:
-    """The estimate of the score for a terminal: by population, without suspect labels and with."""
+def estimate_table(estimate: ScoreEstimate) -> Table:
+    """Return the score estimate as a table for a terminal: by population, without label issues and
+    with all labels.
+    """
     table = Table(
-        title=f"Expected score of {estimate['members']} net(s)",
+        title=f"Expected score of {estimate.members} model(s)",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )
     table.add_column("")
-    ways = {"without_suspects": "without suspect labels", "with_suspects": "with all labels"}
-    for heading in ways.values():
+    columns = {
+        "without label issues": estimate.without_label_issues,
+        "with all labels": estimate.with_label_issues,
+    }
+    for heading in columns:
         table.add_column(heading, justify="right")
-    rows = dict.fromkeys(name for way in ways for name in estimate[way])
+    rows = dict.fromkeys(name for column in columns.values() for name in column)
     for name in sorted(rows, key=lambda name: name == "leaderboard"):
-        figures = (estimate[way].get(name, {}) for way in ways)
+        cells = [_with_interval(column.get(name)) for column in columns.values()]
         heading = name if name == "leaderboard" else f"population {name}"
-        style = "bold" if name == "leaderboard" else None
-        table.add_row(heading, *map(_with_interval, figures), style=style)
+        table.add_row(heading, *cells, style="bold" if name == "leaderboard" else None)
     return table
 
 
-def _with_interval(figures: dict[str, float | None]) -> str:
-    known = [f"{value:.3f}" for value in figures.values() if value is not None]
-    return f"{known[0]} ({known[1]} to {known[2]})" if len(known) == 3 else "unknown"
+def _with_interval(interval: Interval | None) -> str:
+    if interval is None or interval.rmse is None or interval.low is None:
+        return "unknown"
+    return f"{interval.rmse:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
 def print_score(console: Console, score: SubmissionScore) -> None:

@@ -1,4 +1,8 @@
-"""The points of a net that serves both populations: A's 15, then B's four of its own."""
+"""Output heads of a model for both populations: A's 15 keypoints, then B's four.
+
+The two populations label nose tip and lower lip by different conventions, and B's eye centres in
+other images; each has heat maps of its own on a shared trunk.
+"""
 
 from typing import Final
 
@@ -18,18 +22,25 @@ Points = npt.NDArray[np.float32]
 _OF_B: Final = np.asarray(POPULATION_B_INDEX)
 
 NUM_HEADS: Final = NUM_KEYPOINTS + len(POPULATION_B_INDEX)
-"""19: the two populations label nose tip and lower lip by different conventions, and see the
-eyes' centres in other pictures; each has its own heat maps on a shared trunk."""
+"""19."""
 
-PARTNERS: Final = (
+MIRROR_PARTNERS: Final = (
     *SWAP_INDEX,
     *(NUM_KEYPOINTS + POPULATION_B_INDEX.index(SWAP_INDEX[i]) for i in POPULATION_B_INDEX),
 )
-"""Position of the point that each of the 19 becomes in a mirror."""
+"""Position of the head that each of the 19 becomes in a mirror."""
 
 
-def spread(points: Points, population: npt.NDArray[np.integer]) -> Points:
-    """Points (n, 15, 2) at their population's places of (n, 19, 2); NaN everywhere else."""
+def to_heads(points: Points, population: npt.NDArray[np.integer]) -> Points:
+    """Return keypoints at the heads of their population; NaN at all other heads.
+
+    Args:
+        points: float32 (n, 15, 2) in pixels.
+        population: (n,), 0 for A and 1 for B.
+
+    Returns:
+        float32 (n, 19, 2).
+    """
     heads = np.full((len(points), NUM_HEADS, 2), np.nan, np.float32)
     of_b = population == 1
     heads[~of_b, :NUM_KEYPOINTS] = points[~of_b]
@@ -37,11 +48,14 @@ def spread(points: Points, population: npt.NDArray[np.integer]) -> Points:
     return heads
 
 
-def heads_to_use(faces: FaceSet) -> npt.NDArray[np.int64]:
-    """Which of the 19 heads answers for each population and point, (2, 15).
+def choose_heads(faces: FaceSet) -> npt.NDArray[np.int64]:
+    """Return the head that predicts each keypoint of each population, (2, 15).
 
-    A population's own, where its faces carry labels of the point; else the other population's,
-    whose convention may differ; -1 where no face carries any.
+    A population's own head, where its faces carry labels of the keypoint; else the other
+    population's, whose convention may differ; -1 where no face carries any.
+
+    Args:
+        faces: Training faces.
     """
     own, other = np.arange(NUM_KEYPOINTS), np.full(NUM_KEYPOINTS, -1)
     other[_OF_B] = np.arange(NUM_KEYPOINTS, NUM_HEADS)
@@ -52,59 +66,59 @@ def heads_to_use(faces: FaceSet) -> npt.NDArray[np.int64]:
     return np.stack([of_a, of_b])
 
 
-def gather(
-    heads: Points,
-    population: npt.NDArray[np.integer],
-    use: npt.NDArray[np.int64],
-    otherwise: Points,
-) -> Points:
-    """The 15 points (n, 15, 2) of each face, from what all heads found in it (n, 19, 2).
+def from_heads(heads: Points, faces: FaceSet, population: npt.NDArray[np.integer]) -> Points:
+    """Return the 15 keypoints of each face, from the heads of its population.
 
     Args:
-        heads: float32 (n, 19, 2).
-        population: (n,).
-        use: See ``heads_to_use``.
-        otherwise: (15, 2), the answer where no head can give one.
+        heads: float32 (n, 19, 2), predictions in pixels.
+        faces: Training faces, which decide on the heads (see ``choose_heads``); their mean face is
+            the prediction where no head can give one.
+        population: (n,), of the predicted faces.
+
+    Returns:
+        float32 (n, 15, 2) in pixels.
     """
-    of_face = use[population]
+    of_face = choose_heads(faces)[population]
     points = np.take_along_axis(heads, np.maximum(of_face, 0)[..., None], axis=1)
-    return np.where((of_face < 0)[..., None], otherwise, points).astype(np.float32)
+    fallback = mean_face(faces.keypoints)
+    return np.where((of_face < 0)[..., None], fallback, points).astype(np.float32)
 
 
-def mirrored_back(heads: Points) -> Points:
-    """What was found in mirrored pictures, as points of the pictures themselves."""
-    back = heads[:, PARTNERS, :].copy()
+def unmirror(heads: Points) -> Points:
+    """Return predictions on mirrored images as keypoints of the images themselves.
+
+    Args:
+        heads: float32 (n, 19, 2) in pixels of the mirrored images.
+    """
+    back = heads[:, MIRROR_PARTNERS, :].copy()
     back[..., 0] = IMAGE_SIZE - back[..., 0]
     return back
 
 
-def asymmetry(labels: Points, found: Points) -> Points:
-    """How far labels lie beside what holds for mirror images alike, (19, 2) in pixels: to be
-    taken off labels that mirrored faces are trained on, and added to what is found then.
+def mirror_bias(labels: Points, predicted: Points) -> Points:
+    """Return how far labels lie from what holds for mirror images alike, in pixels.
 
-    People who label faces do not mind mirrors: in one convention all points may lie half a pixel
-    to the right, or the left eye higher than the right one. A net that is trained on mirrored
-    faces, too, meets two conventions that it cannot tell apart, and answers with their mean.
-    What that leaves, in the mean of all faces, is split into the part that is the same in a
-    mirror, which the net can learn by itself, and the other one, which is given here. Each figure
-    is shrunk by its own uncertainty (positive-part James and Stein 1961), so that few labels
-    do no harm.
+    It is subtracted from labels that mirrored faces are trained on, and added to the predictions.
+    People who label faces do not mind mirrors: in one convention all keypoints may lie half a pixel
+    to the right, or the left eye higher than the right one. A model that is trained on mirrored
+    faces, too, meets two conventions that it cannot tell apart, and predicts their mean. What
+    remains, in the mean of all faces, is split into the part that is the same in a mirror, which
+    the model can learn, and the other one, which is returned here. Each figure is shrunk by its own
+    uncertainty (positive-part James and Stein 1961), so that few labels do no harm.
 
     Args:
         labels: float32 (n, 19, 2), NaN where unknown.
-        found: float32 (n, 19, 2), means of what was found in pictures and their mirror images.
+        predicted: float32 (n, 19, 2), means of predictions on images and their mirror images.
+
+    Returns:
+        float32 (19, 2).
     """
-    error = labels - found
-    in_mirror = error[:, PARTNERS] * [-1, 1]
+    error = labels - predicted
+    in_mirror = error[:, MIRROR_PARTNERS] * [-1, 1]
     each = (error - in_mirror) / 2
     count = np.isfinite(each).sum(axis=0)
-    beside = np.nansum(each, axis=0) / np.maximum(count, 1)
-    squares = np.nansum((each - beside) ** 2, axis=0)
-    uncertain = squares / np.maximum(count - 1, 1) / np.maximum(count, 1)
-    kept = np.maximum(1 - uncertain / np.maximum(beside**2, 1e-12), 0)
-    return np.where(count > 1, beside * kept, 0).astype(np.float32)
-
-
-def points_of(heads: Points, faces: FaceSet, population: npt.NDArray[np.integer]) -> Points:
-    """The 15 points of faces of these populations, as far as the training faces teach them."""
-    return gather(heads, population, heads_to_use(faces), mean_face(faces.keypoints))
+    bias = np.nansum(each, axis=0) / np.maximum(count, 1)
+    squares = np.nansum((each - bias) ** 2, axis=0)
+    uncertainty = squares / np.maximum(count - 1, 1) / np.maximum(count, 1)
+    kept = np.maximum(1 - uncertainty / np.maximum(bias**2, 1e-12), 0)
+    return np.where(count > 1, bias * kept, 0).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Finding points in pictures faster than by Keras' ``predict``.
+"""Prediction that is faster than Keras' ``predict``.
 
 This module imports TensorFlow and is itself imported only inside functions (see ``registry``).
 """
@@ -12,39 +12,32 @@ import numpy.typing as npt
 import tensorflow as tf
 
 _BATCHES: Final = (64, 8, 1)
-"""Sizes that a graph is built for, when it is first needed."""
+"""Batch sizes for which a graph is built, each when it is first needed."""
 
 
-def point_finder(
-    model: keras.Model, parts: int = 1
+def make_predictor(
+    model: keras.Model,
 ) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
-    """A function from pictures, uint8 (n, 96, 96), to what ``model`` answers, float32 (n, k).
+    """Return a function from images, uint8 (n, 96, 96), to the model's outputs, float32 (n, ...).
 
-    Many pictures go through in batches of 64; a single one has a graph of its own, and none of
-    what ``predict`` sets up for each call.
+    Many images go through in batches of 64; a single one has a graph of its own, and none of
+    what ``predict`` sets up for each call (``benchmarks/training_speed.py`` compares both).
 
     Args:
-        model: Of one output.
-        parts: Into how many parts a batch is split that are worked on at the same time, where it
-            can be split evenly.
+        model: With one output.
     """
+    graph = tf.function(lambda images: model(images, training=False))
 
-    def answer(images: tf.Tensor) -> tf.Tensor:
-        count = parts if images.shape[0] % parts == 0 else 1
-        return tf.concat([model(part, training=False) for part in tf.split(images, count)], 0)
-
-    in_graph = tf.function(answer)
-
-    def find(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        answers = [np.empty((0, *model.output_shape[1:]), np.float32)]
+    def predict(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        outputs = [np.empty((0, *model.output_shape[1:]), np.float32)]
         start = 0
         while start < len(images):
-            # the smallest that takes all that is left
+            # the smallest that takes all that remain
             size = next((b for b in reversed(_BATCHES) if b >= len(images) - start), _BATCHES[0])
             batch = images[start : start + size]
             padded = np.resize(batch, (size, *images.shape[1:]))
-            answers.append(in_graph(tf.constant(padded)).numpy()[: len(batch)])
+            outputs.append(np.asarray(graph(tf.constant(padded)), np.float32)[: len(batch)])
             start += size
-        return np.concatenate(answers)
+        return np.concatenate(outputs)
 
-    return find
+    return predict

@@ -27,6 +27,9 @@ class Settings(BaseModel):
 
     width: float = Field(1.0, gt=0, le=2)
     """Factor on the filters of every convolution and the units of every hidden dense layer."""
+    fast_training: bool = False
+    """Use layers that train faster, with the same weights; the model then needs this package to be
+    loaded (see ``fast_layers``)."""
 
     def scaled(self, count: int) -> int:
         """``count`` filters or units at this width, at least one."""

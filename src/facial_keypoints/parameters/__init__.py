@@ -1,16 +1,13 @@
 """Typed parameters: one class per section of ``conf/<env>/parameters*.yml``."""
 
-from facial_keypoints.parameters.competition import (
-    CompetitionParameters,
-    RandomTransformParameters,
-    RecipeParameters,
-)
+from facial_keypoints.parameters.competition import CompetitionParameters
 from facial_keypoints.parameters.root import Parameters
 from facial_keypoints.parameters.sections import (
     AugmentParameters,
     CleanParameters,
     DownloadParameters,
     EvaluateParameters,
+    RandomTransformParameters,
     SplitParameters,
     SyntheticParameters,
     TrainParameters,
@@ -34,7 +31,6 @@ __all__ = [
     "PaperTable",
     "Parameters",
     "RandomTransformParameters",
-    "RecipeParameters",
     "SplitParameters",
     "StudyParameters",
     "SyntheticParameters",

@@ -1,5 +1,6 @@
 """Check all parameters before a run, and report every problem at once."""
 
+from types import UnionType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -33,17 +34,18 @@ def check_parameters(raw: dict[str, Any]) -> Parameters:
 
 
 def _source_path(path: Path, raw: dict[str, Any]) -> Path:
-    """Return where the user wrote a value: a variant inherits settings and training parameters."""
+    """Return where the user wrote a value: variants and the competition inherit parameters."""
     path = tuple(key for key in path if key != "[key]")
-    if path[:1] != ("variants",) or path[2:3] not in {("settings",), ("train",)}:
+    if path[:2] == ("competition", "train"):
+        own, inherited, rest = raw["competition"], "train", path[2:]
+    elif path[:1] == ("variants",) and path[2:3] in {("settings",), ("train",)}:
+        own, inherited, rest = raw["variants"][path[1]], str(path[2]), path[3:]
+    else:
         return path
-    _, name, inherited, *rest = path
-    variant = raw["variants"][name]
-    own = variant
+    source = ("train",) if inherited == "train" else ("architectures", own["architecture"])
     for key in (inherited, *rest):
         if not isinstance(own, dict) or key not in own:
-            architecture = ("architectures", variant["architecture"])
-            return (*(("train",) if inherited == "train" else architecture), *rest)
+            return (*source, *rest)
         own = own[key]
     return path
 
@@ -74,4 +76,6 @@ def _section_at(path: list[Any], raw: dict[str, Any]) -> type[BaseModel]:
             section = get_args(section)[-1]
         else:
             section = section.model_fields[key].annotation
+        if get_origin(section) is UnionType:  # a section or null
+            section = get_args(section)[0]
     return section  # type: ignore[no-any-return]

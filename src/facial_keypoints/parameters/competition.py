@@ -1,58 +1,27 @@
-"""Parameters of the ``compete`` pipeline; see docs/competition.md."""
+"""Parameters of the ``compete`` pipeline."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from facial_keypoints.parameters.sections import Fraction, Positive, Section, Seed
-
-_NonNegative = Annotated[float, Field(ge=0)]
-_Probability = Annotated[float, Field(ge=0, le=1)]
-
-
-class RandomTransformParameters(Section):
-    """Largest extent of each random transform; 0 disables it."""
-
-    mirror: bool
-    rotation: Annotated[float, Field(ge=0, le=180)]
-    scale: _NonNegative
-    aspect: _NonNegative
-    shear: _NonNegative
-    shift: _NonNegative
-    perspective: Annotated[float, Field(ge=0, lt=0.4)]
-    blur: _Probability
-    gamma: _NonNegative
-    noise: _Probability
-    erase: _Probability
-
-    @classmethod
-    def none(cls) -> "RandomTransformParameters":
-        """Return parameters that leave images as they are."""
-        return cls(mirror=False, **dict.fromkeys(set(cls.model_fields) - {"mirror"}, 0))
-
-
-class RecipeParameters(Section):
-    """How one model of the competition is trained."""
-
-    batch_size: int = Field(ge=1, le=4096)
-    learning_rate: Positive
-    warmup_steps: int = Field(ge=1)
-    weight_decay: _NonNegative
-    huber_delta: Positive
-    global_clipnorm: Positive
-    ema_decay: Fraction
-    precision: Literal["auto", "float32", "mixed_bfloat16"]
-    distortions: RandomTransformParameters
-    first_strength: _NonNegative | None
-    last_strength: _NonNegative
+from facial_keypoints.parameters.sections import Positive, Section, Seed, TrainParameters
 
 
 class CompetitionParameters(Section):
-    """Time budget, ensemble and label audit of the competition."""
+    """How a budget of minutes is spent (see docs/competition.md)."""
 
     minutes: Positive
+    """Wall-clock budget of the whole command, from start to submission."""
     size: Literal["auto", "tiny", "small", "medium", "large", "huge"]
+    """Of the models; ``auto`` follows from the measured speed and the budget."""
     members: Annotated[int, Field(ge=1, le=10)] | None
-    label_issues: Literal["leave_out", "down_weight", "keep"]
-    recipe: RecipeParameters
+    """Models in the ensemble; null follows from the measured speed and the budget."""
+    label_issues: Literal["exclude", "downweight", "keep"]
+    """What becomes of labels that the audit flags: they are excluded from training, count a tenth,
+    or count like any other."""
+    train: TrainParameters
+    """How each model is trained; in YAML, what differs from the section ``train``."""
+    max_epochs: Annotated[int, Field(ge=1)] | None
+    """Bound on the epochs of each model besides the time budget; null: none. With a budget that is
+    never reached, the same seed gives the same ensemble."""
     seed: Seed

@@ -73,7 +73,12 @@ class Parameters(Section):
             else variant
             for name, variant in raw["variants"].items()
         }
-        return {**raw, "variants": variants}
+        raw = {**raw, "variants": variants}
+        competition = raw.get("competition")
+        if isinstance(competition, dict):
+            train = _merge(raw.get("train"), competition.get("train"))
+            raw["competition"] = {**competition, "train": train}
+        return raw
 
     @model_validator(mode="after")
     def _check_names(self) -> "Parameters":

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
+Extent = Annotated[float, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
@@ -85,21 +86,87 @@ class PlateauParameters(Section):
     min_learning_rate: Positive
 
 
-class TrainParameters(Section):
-    """How a variant is trained."""
+class RandomTransformParameters(Section):
+    """Strength of each random transform, drawn anew for every batch; 0 turns one off."""
 
-    epochs: int = Field(ge=1)
+    mirror: bool
+    """Mirror half of the images, left and right keypoints swapped."""
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    """Largest angle to either side, in degrees."""
+    scale: Extent
+    """Largest logarithm of the factor on the size."""
+    aspect: Extent
+    """Largest logarithm of the factor on the width and, inversely, on the height."""
+    shear: Extent
+    """Largest shift to the side, in pixels per pixel down."""
+    shift: Extent
+    """Largest shift sideways and down, in pixels."""
+    perspective: Annotated[float, Field(ge=0, lt=0.4)]
+    """Largest growth from the centre to the border, as a fraction."""
+    blur: Annotated[float, Field(ge=0, le=1)]
+    """Fraction of the images that are blurred, with a standard deviation of up to 1.4 px."""
+    gamma: Extent
+    """Largest logarithm of the exponent of the grey values."""
+    noise: Annotated[float, Field(ge=0, le=1)]
+    """Largest standard deviation of uniform noise, as a fraction of the grey range."""
+    erase: Annotated[float, Field(ge=0, le=1)]
+    """Fraction of the images in which a rectangle of 10 to 40 px is covered with grey."""
+
+    @classmethod
+    def none(cls) -> "RandomTransformParameters":
+        """Return parameters that transform nothing."""
+        return cls(mirror=False, **dict.fromkeys(set(cls.model_fields) - {"mirror"}, 0))
+
+
+class TrainParameters(Section):
+    """How a model is trained: a variant of the study, or a member of the ensemble."""
+
+    epochs: Annotated[int, Field(ge=1)] | None
+    """Null: until the time budget ends."""
     batch_size: int = Field(ge=1, le=4096)
+    optimizer: Literal["adam", "adamw"]
     learning_rate: Positive
+    """The highest, with the schedule ``cosine``."""
+    weight_decay: Extent
+    """Of AdamW."""
+    global_clipnorm: Positive | None
+    """Norm to which longer gradients are clipped; null clips none."""
+    loss: Literal["mse", "huber"]
+    huber_delta: Positive
+    """Pixels up to which the Huber loss is quadratic; beyond, it is linear."""
+    schedule: Literal["plateau", "cosine"]
+    """Of the learning rate: ``plateau`` is ``reduce_on_plateau``, with ``cooldown``; ``cosine``
+    rises over ``warmup_steps`` and falls to almost zero at the end of the budget."""
+    warmup_steps: int = Field(ge=1)
+    """Steps over which the rate rises linearly, with the schedule ``cosine``."""
     reduce_on_plateau: PlateauParameters
-    early_stopping_patience: int = Field(ge=0)
+    early_stopping_patience: Annotated[int, Field(ge=0)] | None
+    """Epochs without a lower validation loss after which training ends; the best weights are
+    restored in any case. Null: never; the last weights are kept."""
     max_minutes: Positive | None
+    """Wall-clock budget; training ends after the step in which it is exhausted."""
     cooldown: Fraction
+    """Last fraction of ``max_minutes`` over which the learning rate falls linearly to zero."""
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None
+    """Of the moving average of the weights, which then predicts; null: no average."""
+    augmentation: RandomTransformParameters | None
+    """Random transforms inside the input pipeline; null: the samples as they are."""
+    initial_strength: Extent | None
+    """Factor on the random transforms when training starts; null follows from the epochs."""
+    final_strength: Extent
+    """The same when it ends; in between it falls linearly."""
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
     start_at_mean: bool
+    """Initialise the output bias with the mean face."""
     shuffle: bool
     deterministic: bool
     seed: Seed
+
+    @model_validator(mode="after")
+    def _has_an_end(self) -> "TrainParameters":
+        if self.epochs is None and self.max_minutes is None and self.schedule == "plateau":
+            raise ValueError("set epochs or max_minutes: with both null, training never ends")
+        return self
 
 
 class EvaluateParameters(Section):

@@ -110,11 +110,12 @@ def scale_variant(variant: VariantParameters, scale: float) -> VariantParameters
     train, plateau = variant.train, variant.train.reduce_on_plateau
     scaled_train = train.model_copy(
         update={
-            "epochs": max(1, round(train.epochs * scale)),
+            "epochs": train.epochs and max(1, round(train.epochs * scale)),
             # keep the number of steps per epoch: a model needs steps more than images
             "batch_size": min(train.batch_size, max(8, round(train.batch_size * scale))),
             # at least 5, so that the learning rate can fall twice before training ends
-            "early_stopping_patience": _scale_patience(train.early_stopping_patience, scale, 5),
+            "early_stopping_patience": train.early_stopping_patience
+            and _scale_patience(train.early_stopping_patience, scale, 5),
             # at least 2, so that noise between two epochs does not lower the learning rate
             "reduce_on_plateau": plateau.model_copy(
                 update={"patience": _scale_patience(plateau.patience, scale, 2)}

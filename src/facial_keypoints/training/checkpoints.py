@@ -1,25 +1,23 @@
-"""Going on with a training that was interrupted.
+"""Checkpoints: the state of a training after each epoch, and how it is restored.
 
-After each epoch everything that the next one depends on is written to one file: weights, random
-states and the optimizer's moments; what early stopping, the learning rate's schedule and the time
-budget remember; the curve so far. A training that goes on from it ends as if it had never been
-interrupted: to the last bit where ``train.deterministic`` is set and no time budget ends it.
+Everything that the next epoch depends on is kept: weights, random states, the optimizer's moments
+and averaged weights; what early stopping, the learning rate's schedule and the time budget
+remember; the curve so far. A restored training ends as if it had never been interrupted: to the
+last bit where ``train.deterministic`` is set and no time budget ends it.
 
 This module imports Keras and is itself imported only inside functions.
 """
 
 import json
 import logging
-import time
 from typing import Any, Final
 
 import keras
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from facial_keypoints.errors import StorageError
-from facial_keypoints.training import interruption
+from facial_keypoints.training.callbacks import ExponentialMovingAverage
 from facial_keypoints.training.stores import CheckpointStore
 
 logger = logging.getLogger(__name__)
@@ -31,124 +29,120 @@ _REMEMBERED: Final = {
 }
 """What each callback knows of earlier epochs, besides the best weights."""
 _BEST: Final = "best"
-_FIGURES: Final = ["loss", "rmse", "accuracy", "val_loss", "val_rmse", "val_accuracy"]
-"""Columns of a curve without epochs, of a training that failed in its first."""
 
 
-class CheckpointCallback(keras.callbacks.Callback):
-    """The course of a training: written after each epoch, and taken up where it was left.
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the state of a training after each epoch, and restores it.
 
-    It must come after the callbacks that it watches: Keras resets them when training begins, and
-    they judge an epoch before it is written.
+    Keras' ``BackupAndRestore`` keeps neither early stopping, the learning rate's schedule, the best
+    weights nor the curve. This callback must come after those that it watches: Keras resets them
+    when training starts, and they judge an epoch before it is saved.
 
     Args:
-        variant: Name for the log.
-        precision: What it trains in.
-        file: Where the state lies; None keeps none.
+        name: Of the training, for the log.
+        precision: Number format that it trains in.
+        store: Where the state lies; None keeps none.
 
     Attributes:
         epochs: Keras' logs of every epoch, those of interrupted sessions first.
-        steps: How many steps have been done.
-        started: When the training began (``time.monotonic``), had it not been interrupted.
-        interruptions: After how many epochs it was interrupted, each time.
-        ended_by: What made the last epoch the last, if anything: "early stopping", "time budget".
+        facts: Further figures of the restored state: seconds, steps and budget_seconds.
+        interruptions: After how many epochs the training was interrupted, each time.
+        ended_by: What ended it, if anything: "early stopping" or "time budget".
     """
 
-    def __init__(self, variant: str, precision: str, file: CheckpointStore | None) -> None:
+    def __init__(self, name: str, precision: str, store: CheckpointStore | None) -> None:
         super().__init__()
         self.epochs: list[dict[str, float]] = []
-        self.started = time.monotonic()
+        self.facts: dict[str, Any] = {}
         self.interruptions: list[int] = []
         self.ended_by: str | None = None
-        self._variant = variant
+        self._name = name
         self._precision = precision
-        self._file = file
-        self.steps = 0
+        self._store = store
         self._watched: dict[str, keras.callbacks.Callback] = {}
         self._remembered: dict[str, dict[str, Any]] = {}
         self._has_warned = False
 
-    @property
-    def seconds(self) -> float:
-        """Time that the training has taken, without the interruptions."""
-        return time.monotonic() - self.started
+    def restore(self, model: keras.Model, average: ExponentialMovingAverage | None) -> None:
+        """Restore weights, optimizer and averages of the last whole epoch, if there is one.
 
-    def curve(self) -> pd.DataFrame:
-        """Keras' figures of every epoch, a row each."""
-        curve = pd.DataFrame(self.epochs, columns=None if self.epochs else _FIGURES, dtype=float)
-        curve.insert(0, "epoch", np.arange(1, len(curve) + 1))
-        return curve
-
-    def go_on(self, model: keras.Model) -> None:
-        """Put weights and optimizer back as they were after the last whole epoch, if any."""
-        if self._file is None or not self._file.exists():
+        Args:
+            model: Compiled, its optimizer built.
+            average: Averaged weights, where the training has them.
+        """
+        if self._store is None or not self._store.exists():
             return
-        model.optimizer.build(model.trainable_variables)
         try:
-            state = self._file.load()
+            state = self._store.load()
             facts = json.loads(str(state["facts"]))
             best = [state[name] for name in _numbered(_BEST, state)]
             remembered = facts["callbacks"]
-            remembered["EarlyStopping"]["best_weights"] = best or None
-            epochs, ended_by, steps = facts["epochs"], facts["ended_by"], facts["steps"]
-            seconds, before = float(facts["seconds"]), list(facts["interruptions"])
-            precision = facts["precision"]
-            _assign(_variables(model), state)
+            if "EarlyStopping" in remembered:
+                remembered["EarlyStopping"]["best_weights"] = best or None
+            epochs, ended_by = facts["epochs"], facts["ended_by"]
+            before, precision = list(facts["interruptions"]), facts["precision"]
+            known = {name: facts[name] for name in ("seconds", "steps", "budget_seconds")}
+            _assign(_variables(model, average), state)
         except (StorageError, KeyError, TypeError, ValueError) as error:
             logger.warning(
-                "%s  what was kept of an interrupted training cannot be used; training begins "
-                "anew (%s)",
-                self._variant,
-                error,
+                "%s: the checkpoint cannot be used, training starts over (%s)", self._name, error
             )
             return
         self._remembered = remembered
-        self.epochs, self.ended_by, self.steps = epochs, ended_by, steps
-        self.started -= seconds
+        self.epochs, self.ended_by, self.facts = epochs, ended_by, known
         self.interruptions = [*before, len(self.epochs)]
         if precision != self._precision:
             logger.warning(
-                "%s  began in %s and goes on in %s: set train.precision to choose",
-                self._variant,
+                "%s: started in %s, resumed in %s; set train.precision to choose",
+                self._name,
                 precision,
                 self._precision,
             )
         logger.info(
-            "%s  was interrupted: goes on after epoch %d%s",
-            self._variant,
+            "%s: resumed after epoch %d%s",
+            self._name,
             len(self.epochs),
             f", its last ({self.ended_by})" if self.ended_by else "",
         )
 
-    def watch(self, callbacks: list[keras.callbacks.Callback]) -> None:
-        """Keep what these callbacks remember, too."""
+    def watch(
+        self,
+        callbacks: list[keras.callbacks.Callback],
+        progress: Any,
+        average: ExponentialMovingAverage | None,
+    ) -> None:
+        """Save what these callbacks remember, too.
+
+        Args:
+            callbacks: They come before this one.
+            progress: The training's ``Progress``.
+            average: Averaged weights, where the training has them.
+        """
         self._watched = {type(one).__name__: one for one in callbacks}
+        self._progress, self._average = progress, average
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Let the other callbacks remember again what Keras has just made them forget."""
+        """Give the other callbacks back what Keras has just reset."""
         for name, values in self._remembered.items():
             for attribute, value in values.items():
-                setattr(self._watched[name], attribute, value)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Count the step; stop if Ctrl-C was pressed and went astray."""
-        self.steps += 1
-        interruption.stop_if_asked()
+                if name in self._watched:
+                    setattr(self._watched[name], attribute, value)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Write the state."""
+        """Save the state."""
         self.epochs.append({name: float(value) for name, value in (logs or {}).items()})
         if self.model.stop_training:
-            out_of_time = any(getattr(one, "ran_out", False) for one in self._watched.values())
-            self.ended_by = "time budget" if out_of_time else "early stopping"
-        if self._file is None:
+            exhausted = any(getattr(one, "exhausted", False) for one in self._watched.values())
+            self.ended_by = "time budget" if exhausted else "early stopping"
+        if self._store is None:
             return
         facts = {
             "epochs": self.epochs,
-            "seconds": self.seconds,
+            "seconds": self._progress.seconds,
+            "steps": self._progress.steps,
+            "budget_seconds": self._progress.budget_seconds,
             "interruptions": self.interruptions,
             "ended_by": self.ended_by,
-            "steps": self.steps,
             "precision": self._precision,
             "callbacks": {
                 name: {key: getattr(self._watched[name], key) for key in keys}
@@ -156,37 +150,41 @@ class CheckpointCallback(keras.callbacks.Callback):
                 if name in self._watched
             },
         }
-        best = self._watched["EarlyStopping"].best_weights or []
+        best = getattr(self._watched.get("EarlyStopping"), "best_weights", None) or []
+        variables = _variables(self.model, self._average)
         try:
-            self._file.save(
+            self._store.save(
                 {
                     "facts": np.asarray(json.dumps(facts)),
-                    **{name: value.numpy() for name, value in _variables(self.model).items()},
+                    **{name: np.asarray(value) for name, value in variables.items()},
                     **{f"{_BEST}/{i}": np.asarray(value) for i, value in enumerate(best)},
                 }
             )
         except StorageError as error:
             if not self._has_warned:
                 logger.warning(
-                    "%s  trains on, but could not keep its state after epoch %d (%s); it is tried "
-                    "again after each epoch",
-                    self._variant,
+                    "%s: the checkpoint of epoch %d cannot be saved (%s); training continues and "
+                    "tries again after each epoch",
+                    self._name,
                     len(self.epochs),
                     error,
                 )
             self._has_warned = True
 
 
-def _variables(model: keras.Model) -> dict[str, Any]:
+def _variables(model: keras.Model, average: ExponentialMovingAverage | None) -> dict[str, Any]:
     """All that training changes, random states and moments too, by a name for each."""
-    of_model = {f"model/{i}": variable for i, variable in enumerate(model.variables)}
-    of_optimizer = {f"optimizer/{i}": v for i, v in enumerate(model.optimizer.variables)}
-    return {**of_model, **of_optimizer}
+    parts = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables,
+        "average": [] if average is None else average.variables,
+    }
+    return {f"{part}/{i}": v for part, found in parts.items() for i, v in enumerate(found)}
 
 
 def _assign(variables: dict[str, Any], state: dict[str, npt.NDArray[Any]]) -> None:
     """Put values into variables: all of them or, raising ValueError, none."""
-    kept = {name for name in state if name.startswith(("model/", "optimizer/"))}
+    kept = {name for name in state if name.startswith(("model/", "optimizer/", "average/"))}
     if kept != set(variables):
         raise ValueError(f"it holds {len(kept)} arrays, where the model has {len(variables)}")
     for name, variable in variables.items():

@@ -1,20 +1,44 @@
-"""What this machine and this process tell of themselves, and what they are told."""
+"""What this machine offers: cores, memory, fast convolutions."""
 
 import os
 import sys
+from pathlib import Path
+from typing import Final
+
+_MEMORY_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 
 
 def use_onednn() -> None:
-    """Let TensorFlow compute by oneDNN; it must not be loaded yet.
+    """Let TensorFlow compute with oneDNN; TensorFlow must not be loaded yet.
 
-    It does so by itself only on processors with AVX512-VNNI or the like. On others, too, oneDNN's
-    convolutions are faster (benchmarks/README.md). TF_ENABLE_ONEDNN_OPTS decides where it is set.
+    TensorFlow does so by itself only on processors with AVX512-VNNI or the like. On others, too,
+    oneDNN's convolutions are faster (benchmarks/README.md). TF_ENABLE_ONEDNN_OPTS decides where it
+    is set.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
+def number_of_cores() -> int:
+    """Return how many cores this process may use at a time, a container's quota included."""
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
+def available_memory() -> int:
+    """Return free memory in bytes, within a container's limit."""
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    try:
+        limit = int(_MEMORY_LIMIT.read_text())
+    except (OSError, ValueError):  # no such file, or the word "max"
+        return available
+    return min(available, limit - int(psutil.Process().memory_info().rss))
+
+
 def peak_memory() -> float:
-    """Most memory that this process has held so far, in MiB."""
+    """Return the most memory that this process has held so far, in MiB."""
     if sys.platform == "win32":
         import psutil
 

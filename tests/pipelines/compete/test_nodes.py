@@ -5,13 +5,13 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from facial_keypoints.training.member import Speed, TrainedNet
 from parameters import section
 
 from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import nodes
-from facial_keypoints.training.member import Speed, TrainedNet
 from facial_keypoints.training.session import Session
 
 

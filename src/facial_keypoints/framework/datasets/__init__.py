@@ -3,6 +3,7 @@
 from facial_keypoints.framework.datasets.archive import ArchiveDataset
 from facial_keypoints.framework.datasets.files import (
     ArrayDataset,
+    ArrayRecordDataset,
     ArraysDataset,
     AtomicCSVDataset,
     AtomicJSONDataset,
@@ -21,6 +22,7 @@ from facial_keypoints.framework.datasets.trainings import (
 __all__ = [
     "ArchiveDataset",
     "ArrayDataset",
+    "ArrayRecordDataset",
     "ArraysDataset",
     "AtomicCSVDataset",
     "AtomicJSONDataset",

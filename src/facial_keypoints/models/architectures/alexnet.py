@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from facial_keypoints.models.layers import coordinates_output, hidden_dense, image_input
+from facial_keypoints.models.layers import batch_norm, coordinates_output, hidden_dense, image_input
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def build_alexnet(settings: AlexNetSettings) -> "keras.Model":
             use_bias=False,
             name=f"conv{i}",
         )(x)
-        x = layers.BatchNormalization(momentum=settings.norm_momentum, name=f"norm{i}")(x)
+        x = batch_norm(settings.norm_momentum, fast=settings.fast_training, name=f"norm{i}")(x)
         x = layers.ReLU(name=f"activation{i}")(x)
         if i in _POOLED:
             x = layers.MaxPooling2D(3, strides=2, name=f"pool{_POOLED.index(i) + 1}")(x)

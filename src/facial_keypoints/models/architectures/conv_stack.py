@@ -8,6 +8,8 @@ from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.models.layers import (
     Activation,
     activation,
+    batch_norm,
+    conv3x3,
     coordinates_output,
     image_input,
 )
@@ -83,13 +85,12 @@ def build_conv_stack(settings: ConvStackSettings) -> "keras.Model":
     from keras import layers
 
     inputs, x = image_input()
+    fast = settings.fast_training
     slope = settings.negative_slope
     for i, filters in enumerate(settings.filters[: settings.convs], start=1):
-        x = layers.Conv2D(
-            settings.scaled(filters), 3, padding="same", use_bias=False, name=f"conv{i}"
-        )(x)
+        x = conv3x3(x, settings.scaled(filters), fast=fast, name=f"conv{i}")
         x = activation(settings.activation, slope, f"activation{i}")(x)
-        x = layers.BatchNormalization(momentum=settings.norm_momentum, name=f"norm{i}")(x)
+        x = batch_norm(settings.norm_momentum, fast=fast, name=f"norm{i}")(x)
         ends_group = i % settings.convs_per_pool == 0 or i == settings.convs
         pool = -(-i // settings.convs_per_pool)
         if ends_group and pool <= settings.pools:

@@ -1,13 +1,13 @@
 """A small residual U-net that finds each point as the centre of a heat map."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
-from facial_keypoints.models.layers import OUTPUT_LAYER, image_input
+from facial_keypoints.models.layers import OUTPUT_LAYER, batch_norm, image_input
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -30,10 +30,9 @@ class HeatMapUNetSettings(Settings):
     some points has heat maps of its own for them."""
     offsets: bool = True
     """Let each place tell an offset in pixels besides its probability."""
-    norm: Literal["batch", "fused", "folded"] = "batch"
-    """Batch normalisation: Keras' own; in one operation, which trains faster, has the same weights
-    and needs this package to be loaded; or folded into the convolutions before, which predicts
-    faster and cannot be trained as well (see ``fold_norms``)."""
+    folded_norms: bool = False
+    """Leave batch normalisation out, for weights that contain it (see ``fold_norms``): predicts
+    faster, and cannot be trained as well."""
     norm_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.95
     """Of batch normalisation; see ``ConvStackSettings``."""
 
@@ -53,12 +52,7 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
     import keras
     from keras import layers, ops
 
-    normalise = layers.BatchNormalization
-    if settings.norm == "fused":
-        from facial_keypoints.models.fused_batch_norm import FusedBatchNormalization
-
-        normalise = FusedBatchNormalization
-    folded = settings.norm == "folded"
+    folded = settings.folded_norms
     filters = settings.scaled(settings.filters)
 
     def convolve(
@@ -66,7 +60,7 @@ def build_heatmap_unet(settings: HeatMapUNetSettings) -> "keras.Model":
     ) -> "keras.KerasTensor":
         x = layers.Conv2D(count, kernel, strides, padding="same", use_bias=folded)(x)
         if not folded:
-            x = normalise(momentum=settings.norm_momentum)(x)
+            x = batch_norm(settings.norm_momentum, fast=settings.fast_training)(x)
         return layers.ReLU()(x) if relu else x
 
     def block(x: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -121,8 +115,8 @@ def fold_norms(net: "keras.Model", folded: "keras.Model") -> None:
     """Give a net without batch normalisation the weights with which it answers as ``net`` does.
 
     Args:
-        net: With ``norm`` "batch" or "fused".
-        folded: Of the same settings but for ``norm``: "folded".
+        net: With batch normalisation.
+        folded: Of the same settings but for ``folded_norms``.
     """
     convolutions = [layer for layer in net.layers if type(layer).__name__ == "Conv2D"]
     norms = [layer for layer in net.layers if hasattr(layer, "moving_variance")]

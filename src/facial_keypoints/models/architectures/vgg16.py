@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from facial_keypoints.models.layers import coordinates_output, hidden_dense, image_input
+from facial_keypoints.models.layers import batch_norm, coordinates_output, hidden_dense, image_input
 from facial_keypoints.models.registry import Settings, register_architecture
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def build_vgg16(settings: VGG16Settings) -> "keras.Model":
                 name=f"conv{name}",
             )(x)
             if settings.batch_norm:
-                norm = layers.BatchNormalization(
-                    momentum=settings.norm_momentum, name=f"norm{name}"
+                norm = batch_norm(
+                    settings.norm_momentum, fast=settings.fast_training, name=f"norm{name}"
                 )
                 x = norm(x)
             x = layers.ReLU(name=f"activation{name}")(x)

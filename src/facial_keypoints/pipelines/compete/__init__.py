@@ -1,10 +1,6 @@
-"""Compete: the best score that the hours at hand can buy, and what it is likely to be.
-
-Nothing is imported here, unlike in other stages: the processes that train need a part of this
-stage alone, and start seconds sooner without Kedro and MLflow.
-"""
+"""Compete: the best score within a time budget, and an estimate of it."""
 
 from typing import Final
 
 ENSEMBLE: Final = "ensemble"
-"""Name under which the nets together stand beside the variants of the study."""
+"""Name of the ensemble beside the variants of the study."""

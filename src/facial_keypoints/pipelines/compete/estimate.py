@@ -1,6 +1,7 @@
-"""What the submission will score, estimated from faces that the nets have not been trained on."""
+"""Statistics of the score estimate, from faces that the models have not been trained on."""
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,50 +16,71 @@ _DRAWS: Final = 2000
 _INTERVAL: Final = (0.025, 0.975)
 
 
-def squared_errors(labels: Points, found: Points) -> Errors:
-    """The errors of what was found.
+@dataclass(frozen=True)
+class Interval:
+    """An RMSE in pixels with its 95 % interval; None where unknown."""
+
+    rmse: float | None
+    low: float | None
+    high: float | None
+
+
+def squared_errors(labels: Points, predicted: Points) -> Errors:
+    """Return the squared errors of each row.
 
     Args:
-        labels: (n, 15, 2), NaN where there is none that counts.
-        found: (n, 15, 2), NaN where nothing was predicted.
+        labels: (n, 15, 2) in pixels, NaN where none counts.
+        predicted: (n, 15, 2) in pixels, NaN where there is no prediction.
     """
-    squared = np.square(found.astype(np.float64) - labels).reshape(len(labels), -1)
+    squared = np.square(predicted.astype(np.float64) - labels).reshape(len(labels), -1)
     known = np.isfinite(squared)
     return np.where(known, squared, 0.0).sum(axis=1), known.sum(axis=1).astype(np.float64)
 
 
 def ambiguity(members: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Variance of the members' answers (m, n, p, 2) about their mean, (n, p, 2).
+    """Return the variance of the members' predictions about their mean.
 
     The squared error of an ensemble's mean is the mean squared error of its members less this
     (Krogh and Vedelsby 1995): what averaging gains is known without a label.
+
+    Args:
+        members: (m, n, p, 2).
+
+    Returns:
+        (n, p, 2).
     """
     return np.asarray(np.var(members.astype(np.float64), axis=0))
 
 
-def mean_of_others(labels: Points, folds: npt.NDArray[np.integer]) -> Points:
-    """The mean of each point in the other folds' labels (n, 15, 2), for each row; NaN where none
-    of them has it.
+def mean_of_other_folds(labels: Points, folds: npt.NDArray[np.integer]) -> Points:
+    """Return, for each row, the mean of each keypoint in the other folds' labels.
+
+    Args:
+        labels: (n, 15, 2) in pixels, NaN where unknown.
+        folds: (n,).
+
+    Returns:
+        float32 (n, 15, 2); NaN where no other fold has the keypoint.
     """
-    found = np.full(labels.shape, np.nan, np.float32)
+    means = np.full(labels.shape, np.nan, np.float32)
     for fold in np.unique(folds):
         others = labels[folds != fold]
         known = np.isfinite(others).any(axis=(0, 2))
-        found[np.ix_(folds == fold, known)] = np.nanmean(others[:, known], axis=0)
-    return found
+        means[np.ix_(folds == fold, known)] = np.nanmean(others[:, known], axis=0)
+    return means
 
 
 def estimate_mse(single: Errors, first: Errors, half: npt.NDArray[np.integer]) -> float:
-    """Mean squared error of one net over all rows, where it is known for some of them only.
+    """Return the mean squared error of one member over all rows, where it is known for some only.
 
-    A ratio estimate (Cochran 1977, chapter 6): the error on the rows held out, times what the
-    scouts' error on all rows is to theirs on these. It takes out the luck of which faces were
+    A ratio estimate (Cochran 1977, chapter 6): the error on the held-out rows, times what the
+    first stage's error on all rows is to theirs on these. It takes out the luck of which faces were
     held out.
 
     Args:
-        single: Of the nets that did not train on the row; a count of 0 where there are none.
-        first: Of the scouts, for every row, or all but those whose scout failed.
-        half: Of which half each row is, (n,): the two have scouts of their own, one of which may
+        single: Of the members that did not train on the row; a count of 0 where there are none.
+        first: Of the first-stage models, for every row, or all but those whose model diverged.
+        half: Of which half each row is, (n,): the two have models of their own, one of which may
             be better, so that each is compared with itself alone.
     """
     if not single[1].any():
@@ -75,18 +97,29 @@ def estimate_mse(single: Errors, first: Errors, half: npt.NDArray[np.integer]) -
     return float(total / single[1].sum())
 
 
-def interval(
+def draw_deviations(
     single: Errors,
     first: Errors,
     half: npt.NDArray[np.integer],
     groups: npt.NDArray[np.integer],
-    test_pictures: int,
+    test_images: int,
     random: np.random.Generator,
 ) -> npt.NDArray[np.float64]:
-    """Draws of the mean squared error on the test set, less that of ``estimate_mse``, (draws,).
+    """Draw the mean squared error on the test set, less that of ``estimate_mse``.
 
-    They spread by the photographs that happen to be in training (drawn anew with replacement)
-    and those that happen to be in the test set.
+    The draws spread by the photographs that happen to be in training (a bootstrap) and those that
+    happen to be in the test set.
+
+    Args:
+        single: See ``estimate_mse``.
+        first: See ``estimate_mse``.
+        half: See ``estimate_mse``.
+        groups: (n,), the photograph of each row.
+        test_images: Number of test images.
+        random: Source of the draws.
+
+    Returns:
+        (draws,).
     """
     names, photograph = np.unique(groups, return_inverse=True)
     deviations = np.empty(_DRAWS)
@@ -99,38 +132,38 @@ def interval(
         again = estimate_mse(
             (single[0] * weight, single[1] * weight), (first[0] * weight, first[1] * weight), half
         )
-        luck = per_row[random.integers(len(rows), size=test_pictures)].mean() - per_row.mean()
+        luck = per_row[random.integers(len(rows), size=test_images)].mean() - per_row.mean()
         deviations[draw] = luck - (again - estimate)
     return deviations[np.isfinite(deviations)]
 
 
 def summarise(
-    by_population: dict[str, tuple[float, npt.NDArray[np.float64]]], asked: dict[str, int]
-) -> dict[str, Any]:
-    """RMSE of each population and as the leaderboard weighs them, each with its interval.
+    by_population: dict[str, tuple[float, npt.NDArray[np.float64]]], requested: dict[str, int]
+) -> dict[str, Interval]:
+    """Return the RMSE of each population and as the leaderboard weighs them, with intervals.
 
     Args:
-        by_population: Mean squared error, and draws of its deviation (see ``interval``).
-        asked: Values that the lookup table asks of each.
+        by_population: Mean squared error, and draws of its deviation (see ``draw_deviations``).
+        requested: Values that the lookup table requests of each population.
     """
     drawn = {name: np.maximum(mse + d, 0.0) for name, (mse, d) in by_population.items()}
-    result: dict[str, Any] = {}
-    for name in POPULATIONS:
-        if name in by_population and np.isfinite(by_population[name][0]):
-            result[name] = _figures(np.sqrt(by_population[name][0]), np.sqrt(drawn[name]))
+    result: dict[str, Interval] = {
+        str(name): _interval(np.sqrt(by_population[name][0]), np.sqrt(drawn[name]))
+        for name in POPULATIONS
+        if name in by_population and np.isfinite(by_population[name][0])
+    }
     rmse = {name: float(np.sqrt(mse)) for name, (mse, _) in by_population.items()}
-    share = {name: asked.get(name, 0) for name in by_population}
-    total = sum(share.values())
-    measured = all(name in by_population for name, values in asked.items() if values)
+    weights = {name: requested.get(name, 0) for name in by_population}
+    total = sum(weights.values())
+    measured = all(name in by_population for name, values in requested.items() if values)
     shortest = min((len(d) for d in drawn.values()), default=0) if measured else 0
     together = np.zeros(shortest)
     for name, draws in drawn.items():
-        together += share[name] * draws[:shortest] / max(total, 1)
-    result["leaderboard"] = _figures(weighted_rmse(rmse, asked), np.sqrt(together))
+        together += weights[name] * draws[:shortest] / max(total, 1)
+    result["leaderboard"] = _interval(weighted_rmse(rmse, requested), np.sqrt(together))
     return result
 
 
-def _figures(rmse: float, draws: npt.NDArray[np.float64]) -> dict[str, Any]:
+def _interval(rmse: float, draws: npt.NDArray[np.float64]) -> Interval:
     low, high = np.quantile(draws, _INTERVAL) if len(draws) else (np.nan, np.nan)
-    figures = {"rmse": rmse, "low": low, "high": high}
-    return {key: float(v) if np.isfinite(v) else None for key, v in figures.items()}
+    return Interval(*(float(v) if np.isfinite(v) else None for v in (rmse, low, high)))

@@ -1,349 +1,310 @@
-"""Nodes of the compete stage: folds, timetable, scouts, first audit, the ensemble."""
+"""Nodes of the compete pipeline."""
 
+import hashlib
 import logging
 import time
-from typing import Any, Final
+from collections.abc import Callable
+from functools import partial
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.figure import Figure
 
-from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
-from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATIONS
-from facial_keypoints.label_audit.audit import acted_on, audited
-from facial_keypoints.models.ensemble import numbered
-from facial_keypoints.models.heads import (
-    NUM_HEADS,
-    Points,
-    asymmetry,
-    points_of,
-    spread,
-)
+from facial_keypoints.label_audit.audit import audit_faces
+from facial_keypoints.metrics import mean_face
+from facial_keypoints.models.ensemble import build_ensemble
+from facial_keypoints.models.heads import Points
 from facial_keypoints.parameters import CompetitionParameters
-from facial_keypoints.pipelines.compete import ENSEMBLE
+from facial_keypoints.pipelines.compete import ENSEMBLE, score
+from facial_keypoints.pipelines.compete import training as ensemble_training
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.plan import (
-    MEASURED,
     NUM_HALVES,
-    SIZES,
     Plan,
-    dealt_out,
     make_plan,
     number_of_processes,
 )
-from facial_keypoints.training.member import (
-    TrainedNet,
-    TrainingTask,
-    measure_speed,
-)
-from facial_keypoints.training.parallel import Backups, trained
+from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Members
+from facial_keypoints.plotting.label_issues import draw_label_issues
+from facial_keypoints.training.members import measure_speeds
 from facial_keypoints.training.precision import choose_precision
+from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.workers import run_side_by_side
+from facial_keypoints.training.stores import CheckpointStore
 
 logger = logging.getLogger(__name__)
 
-Arrays = dict[str, npt.NDArray[Any]]
-
-_FEWEST_MINUTES: Final = 10
-_MEASURED_FACES: Final = 256
-_SHARE_OF_SUSPECTS: Final = {"leave_out": 0.0, "down_weight": 0.1, "keep": 1.0}
+_MIN_MINUTES: Final = 10
 
 
-def make_folds(faces: FaceSet, competition: CompetitionParameters) -> Arrays:
-    """The fold and the photograph of each face (see ``folds``), both (n,)."""
+def make_folds(faces: FaceSet, competition: CompetitionParameters) -> Folds:
+    """Assign a fold to each face, such that images of one photograph share it.
+
+    Args:
+        faces: Training faces.
+        competition: Holds the seed.
+    """
     groups = group_faces(faces)
-    return {"fold": fold_faces(faces, groups, competition.seed), "photograph": groups}
+    return Folds(fold_faces(faces, groups, competition.seed), groups)
 
 
-def plan_competition(
+def plan_budget(
     faces: FaceSet,
     test_faces: FaceSet,
-    folds: Arrays,
+    folds: Folds,
     competition: CompetitionParameters,
     session: Session,
-) -> dict[str, Any]:
-    """A timetable for the budget, from a speed measured with all processes at work."""
-    logger.info("Measuring how fast nets train here; that takes half a minute or so")
-    precision, why = choose_precision(competition.recipe.precision)
-    count = int(folds["fold"].max()) + 1
-    if competition.members is not None and competition.members > count:
+) -> Plan:
+    """Plan how the minutes are spent, from a speed measured with all processes at work.
+
+    Args:
+        faces: Training faces.
+        test_faces: Test images.
+        folds: Folds of the training faces.
+        competition: Holds the budget.
+        session: Its start is the budget's.
+    """
+    logger.info("Measuring the training speed of this machine, for about half a minute")
+    members = min(folds.count, competition.members or folds.count)
+    if competition.members is not None and competition.members > members:
         logger.warning(
-            "competition.members=%d, but only %d can each hold out a fold of the faces: %d are "
-            "trained",
+            "competition.members=%d, but there are only %d folds to hold out: training %d",
             competition.members,
-            count,
-            count,
+            folds.count,
+            members,
         )
-    processes = number_of_processes(min(count, competition.members or count))
-    few = np.arange(_MEASURED_FACES) % len(faces)
-    task = TrainingTask(
-        name="speed",
-        minutes=competition.minutes,
-        settings=SIZES[MEASURED],
-        recipe=competition.recipe,
-        precision=precision,
-        seed=0,
-        images=faces.images[few],
-        labels=spread(faces.keypoints, faces.population)[few],
-        shares=np.ones((len(few), NUM_HEADS), np.float32),
-        start=None,
-        progress=(0.0, 0.0),
-        strength=(1.0, 1.0),
-        ends=0.0,
-        predict=faces.images[few],
-    )
-    speeds = [
-        found[0] for found in run_side_by_side(measure_speed, [[task]] * processes, lambda _: None)
-    ]
+    processes = number_of_processes(members)
+    speed = measure_speeds(ensemble_training.speed_task(faces, competition), processes)
     plan = make_plan(
         competition,
-        precision,
-        processes,
-        count,
-        len(faces),
-        len(test_faces),
-        session.started_at + 60 * competition.minutes - time.time(),
-        trained=float(np.mean([speed.trained for speed in speeds])),
-        predicted=float(np.mean([speed.predicted for speed in speeds])),
+        speed,
+        num_processes=processes,
+        num_folds=folds.count,
+        num_faces=len(faces),
+        num_test_faces=len(test_faces),
+        started_at=session.started_at,
+        now=time.time(),
     )
+    _log_plan(plan, competition)
+    return plan
+
+
+def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
+    precision, reason = choose_precision(competition.train.precision)
     logger.info(
-        "%s of %g minutes are left to train: %d %s net(s) of about %.0f epochs, %d side by side, "
+        "%s of %g minutes remain to train %d %s model(s) for about %.0f epochs, %d side by side, "
         "in %s (%s)",
-        format_duration(plan.training),
+        format_duration(plan.training_seconds),
         competition.minutes,
-        plan.members,
+        plan.num_members,
         plan.size,
         plan.epochs,
-        plan.processes,
-        plan.precision,
-        why,
+        plan.num_processes,
+        precision,
+        reason,
     )
-    if not plan.training:
+    if not plan.training_seconds:
         logger.warning(
-            "competition.minutes=%g is over before the first step: each net gets a single one all "
-            "the same, and the submission is worth no more than that. %d minutes are a start",
+            "Budget of %g min exhausted before training; each model trains for one step, and the "
+            "submission is worth no more. Use competition.minutes=%d or more",
             competition.minutes,
-            _FEWEST_MINUTES,
+            _MIN_MINUTES,
         )
-    elif competition.minutes < _FEWEST_MINUTES:
+    elif competition.minutes < _MIN_MINUTES:
         logger.warning(
-            "competition.minutes=%g: %d are a start; in fewer, nets and label audit know little",
+            "competition.minutes=%g is short for models and label audit; use %d or more",
             competition.minutes,
-            _FEWEST_MINUTES,
+            _MIN_MINUTES,
         )
-    return plan.as_dict()
 
 
-def train_scouts(
+def train_first_stage(
     faces: FaceSet,
-    folds: Arrays,
-    timetable: dict[str, Any],
+    folds: Folds,
+    plan: Plan,
     competition: CompetitionParameters,
-    backups: Backups,
-) -> Arrays:
-    """Nets trained on one half of the faces each, and what they find in the other half.
+    checkpoints: Callable[[str], CheckpointStore],
+) -> FirstStage:
+    """Train models on one half of the faces each, and predict the other half.
 
-    Returns:
-        ``found`` float32 (n, 15, 2), by nets that have not seen the face, NaN where these came to
-        no numbers; ``weights/i/j``, the weights of scout i.
+    Args:
+        faces: Training faces.
+        folds: Their folds.
+        plan: Deadlines and sizes.
+        competition: How models are trained.
+        checkpoints: From a fingerprint to the checkpoint.
     """
-    plan = Plan(**timetable)
-    now = time.time()
-    half = folds["fold"] % NUM_HALVES
-    labels = spread(faces.keypoints, faces.population)
-
-    def task(scout: int, end: float) -> TrainingTask:
-        own = half == scout % NUM_HALVES
-        return _task(
-            plan,
-            competition,
-            "scout",
-            scout,
-            images=faces.images[own],
-            labels=labels[own],
-            shares=np.ones((int(own.sum()), NUM_HEADS), np.float32),
-            start=None,
-            progress=(0.0, plan.share),
-            ends=end - plan.seconds_to_predict(int((~own).sum())),
-            predict=faces.images[~own],
-        )
-
-    queues = dealt_out([1.0] * plan.scouts, plan.processes, now, now + plan.scouting)
-    tasks = [[(scout, task(scout, end)) for scout, end in queue] for queue in queues]
-    nets = trained(tasks, backups, ENSEMBLE)
-    found = np.zeros((len(faces), NUM_HEADS, 2))
-    times = np.zeros(len(faces))
-    for scout, net in nets.items():
-        if not _is_usable(f"scout {scout + 1}", net):
-            continue
-        others = half != scout % NUM_HALVES
-        found[others] += net.found
-        times[others] += 1
-    found = np.where(times[:, None, None] > 0, found / np.maximum(times, 1)[:, None, None], np.nan)
-    weights = {
-        f"weights/{scout}/{i}": array
-        for scout, net in nets.items()
-        for i, array in enumerate(net.weights)
-    }
-    return {
-        "found": points_of(found.astype(np.float32), faces, faces.population),
-        "fingerprints": _fingerprints(tasks),
-        **weights,
-    }
+    return ensemble_training.train_first_stage(faces, folds, plan, competition, checkpoints)
 
 
-def audit_labels(faces: FaceSet, folds: Arrays, scouts: Arrays) -> pd.DataFrame:
-    """Labels that are most likely wrong (see ``audit``), by what the scouts found."""
-    return audited(faces, folds["fold"] % NUM_HALVES, scouts["found"], "after scouting")
+def audit_labels(faces: FaceSet, folds: Folds, first_stage: FirstStage) -> pd.DataFrame:
+    """List labels that are probably wrong, by the first stage's predictions.
+
+    Args:
+        faces: Training faces.
+        folds: Their folds.
+        first_stage: Out-of-fold predictions.
+    """
+    half = folds.fold % NUM_HALVES
+    return audit_faces(faces, half, first_stage.predictions, "by the first stage")
 
 
 def train_members(
     faces: FaceSet,
     test_faces: FaceSet,
-    folds: Arrays,
-    scouts: Arrays,
+    folds: Folds,
+    first_stage: FirstStage,
     first_label_issues: pd.DataFrame,
-    timetable: dict[str, Any],
+    plan: Plan,
     competition: CompetitionParameters,
-    backups: Backups,
-    session: Session,
-) -> Arrays:
-    """The nets of the ensemble, each trained on all faces but those of a fold of its own.
+    checkpoints: Callable[[str], CheckpointStore],
+) -> Members:
+    """Train the ensemble's members, each on all faces but those of a fold of its own.
 
-    Returns:
-        ``test`` float32 (m, t, 19, 2), what each finds in the test pictures; ``found``
-        (m, n, 19, 2), in the faces that it has not been trained on, NaN for others;
-        ``held_out`` (m,), the fold of these; ``asymmetry`` (19, 2), which is part of both (see
-        ``points``); ``averaged/i/j``, the weights of net i;
-        ``curve/i`` (k, 3), seconds, epochs and loss.
-
-    Raises:
-        InputError: if no net came to anything.
+    Args:
+        faces: Training faces.
+        test_faces: Test images, to predict.
+        folds: Folds of the training faces.
+        first_stage: Models that the first members start from.
+        first_label_issues: The first audit.
+        plan: Deadlines and sizes.
+        competition: How models are trained, and what becomes of label issues.
+        checkpoints: From a fingerprint to the checkpoint.
     """
-    plan = Plan(**timetable)
-    now = time.time()
-    until = session.started_at + 60 * competition.minutes - plan.afterwards
-    number = int(folds["fold"].max()) + 1
-    doubted = acted_on(first_label_issues, len(faces))
-    labels = spread(faces.keypoints, faces.population)
-    beside = _asymmetry(faces, doubted, scouts["found"])
-    shares = np.full((len(faces), NUM_KEYPOINTS), 1.0, np.float32)
-    shares[doubted] = _SHARE_OF_SUSPECTS[competition.label_issues]
-    head_shares = spread(np.repeat(shares[..., None], 2, axis=2), faces.population)[..., 0]
-    head_shares = np.nan_to_num(head_shares, nan=0.0)
-    # nobody is trained on these labels, so that every net may look at them again
-    left_out = (doubted & (shares == 0)).any(axis=1)
-    held_out = [_fold_held_out(member, number) for member in range(plan.members)]
-    predicted = [(folds["fold"] == fold) | left_out for fold in held_out]
-
-    def task(member: int, end: float) -> TrainingTask:
-        is_scout = member < plan.scouts
-        rows = (folds["fold"] != held_out[member]) & (head_shares.max(axis=1) > 0)
-        pictures = np.concatenate([faces.images[predicted[member]], test_faces.images])
-        return _task(
-            plan,
-            competition,
-            "net",
-            member,
-            images=faces.images[rows],
-            labels=labels[rows],
-            shares=head_shares[rows],
-            start=_weights_of(scouts, member) if is_scout else None,
-            progress=(plan.share if is_scout else 0.0, 1.0),
-            ends=end - plan.seconds_to_predict(len(pictures), plan.views),
-            predict=pictures,
-            views=plan.views,
-            beside=beside,
-        )
-
-    weights = [1 - plan.share if member < plan.scouts else 1.0 for member in range(plan.members)]
-    queues = dealt_out(weights, plan.processes, now, until)
-    tasks = [[(member, task(member, end)) for member, end in queue] for queue in queues]
-    nets = [
-        (member, net)
-        for member, net in trained(tasks, backups, ENSEMBLE, keep=False).items()
-        if _is_usable(f"net {member + 1}", net)
-    ]
-    if not nets:
-        raise InputError(
-            "every net of the ensemble came to no numbers; competition.recipe.learning_rate is "
-            f"{competition.recipe.learning_rate:g}: a lower one may keep them"
-        )
-    found = np.full((len(nets), len(faces), NUM_HEADS, 2), np.nan, np.float32)
-    for i, (member, net) in enumerate(nets):
-        found[i, predicted[member]] = net.found[: predicted[member].sum()] + beside
-    tests = np.stack([net.found[predicted[member].sum() :] for member, net in nets])
-    return {
-        "test": tests + beside,
-        "found": found,
-        "asymmetry": beside,
-        "held_out": np.asarray([held_out[member] for member, _ in nets]),
-        "fingerprints": _fingerprints(tasks),
-        **{
-            f"averaged/{i}/{k}": array
-            for i, (_, net) in enumerate(nets)
-            for k, array in enumerate(net.averaged)
-        },
-        **{f"curve/{i}": np.asarray(net.curve) for i, (_, net) in enumerate(nets)},
-    }
-
-
-def _asymmetry(faces: FaceSet, doubted: npt.NDArray[np.bool_], found: Points) -> Points:
-    """See ``points.asymmetry``; doubted labels do not count."""
-    labels = np.where(doubted[..., None], np.nan, faces.keypoints)
-    beside = asymmetry(spread(labels, faces.population), spread(found, faces.population))
-    for name, own in zip(
-        POPULATIONS, (beside[:NUM_KEYPOINTS], beside[NUM_KEYPOINTS:]), strict=True
-    ):
-        if own.any():
-            logger.info(
-                "Population %s: labels lie %+.2f px beside what mirrored faces teach (x, in the "
-                "mean; %.2f px at most). Nets learn without that, and their answers get it back",
-                name,
-                own[:, 0].mean(),
-                np.abs(own).max(),
-            )
-    return beside
-
-
-def _fingerprints(tasks: list[list[tuple[int, TrainingTask]]]) -> npt.NDArray[np.str_]:
-    return np.asarray([task.fingerprint() for queue in tasks for _, task in queue])
-
-
-def _task(
-    plan: Plan, competition: CompetitionParameters, kind: str, number: int, **own: Any
-) -> TrainingTask:
-    """What scouts and members have in common, and what is a task's own."""
-    return TrainingTask(
-        name=f"{kind} {number + 1}",
-        minutes=competition.minutes,
-        members=plan.members,
-        processes=plan.processes,
-        settings=plan.settings,
-        recipe=competition.recipe,
-        precision=plan.precision,
-        seed=(competition.seed + number) % 2**32,
-        strength=plan.strength,
-        **own,
+    return ensemble_training.train_ensemble_members(
+        faces, test_faces, folds, first_stage, first_label_issues, plan, competition, checkpoints
     )
 
 
-def _fold_held_out(member: int, folds: int) -> int:
-    """One of the half that the member's scout has not seen; another one for each member."""
-    return (1 - member % NUM_HALVES + NUM_HALVES * (member // NUM_HALVES)) % folds
+def audit_labels_again(
+    faces: FaceSet,
+    folds: Folds,
+    first_stage: FirstStage,
+    first_label_issues: pd.DataFrame,
+    members: Members,
+) -> pd.DataFrame:
+    """List labels that are probably wrong, by the best out-of-fold prediction of each.
+
+    Args:
+        faces: Training faces.
+        folds: Their folds.
+        first_stage: Out-of-fold predictions of all faces.
+        first_label_issues: The first audit.
+        members: Predictions of the faces that they were not trained on.
+    """
+    return score.audit_by_members(faces, folds, first_stage, first_label_issues, members)
 
 
-def _is_usable(name: str, net: TrainedNet) -> bool:
-    if np.isfinite(net.found).all():
-        return True
-    logger.warning("%s came to no numbers and is left out", name)
-    return False
+def draw_label_issue_grid(faces: FaceSet, label_issues: pd.DataFrame) -> Figure:
+    """Draw the rows with the highest scores of the audit.
+
+    Args:
+        faces: Training faces.
+        label_issues: From ``audit_labels_again``.
+    """
+    return draw_label_issues(faces, label_issues)
 
 
-def _weights_of(scouts: Arrays, scout: int) -> list[npt.NDArray[np.float32]] | None:
-    """What a scout came to; None if these are no numbers."""
-    weights = numbered(scouts, f"weights/{scout}/")
-    return weights if all(np.isfinite(array).all() for array in weights) else None
+def estimate_score(
+    faces: FaceSet,
+    test_faces: FaceSet,
+    lookup: pd.DataFrame,
+    folds: Folds,
+    first_stage: FirstStage,
+    members: Members,
+    label_issues: pd.DataFrame,
+    competition: CompetitionParameters,
+) -> score.ScoreEstimate:
+    """Estimate what the submission will score.
+
+    Args:
+        faces: Training faces.
+        test_faces: Test images.
+        lookup: The lookup table.
+        folds: Folds of the training faces.
+        first_stage: Out-of-fold predictions of all faces.
+        members: Predictions of some, and of the test images.
+        label_issues: The second audit.
+        competition: Holds the seed of the intervals.
+    """
+    return score.estimate(
+        faces, test_faces, lookup, folds, first_stage, members, label_issues, competition.seed
+    )
+
+
+def predict_test_faces(
+    faces: FaceSet,
+    test_faces: FaceSet,
+    members: Members,
+    label_issues: pd.DataFrame,
+    estimate: score.ScoreEstimate,
+) -> tuple[Points, npt.NDArray[np.float32]]:
+    """Return the ensemble's predictions (t, 15, 2) on the test images, and the mean face (15, 2).
+
+    Args:
+        faces: Training faces.
+        test_faces: Test images.
+        members: Their predictions.
+        label_issues: The second audit.
+        estimate: Says where the mean of the labels predicts instead.
+    """
+    points = score.predict_test(faces, test_faces, members, label_issues, estimate)
+    return points, mean_face(faces.keypoints)
+
+
+def assemble_ensemble(
+    first_stage: FirstStage,
+    members: Members,
+    plan: Plan,
+    competition: CompetitionParameters,
+    session: Session,
+) -> Training:
+    """Return the members as one model, with its record.
+
+    Args:
+        first_stage: Names the checkpoints that are finished.
+        members: The weights.
+        plan: Holds the settings.
+        competition: For the record.
+        session: Holds the MLflow run of the ensemble.
+    """
+    content = hashlib.sha256(b"".join(array.tobytes() for net in members.weights for array in net))
+    precision, _ = choose_precision(competition.train.precision)
+    record = {
+        "variant": ENSEMBLE,
+        "architecture": "heatmap_unet",
+        "settings": plan.settings,
+        "members": len(members.weights),
+        "precision": precision,
+        "fingerprint": content.hexdigest()[:16],
+        "made_of": [*first_stage.fingerprints.tolist(), *members.fingerprints.tolist()],
+        "minutes": float(members.seconds.sum()) / 60 / plan.num_processes,
+        "epochs_of_members": members.epochs.tolist(),
+        "competition": competition.model_dump(mode="json"),
+        "mlflow_run_id": session.run_id_of(ENSEMBLE),
+    }
+    build = partial(build_ensemble, plan.settings, members.weights, members.mirror_bias)
+    return Training(record, _history(members), build)
+
+
+def select_ensemble(training: Training) -> Champion:
+    """Make the ensemble the champion.
+
+    Args:
+        training: The ensemble.
+    """
+    return Champion(ENSEMBLE, training.fingerprint, training.record["mlflow_run_id"])
+
+
+def _history(members: Members) -> pd.DataFrame:
+    """Mean loss of each member in each of its epochs."""
+    columns = {
+        f"member_{number}_loss": pd.Series(history[:, 1], index=history[:, 0].astype(int))
+        for number, (history,) in enumerate(members.histories, start=1)
+    }
+    return pd.DataFrame(columns).rename_axis("epoch").reset_index()

@@ -42,7 +42,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "params:study",
                     "earlier_trainings",
                     "session",
-                    "backups",
+                    "checkpoints",
                 ],
                 "training",
                 name="train_variant",
@@ -66,7 +66,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 "training_estimate": "training_estimate",
                 "session": "session",
                 "earlier_trainings": f"{name}.earlier_trainings",
-                "backups": f"{name}.backups",
+                "checkpoints": f"{name}.checkpoints",
             },
             parameters={
                 "params:variant": f"params:variants.{name}",

@@ -1,0 +1,231 @@
+"""Training members of an ensemble, one after another or side by side in processes."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from dataclasses import dataclass
+from logging.handlers import QueueHandler, QueueListener
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from facial_keypoints.errors import InputError, TrainingFailedError
+from facial_keypoints.models.heads import NUM_HEADS, Points
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.training.hardware import number_of_cores, use_onednn
+from facial_keypoints.training.interruption import stop_if_asked
+from facial_keypoints.training.stores import CheckpointStore
+from facial_keypoints.training.trainer import (
+    Speed,
+    TrainingResult,
+    TrainingTask,
+    keras_session,
+    measure_speed,
+    train_model,
+)
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN_CHECKS: Final = 0.5
+_NEEDS_LESS: Final = (
+    "a smaller competition.size or competition.train.batch_size needs less memory, and so do fewer "
+    "competition.members where several train at a time"
+)
+
+
+@dataclass(frozen=True)
+class MemberTask:
+    """A member's training, and what it predicts afterwards.
+
+    Attributes:
+        training: The training; its samples have 19 keypoints (see ``heads.to_heads``).
+        fingerprint: Of all that decides on the training but the clock (see ``member_fingerprint``).
+        images: uint8 (m, 96, 96), to predict.
+        num_views: Of each image, over which the prediction is averaged (TTA).
+    """
+
+    training: TrainingTask
+    fingerprint: str
+    images: npt.NDArray[np.uint8]
+    num_views: int = 1
+
+
+@dataclass(frozen=True)
+class MemberResult:
+    """What a member's training leaves.
+
+    Attributes:
+        training: The training's result.
+        predictions: float32 (m, 19, 2) in pixels, NaN where the training failed.
+    """
+
+    training: TrainingResult
+    predictions: Points
+
+
+def member_fingerprint(task: TrainingTask, *plan: Any) -> str:
+    """Return sixteen hexadecimal digits of all that decides on a training but the clock.
+
+    The mirror bias that was subtracted from the labels comes from predictions, which may differ in
+    the last bit from run to run: fingerprint a task before it is subtracted.
+
+    Args:
+        task: The training.
+        plan: What else decides: a checkpoint of another budget has its learning rate behind it.
+    """
+    kind = [plan, task.name, task.architecture, task.settings, task.train.model_dump(mode="json")]
+    content = hashlib.sha256(json.dumps(kind).encode())
+    samples = task.samples
+    arrays = (samples.images, samples.targets, samples.weights, *(task.initial_weights or []))
+    for array in arrays:
+        content.update(np.ascontiguousarray(array).data)
+    return content.hexdigest()[:16]
+
+
+def train_members(
+    tasks: Sequence[MemberTask],
+    checkpoints: Callable[[str], CheckpointStore],
+    num_processes: int = 1,
+) -> list[MemberResult]:
+    """Train members, each from its checkpoint where there is one.
+
+    Args:
+        tasks: In the order in which they start.
+        checkpoints: From a fingerprint to the checkpoint.
+        num_processes: How many train side by side, each on its own cores; one trains in this
+            process.
+
+    Returns:
+        The results, in the order of the tasks.
+
+    Raises:
+        InputError: If a process is killed, as for a lack of memory.
+    """
+    return _map(train_member, [(t, checkpoints(t.fingerprint)) for t in tasks], num_processes)
+
+
+def measure_speeds(task: TrainingTask, num_processes: int = 1) -> Speed:
+    """Return the mean speed of processes that train at the same time.
+
+    Args:
+        task: What to train.
+        num_processes: How many.
+
+    Raises:
+        InputError: If memory is exhausted.
+    """
+    try:
+        speeds = _map(measure_speed, [(task,)] * num_processes, num_processes)
+    except TrainingFailedError as error:
+        raise InputError(f"{error}; {_NEEDS_LESS}") from error
+    return Speed(
+        float(np.mean([speed.trained for speed in speeds])),
+        float(np.mean([speed.predicted for speed in speeds])),
+        max(speed.set_up_seconds for speed in speeds),
+    )
+
+
+def train_member(task: MemberTask, store: CheckpointStore | None = None) -> MemberResult:
+    """Train a member and predict.
+
+    Args:
+        task: What to do.
+        store: Where the checkpoint lies.
+    """
+    from facial_keypoints.models.inference import make_predictor
+    from facial_keypoints.training.prediction import predict_with_tta
+
+    result = train_model(task.training, store)
+    if result.failure is not None:
+        logger.warning("%s failed: %s", task.training.name, result.failure)
+        return MemberResult(result, np.full((len(task.images), NUM_HEADS, 2), np.nan, np.float32))
+    with keras_session(task.training.train, result.precision):
+        model = build_model(task.training.architecture, task.training.settings)
+        model.set_weights(result.predicting_weights)
+        predict = make_predictor(model)
+        predictions = predict_with_tta(predict, task.images, task.num_views)
+    return MemberResult(result, predictions)
+
+
+def _map(
+    work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], processes: int
+) -> list[Any]:
+    if processes == 1:
+        return [work(*each) for each in arguments]
+    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
+    with ExitStack() as stack:
+        records = context.Queue()
+        listener = _Relay(records)
+        listener.start()
+        stack.callback(listener.stop)
+        cores = context.Queue()
+        for own in _core_sets(processes):
+            cores.put(own)
+        pool = stack.enter_context(
+            ProcessPoolExecutor(processes, context, _set_up_process, (cores, records))
+        )
+        try:
+            return _gather([pool.submit(work, *each) for each in arguments])
+        except BrokenProcessPool:
+            raise InputError(
+                f"a training process was killed, most likely for a lack of memory; {_NEEDS_LESS}"
+            ) from None
+        except BaseException:
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
+
+
+def _gather(futures: list["Future[Any]"]) -> list[Any]:
+    waiting = set(futures)
+    while waiting:
+        stop_if_asked()
+        done, waiting = wait(waiting, _SECONDS_BETWEEN_CHECKS, FIRST_COMPLETED)
+        for future in done:
+            future.result()  # raises the first error at once
+    return [future.result() for future in futures]
+
+
+class _Relay(QueueListener):
+    """Hands log records of other processes to the loggers of this one."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        logging.getLogger(record.name).handle(record)
+
+
+def _core_sets(processes: int) -> list[list[int]]:
+    """Cores of each process; empty where a container's quota allows fewer than there are."""
+    if not hasattr(os, "sched_getaffinity"):
+        return [[]] * processes
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > number_of_cores():
+        return [[]] * processes
+    share = max(1, len(cores) // processes)
+    return [
+        [cores[k % len(cores)] for k in range(i * share, (i + 1) * share)] for i in range(processes)
+    ]
+
+
+def _set_up_process(cores: Any, records: Any) -> None:
+    """Keep to the process' cores, and send its log records to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # errors come as exceptions
+    use_onednn()
+    own = cores.get()
+    if own:
+        os.sched_setaffinity(0, own)
+    ours = logging.getLogger("facial_keypoints")
+    ours.setLevel(logging.INFO)
+    ours.handlers = [QueueHandler(records)]
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)

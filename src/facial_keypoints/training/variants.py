@@ -1,0 +1,228 @@
+"""Training a variant of the study, and how long the study takes."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+
+from facial_keypoints.errors import TrainingFailedError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import format_duration
+from facial_keypoints.parameters import StudyParameters, VariantParameters
+from facial_keypoints.training.input_pipeline import Samples
+from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
+from facial_keypoints.training.stores import CheckpointStore
+from facial_keypoints.training.trainer import (
+    TrainingTask,
+    build_trained_model,
+    measure_speed,
+    network_size,
+    out_of_memory_as_failure,
+    train_model,
+)
+
+logger = logging.getLogger(__name__)
+
+_LONG_STUDY_HOURS: Final = 12
+_MEASURED_SECONDS: Final = 2.0
+
+
+def variant_task(variant: VariantParameters, train: FaceSet, validation: FaceSet) -> TrainingTask:
+    """Return the training of a variant.
+
+    Args:
+        variant: What to build and how to train it.
+        train: Samples to train on.
+        validation: Samples that decide on learning rate, end and best weights.
+    """
+    return TrainingTask(
+        name=variant.name,
+        architecture=variant.architecture,
+        settings=variant.settings,
+        train=variant.train,
+        samples=Samples.from_faces(train),
+        validation=Samples.from_faces(validation),
+    )
+
+
+def fit_variant(
+    variant: VariantParameters,
+    train: FaceSet,
+    validation: FaceSet,
+    store: CheckpointStore | None = None,
+) -> Training:
+    """Train one variant as its parameters say.
+
+    The paper's section 5: Adam on the mean squared error, ReduceLROnPlateau and EarlyStopping on
+    the validation loss with the best weights restored; here within ``max_minutes``.
+
+    Args:
+        variant: What to build and how to train it.
+        train: Samples to train on.
+        validation: Samples that decide on learning rate, end and best weights.
+        store: Where the checkpoint lies that the training resumes from.
+
+    Returns:
+        The training. If the loss diverged or memory was exhausted it has no model, and its
+        record says why (``failure``).
+    """
+    task = variant_task(variant, train, validation)
+    result = train_model(task, store)
+    record: dict[str, Any] = {
+        "variant": variant.name,
+        "architecture": variant.architecture,
+        "settings": variant.settings,
+        "train": variant.train.model_dump(mode="json"),
+        "precision": result.precision,
+        "samples": len(train),
+        "epochs": len(result.history),
+        "steps": result.steps,
+        "best_epoch": result.best_epoch,
+        "ended_by": result.ended_by,
+        "interrupted_after_epochs": result.interruptions,
+        "minutes": result.seconds / 60,
+        "images_per_second": result.images_per_second,
+    }
+    if result.failure is not None:
+        failed = record | {"failure": result.failure, "failure_may_pass": result.may_pass}
+        return Training(failed, result.history, lambda: None)
+    record |= network_size(task)
+    build = partial(
+        build_trained_model, variant.architecture, variant.settings, result.predicting_weights
+    )
+    return Training(record, result.history, build)
+
+
+@dataclass(frozen=True)
+class StudyEstimate:
+    """How long the chosen variants train on this machine, at most.
+
+    Attributes:
+        minutes: By variant.
+        images_per_second: Of those that were measured.
+        set_up_seconds: Building a graph.
+        already_trained: Names of variants that an earlier run trained.
+    """
+
+    minutes: dict[str, float]
+    images_per_second: dict[str, float]
+    set_up_seconds: float
+    already_trained: list[str]
+
+    @property
+    def total_minutes(self) -> float:
+        """Of all variants."""
+        return sum(self.minutes.values())
+
+
+def estimate_study(
+    train: FaceSet,
+    validation: FaceSet,
+    study: StudyParameters,
+    variants: Mapping[str, VariantParameters],
+    earlier: Mapping[str, Mapping[str, Training]],
+) -> StudyEstimate:
+    """Estimate how long the chosen variants train on this machine.
+
+    Up to three of them are measured: those with the least, the median and the most arithmetic. The
+    others' time lies between, by their multiply-adds. The estimate is that of the longest case:
+    every epoch, no early stopping, or the whole time budget where that is shorter. What an earlier
+    run has trained takes no time.
+
+    Args:
+        train: Samples to train on.
+        validation: Samples to validate on.
+        study: Whether earlier trainings are reused.
+        variants: By name.
+        earlier: Earlier trainings of each variant, by fingerprint.
+    """
+    samples = samples_origin(train, validation)
+    waiting = {
+        name: variant
+        for name, variant in variants.items()
+        if not study.reuse or fingerprint(origin_of(variant, samples)) not in earlier[name]
+    }
+    tasks = {
+        name: replace(variant_task(variant, train, validation), validation=None)
+        for name, variant in waiting.items()
+    }
+    work: dict[str, float] = {}
+    for name, task in tasks.items():
+        size = _if_memory_suffices(name, partial(network_size, task))
+        if size is not None:
+            work[name] = float(size["multiply_adds"])
+    by_work = sorted(work, key=lambda name: work[name])
+    measured = {by_work[i] for i in (0, len(by_work) // 2, -1)} if by_work else set()
+    seconds_per_image: dict[float, float] = {}
+    speeds: dict[str, float] = {}
+    set_up = 0.0  # the same for all, and most of the time of a tiny study
+    for name in (name for name in by_work if name in measured):
+        speed = _if_memory_suffices(name, partial(measure_speed, tasks[name], _MEASURED_SECONDS))
+        if speed is not None:
+            speeds[name] = speed.trained
+            seconds_per_image[work[name]] = 1 / speed.trained
+            set_up = max(set_up, speed.set_up_seconds)
+    minutes: dict[str, float] = {}
+    for name, variant in waiting.items():
+        if name not in work or not seconds_per_image:
+            minutes[name] = 0.0  # its training will fail, and say why
+            continue
+        per_image = float(
+            np.interp(work[name], list(seconds_per_image), list(seconds_per_image.values()))
+        )
+        minutes[name] = _minutes(variant, len(train), per_image, set_up, name in measured)
+    estimate = StudyEstimate(
+        minutes, speeds, set_up, [name for name in variants if name not in waiting]
+    )
+    _log_estimate(estimate)
+    return estimate
+
+
+def _minutes(
+    variant: VariantParameters, samples: int, per_image: float, set_up: float, measured: bool
+) -> float:
+    train = variant.train
+    bounds = [] if train.max_minutes is None else [train.max_minutes]
+    whole = None
+    if train.epochs is not None:
+        whole = (set_up + samples * train.epochs * per_image) / 60
+        bounds.append(whole)
+    minutes = min(bounds)
+    logger.info(
+        "%s: %.0f images/s%s, %s takes %s%s",
+        variant.name,
+        1 / per_image,
+        "" if measured else " (by its arithmetic)",
+        "training" if train.epochs is None else f"{train.epochs} epochs",
+        format_duration(60 * (whole or minutes)),
+        "" if minutes == whole else f", stopped after {format_duration(60 * minutes)}",
+    )
+    return minutes
+
+
+def _log_estimate(estimate: StudyEstimate) -> None:
+    logger.info(
+        "Training %d variant(s) takes about %s%s",
+        len(estimate.minutes),
+        format_duration(60 * estimate.total_minutes),
+        f"; {len(estimate.already_trained)} already trained" if estimate.already_trained else "",
+    )
+    if estimate.total_minutes > 60 * _LONG_STUDY_HOURS:
+        logger.warning(
+            "This takes long. Stop with Ctrl-C, choose fewer variants (--params study.only=%s), "
+            "set a budget for each (--params train.max_minutes=20), or shrink the whole study "
+            "(--params study.scale=0.2)",
+            min(estimate.minutes, key=lambda name: estimate.minutes[name]),
+        )
+
+
+def _if_memory_suffices(variant: str, measure: Callable[[], Any]) -> Any:
+    try:
+        with out_of_memory_as_failure():
+            return measure()
+    except TrainingFailedError as error:
+        logger.warning("%s: not measured, %s", variant, error)
+        return None
