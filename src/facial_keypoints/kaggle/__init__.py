@@ -1,1 +1,7 @@
-"""Kaggle's API: sign in, download, submit, read scores."""
+"""Kaggle's API: download the archive, send submissions, read scores.
+
+- ``client``: what the pipelines call
+- ``records``: submissions, receipts and scores
+- ``session``: sign-in, retries and error messages
+- ``transfer``: downloads and uploads within time limits
+"""

@@ -1,10 +1,11 @@
 from dataclasses import replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from fake_kaggle import SLUG, FakeKaggle
+from fake_kaggle import CREDENTIALS, SLUG, FakeKaggle, give_credentials
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 from limits import largest_file
@@ -126,6 +127,34 @@ def test_dry_run_logs_the_submission_without_requests(
 def test_wait_only_excludes_dry_run():
     with pytest.raises(ValueError, match="set one of them"):
         section(UploadParameters, wait_only=True, dry_run=True)
+
+
+@pytest.mark.parametrize("way", CREDENTIALS)
+def test_pipeline_accepts_credentials_from_each_place(
+    way: str, kaggle: FakeKaggle, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    give_credentials(monkeypatch, tmp_path / "home", way)
+    _run()
+    assert kaggle.files == [CSV]
+
+
+@pytest.mark.fault(
+    "Upload",
+    "5xx or a reset at any step of sending",
+    "repeated; one submission of the whole file; reported if it persists",
+)
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(None, "connection to Kaggle failed"), (500, r"server failed \(500\), 5 times")],
+)
+@pytest.mark.parametrize("name", ["ListSubmissions", "StartSubmissionUpload", "File"])
+def test_raises_input_error_for_a_failure_that_persists(
+    name: str, status: int | None, message: str, kaggle: FakeKaggle
+):
+    kaggle.fail(name, status)
+    with pytest.raises(InputError, match=message):
+        _run()
+    assert kaggle.submissions == []
 
 
 @pytest.mark.fault("Upload", "Kaggle cannot score the file", "reported, with Kaggle's reason")
