@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 from pydantic import TypeAdapter
 from studies import full_study, split_summary, study_of
 
@@ -36,3 +38,13 @@ def test_log_counts_the_papers_networks(caplog):
     caplog.set_level("INFO")
     study_of({"5cl-3mpl": (1.0, 2.0), "my-net": (1.0, 2.0)})
     assert "Study: 1 of the paper's 26 networks trained; missing: 6cl-3mpl" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("of_b", "filled", "missing"), [(1, False, "mask"), (1, True, "fill"), (0, False, "none")]
+)
+def test_missing_labels_are_recognised_from_the_samples(make_faces, of_b, filled, missing):
+    faces = make_faces(2, of_b=of_b)
+    if filled:
+        faces.keypoints[:] = np.nan_to_num(faces.keypoints, nan=40)
+    assert study_of({}, train=faces).missing_labels == missing

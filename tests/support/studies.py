@@ -88,7 +88,7 @@ def split_summary(leaked=80, unseen=100, scale=1.0, **parameters):
     )
 
 
-def study_of(losses, *, split=None, scale=1.0, seeds=None, records=None, synthetic=True):
+def study_of(losses, *, split=None, scale=1.0, seeds=None, records=None, train=FACES):
     """Return the study in which each training has these (test, unseen) losses."""
     results = {
         name: result_of(name, test, unseen, **(records or {}).get(name, {}))
@@ -100,8 +100,8 @@ def study_of(losses, *, split=None, scale=1.0, seeds=None, records=None, synthet
         split or split_summary(scale=scale),
         AUGMENTATION,
         metrics_of(50.0, 60.0),
-        synthetic,
-        FACES,
+        True,
+        train,
         results,
     )
 

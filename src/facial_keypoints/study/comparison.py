@@ -102,11 +102,12 @@ def _missing_labels(train: FaceSet) -> Literal["mask", "fill", "none"]:
 
 def _log(study: StudyResult) -> None:
     in_paper = {row.variant for row in study.paper_rows()}
+    missing = study.missing if len(study.missing) < len(in_paper) else []
     logger.info(
         "Study: %d of the paper's %d networks trained%s%s",
         len(in_paper & set(study.trained())),
         len(in_paper),
-        f"; missing: {join_names(study.missing)}" if study.missing else "",
+        f"; missing: {join_names(missing)}" if missing else "",
         f"; failed: {join_names([*study.failures])}" if study.failures else "",
     )
 

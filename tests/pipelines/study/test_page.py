@@ -66,3 +66,7 @@ def test_page_without_unseen_faces_says_that_the_leak_is_unknown():
 def test_page_of_diverged_network_has_its_row():
     page = write_page(study_of({"5cl-3mpl": (None, None), "15cl-5mpl": (2.0, 6.0)}))
     assert "5cl, 3mpl" in page
+
+
+def test_page_formats_large_losses_with_separators():
+    assert "12,346</td>" in write_page(study_of({"5cl-3mpl": (12345.678, 2.0)}))
