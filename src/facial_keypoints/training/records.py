@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _CODE: Final = (
-    *("models/layers.py", "models/losses.py", "models/registry.py"),
+    *("models/layers.py", "models/metrics.py", "models/registry.py"),
     *("training/callbacks.py", "training/trainer.py"),
 )
 """What trains, besides the architecture's own module."""
