@@ -26,6 +26,10 @@ _SECONDS_BETWEEN_LINES: Final = 30.0
 _CHECK_EVERY: Final = 10  # steps; reading the loss waits for the device
 _EXPLODED: Final = float((10 * IMAGE_SIZE) ** 2)
 """Mean squared error, in px², of points ten images away."""
+_SLACK: Final = 0.2
+"""Fraction of a time budget that does not count as progress where a number of steps is given:
+building the graph takes longer than many steps, and a budget that is never reached must not decide
+on the learning rate."""
 _LOWEST_RATE: Final = 1e-3
 """Of the cosine schedule, as a fraction of its peak."""
 
@@ -82,6 +86,8 @@ class Progress(keras.callbacks.Callback):
         """Completed part of the training, by time or by steps, whichever is further."""
         by_steps = self.steps / self.total_steps if self.total_steps else 0.0
         by_time = self.seconds / self.budget_seconds if self.budget_seconds else 0.0
+        if self.total_steps:
+            by_time = (by_time - _SLACK) / (1 - _SLACK)
         start, end = self._span
         return start + (end - start) * min(1.0, max(by_steps, by_time))
 

@@ -1,6 +1,7 @@
 """What fits into a time budget: sizes, processes and deadlines, from a measured speed."""
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -147,11 +148,13 @@ def make_plan(
     rounds = -(-members // processes)
     first_stage = max(NUM_HALVES, processes)
     first_stage_each = -(-first_stage // processes)
-    fraction = min(_FIRST_STAGE[0], _FIRST_STAGE[1] * rounds / max(epochs, 1e-9))
+    most = competition.max_epochs or math.inf
+    each = min(epochs / rounds, most)
+    fraction = min(_FIRST_STAGE[0], _FIRST_STAGE[1] / max(each, 1e-9))
     per_model = seconds / (rounds + fraction * (first_stage_each - min(rounds, first_stage_each)))
     per_1000 = 1000 * _COST[size] / speed.predicted
     per_view = per_1000 / 1000 * (num_test_faces + num_faces / num_folds)
-    epochs *= per_model / seconds if seconds else 0.0
+    epochs = min(epochs * per_model / seconds, most) if seconds else 0.0
     return Plan(
         size=size,
         settings=SIZES[size],
