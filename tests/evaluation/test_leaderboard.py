@@ -1,5 +1,6 @@
 import pandas as pd
 import pytest
+from trainings import make_record
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.leaderboard import MEAN_FACE, rank_variants, select_champion
@@ -20,9 +21,8 @@ def make_metrics(make_set_metrics):
 
 
 def training(run="run", **record):
-    identity = {"mlflow_run_id": run, "fingerprint": f"of {run}"}
-    numbers = {"parameters": 10, "epochs": 2, "minutes": 0.1}
-    return Training({**identity, **numbers, **record}, pd.DataFrame(), lambda: None)
+    made = make_record(mlflow_run_id=run, fingerprint=f"of {run}", **record)
+    return Training(made, pd.DataFrame(), lambda: None)
 
 
 def test_champion_has_the_lowest_validation_rmse_whatever_its_holdout(make_metrics):

@@ -11,6 +11,7 @@ import pytest
 from kedro.io import DatasetError
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from trainings import make_record
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.cli import user_message
@@ -178,9 +179,8 @@ def test_pickled_objects_are_neither_saved_nor_loaded(tmp_path):
 
 def training(fingerprint="aaaa", model=None, **record):
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
-    return Training(
-        {"fingerprint": fingerprint, "epochs": 2, **record}, history, lambda: model or SmallModel()
-    )
+    made = make_record(fingerprint=fingerprint, **record)
+    return Training(made, history, lambda: model or SmallModel())
 
 
 def test_a_training_survives_being_saved_and_loaded(tmp_path):
@@ -205,7 +205,7 @@ def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
     first = contents(tmp_path / "net" / "bbbb")
     dataset.save(training("aaaa", minutes=9))
     assert contents(tmp_path / "net" / "bbbb") == first
-    assert dataset.load().record["minutes"] == 9
+    assert dataset.load().record.minutes == 9
     assert list(earlier.load()) == ["bbbb", "aaaa"]  # the current one last
     dataset.save(earlier.load()["bbbb"])  # taken again, not trained again
     assert dataset.load().fingerprint == "bbbb"
@@ -217,7 +217,7 @@ def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
     dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
     dataset.save(training("aaaa", minutes=1))
     dataset.save(training("aaaa", minutes=2))
-    assert dataset.load().record["minutes"] == 2
+    assert dataset.load().record.minutes == 2
     assert {path.split("/")[0] for path in contents(tmp_path / "net")} == {"aaaa", "current"}
 
 

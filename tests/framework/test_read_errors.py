@@ -13,6 +13,7 @@ import pytest
 import yaml
 from kedro.framework.project import pipelines
 from kedro.io import DatasetError
+from trainings import make_record
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
@@ -175,7 +176,7 @@ def sound_training(tmp_path_factory):
     """The folder of a dataset that holds one training."""
     folder = tmp_path_factory.mktemp("models") / "net"
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
-    record = {"fingerprint": "aaaa", "epochs": 2}
+    record = make_record(fingerprint="aaaa")
     TrainingsDataset(filepath=str(folder)).save(Training(record, history, keras_model))
     return folder
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from parameters import base_parameters, section
+from trainings import make_record
 
 from facial_keypoints.augmentation.offline import AugmentationSummary
 from facial_keypoints.evaluation.records import SetMetrics, VariantMetrics
@@ -17,7 +18,8 @@ from facial_keypoints.parameters import (
 )
 from facial_keypoints.study.comparison import compare_with_paper
 from facial_keypoints.study.results import VariantResult
-from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
+from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
+from facial_keypoints.training.records import Training
 
 FACES = FaceSet(
     images=np.zeros((1, 96, 96), np.uint8),
@@ -65,10 +67,8 @@ def metrics_of(test, unseen, fingerprint=None):
 
 def training_of(variant, **record):
     origin = origin_of(variant, samples_origin(FACES, FACES))
-    numbers = {"convs": 5, "pools": 3, "dense": 1, "parameters": 10**6, "multiply_adds": 10**8}
-    numbers |= {"samples": 900, "epochs": 2, "minutes": 0.5, "ended_by": "all epochs"}
-    identity = {"origin": origin, "fingerprint": fingerprint(origin)}
-    return Training({**numbers, **identity, **record}, HISTORY, lambda: None)
+    made = make_record(origin=origin, fingerprint=fingerprint(origin), **record)
+    return Training(made, HISTORY, lambda: None)
 
 
 def result_of(name, test, unseen, **record):

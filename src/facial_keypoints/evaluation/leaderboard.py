@@ -8,7 +8,7 @@ import pandas as pd
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion, VariantMetrics
-from facial_keypoints.training.records import Training
+from facial_keypoints.training.records import Training, TrainingRecord
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def rank_variants(
     """
     rows = [_row(name, metrics[name], trainings[name].record) for name in metrics]
     table = pd.DataFrame(rows).sort_values("validation_rmse", ignore_index=True)
-    baseline = pd.DataFrame([_row(MEAN_FACE, mean_face, {})])
+    baseline = pd.DataFrame([_row(MEAN_FACE, mean_face, None)])
     return pd.concat([table, baseline], ignore_index=True)
 
 
@@ -59,7 +59,7 @@ def select_champion(leaderboard: pd.DataFrame, trainings: Mapping[str, Training]
     champion = Champion(
         variant=name,
         fingerprint=training.fingerprint,
-        mlflow_run_id=training.record["mlflow_run_id"],
+        mlflow_run_id=training.record.mlflow_run_id,
         validation_rmse=float(best["validation_rmse"]),
         holdout_rmse=None if pd.isna(best["holdout_rmse"]) else float(best["holdout_rmse"]),
     )
@@ -71,7 +71,7 @@ def select_champion(leaderboard: pd.DataFrame, trainings: Mapping[str, Training]
     return champion
 
 
-def _row(name: str, metrics: VariantMetrics, record: Mapping[str, Any]) -> dict[str, Any]:
+def _row(name: str, metrics: VariantMetrics, record: TrainingRecord | None) -> dict[str, Any]:
     holdout = metrics.holdout
     return {
         "variant": name,
@@ -84,9 +84,9 @@ def _row(name: str, metrics: VariantMetrics, record: Mapping[str, Any]) -> dict[
         "holdout_mse": holdout.mse,
         "holdout_paper_accuracy": holdout.paper_accuracy,
         "unseen_rmse": metrics.unseen.score if metrics.unseen else None,
-        "parameters": record.get("parameters"),
-        "epochs": record.get("epochs"),
-        "minutes": record.get("minutes"),
+        "parameters": record.size.parameters if record and record.size else None,
+        "epochs": record.epochs if record else None,
+        "minutes": record.minutes if record else None,
         "failure": metrics.failure,
     }
 

@@ -1,36 +1,51 @@
-"""What a network is made of and what a picture costs it."""
+"""Layers, weights and arithmetic of a model."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import keras
 
 
-def complexity(model: "keras.Model") -> dict[str, Any]:
-    """Layers, weights and arithmetic of a model.
+@dataclass(frozen=True)
+class NetworkSize:
+    """What a network consists of, and what an image costs it.
 
-    Returns:
-        ``convs``, ``pools``, ``dense`` (the output among them): counts of layers;
-        ``filters``: of each convolution, in order; ``parameters``: all weights, the
-        statistics of batch normalisation too; ``multiply_adds``: of convolutions and dense
-        layers, for one picture forward (training on it takes about three times as many).
+    Attributes:
+        convs: Number of convolutions.
+        pools: Number of max-pooling layers.
+        dense: Number of dense layers, the output among them.
+        filters: Of each convolution, in order.
+        parameters: All weights, the statistics of batch normalisation too.
+        multiply_adds: Of convolutions and dense layers, for one image forward; training on it takes
+            about three times as many.
     """
+
+    convs: int
+    pools: int
+    dense: int
+    filters: list[int]
+    parameters: int
+    multiply_adds: int
+
+
+def network_size(model: "keras.Model") -> NetworkSize:
+    """Return layers, weights and arithmetic of a model."""
     from keras import layers
 
     convs = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
     dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
     pools = [layer for layer in model.layers if isinstance(layer, layers.MaxPooling2D)]
-    products = 0
+    products = sum(math.prod(layer.kernel.shape) for layer in dense)
     for conv in convs:
         _, height, width, _ = conv.output.shape
         products += height * width * math.prod(conv.kernel.shape)
-    products += sum(math.prod(layer.kernel.shape) for layer in dense)
-    return {
-        "convs": len(convs),
-        "pools": len(pools),
-        "dense": len(dense),
-        "filters": [conv.filters for conv in convs],
-        "parameters": int(model.count_params()),
-        "multiply_adds": products,
-    }
+    return NetworkSize(
+        convs=len(convs),
+        pools=len(pools),
+        dense=len(dense),
+        filters=[conv.filters for conv in convs],
+        parameters=int(model.count_params()),
+        multiply_adds=products,
+    )

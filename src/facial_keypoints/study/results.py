@@ -12,7 +12,8 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import SplitParameters, VariantParameters, base_variant
 from facial_keypoints.study.records import MEASURES, Measures, TrainedVariant
 from facial_keypoints.study.statistics import mean_and_deviation
-from facial_keypoints.training.records import Training, check_origin, differences, samples_origin
+from facial_keypoints.training.fingerprints import differences, samples_origin
+from facial_keypoints.training.records import Training, check_origin
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _summarise(results: Mapping[str, VariantResult], leaks: bool) -> TrainedVari
     }
     mean = Measures(**{name: summary[0] for name, summary in summaries.items()})
     records = [result.training.record for result in results.values()]
-    same = ("convs", "pools", "dense", "parameters", "multiply_adds", "samples")
+    same = ("convs", "pools", "dense", "parameters", "multiply_adds")
     return TrainedVariant(
         trainings=[*results],
         mean=mean,
@@ -100,10 +101,11 @@ def _summarise(results: Mapping[str, VariantResult], leaks: bool) -> TrainedVari
         leak=mean.unseen_loss / mean.test_loss
         if leaks and mean.unseen_loss is not None and mean.test_loss
         else None,
-        **{name: records[0][name] for name in same},
-        epochs=float(np.mean([record["epochs"] for record in records])),
-        minutes=float(np.mean([record["minutes"] for record in records])),
-        budgeted=any(record["ended_by"] == "time budget" for record in records),
+        samples=records[0].samples,
+        **{name: getattr(records[0].size, name) for name in same},
+        epochs=float(np.mean([record.epochs for record in records])),
+        minutes=float(np.mean([record.minutes for record in records])),
+        budgeted=any(record.ended_by == "time budget" for record in records),
     )
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import mlflow
@@ -27,16 +28,19 @@ def log_training(run_id: str, training: Training) -> None:
     """
     record = training.record
     client = MlflowClient()
-    interrupted = record.get("interrupted_after_epochs") or [0]
+    interrupted = record.interrupted_after_epochs or [0]
     elsewhere = training.history if training.reused else training.history[: interrupted[-1]]
     log_curve(run_id, elsewhere)
-    client.log_dict(run_id, record, "training_record.json")
-    names = ("parameters", "multiply_adds", "epochs", "minutes", "images_per_second", "best_epoch")
-    numbers = {f"train_{name}": record.get(name) for name in names}
-    log_metrics(run_id, {name: n for name, n in numbers.items() if n is not None})
-    tags = {name: record.get(name) for name in ("ended_by", "precision", "fingerprint", "failure")}
+    client.log_dict(run_id, asdict(record), "training_record.json")
+    names = ("epochs", "minutes", "images_per_second", "best_epoch")
+    numbers = {name: getattr(record, name) for name in names}
+    if record.size is not None:
+        numbers |= {name: getattr(record.size, name) for name in ("parameters", "multiply_adds")}
+    log_metrics(run_id, {f"train_{name}": n for name, n in numbers.items() if n is not None})
+    names = ("ended_by", "precision", "fingerprint", "failure")
+    tags = {name: getattr(record, name) for name in names}
     if training.reused:
-        tags["reused_from"] = record["mlflow_run_id"]
+        tags["reused_from"] = record.mlflow_run_id
     known = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
     client.log_batch(run_id, tags=known)
 

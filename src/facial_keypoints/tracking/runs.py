@@ -71,7 +71,7 @@ class SessionRuns:
         record = training.record
         uri = None
         if training.reused:
-            uri = models.find_model(run_id, training.fingerprint, record.get("mlflow_run_id"))
+            uri = models.find_model(run_id, training.fingerprint, record.mlflow_run_id)
         models.log_training(run_id, training)
         if uri is None and training.failure is None:
             uri = models.log_model(run_id, training.load_model())

@@ -3,6 +3,7 @@
 This module imports TensorFlow inside functions only: its data pipelines feed any Keras backend.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -42,6 +43,13 @@ class Samples:
         """Return the faces with all 15 keypoints, each label counting the same."""
         weights = np.ones(faces.keypoints.shape[:2], np.float32)
         return Samples(faces.images, faces.keypoints, weights)
+
+    def digest(self) -> str:
+        """Return sixteen hexadecimal digits that identify the content."""
+        content = hashlib.sha256()
+        for array in (self.images, self.targets, self.weights):
+            content.update(np.ascontiguousarray(array).data)
+        return content.hexdigest()[:16]
 
     def known(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return targets without NaN, and weights that are 0 where a target is unknown."""

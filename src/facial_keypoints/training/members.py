@@ -1,7 +1,6 @@
 """Training members of an ensemble, one after another or side by side in processes."""
 
 import hashlib
-import json
 import logging
 import multiprocessing
 import os
@@ -20,6 +19,7 @@ import numpy.typing as npt
 from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.models.heads import NUM_HEADS, Points
 from facial_keypoints.models.registry import build_model
+from facial_keypoints.training.fingerprints import fingerprint, training_origin
 from facial_keypoints.training.hardware import number_of_cores, use_onednn
 from facial_keypoints.training.interruption import stop_if_asked
 from facial_keypoints.training.stores import CheckpointStore
@@ -72,22 +72,29 @@ class MemberResult:
 
 
 def member_fingerprint(task: TrainingTask, *plan: Any) -> str:
-    """Return sixteen hexadecimal digits of all that decides on a training but the clock.
+    """Return the fingerprint of a member's checkpoint.
 
-    The mirror bias that was subtracted from the labels comes from predictions, which may differ in
+    The mirror bias that is subtracted from the labels comes from predictions, which may differ in
     the last bit from run to run: fingerprint a task before it is subtracted.
 
     Args:
         task: The training.
         plan: What else decides: a checkpoint of another budget has its learning rate behind it.
     """
-    kind = [plan, task.name, task.architecture, task.settings, task.train.model_dump(mode="json")]
-    content = hashlib.sha256(json.dumps(kind).encode())
-    samples = task.samples
-    arrays = (samples.images, samples.targets, samples.weights, *(task.initial_weights or []))
-    for array in arrays:
-        content.update(np.ascontiguousarray(array).data)
-    return content.hexdigest()[:16]
+    return fingerprint(
+        training_origin(
+            task.architecture,
+            task.settings,
+            task.train,
+            training_samples=task.samples.digest(),
+            initial_weights=_digest(task.initial_weights or []),
+            plan=list(plan),
+        )
+    )
+
+
+def _digest(weights: Sequence[npt.NDArray[np.float32]]) -> str:
+    return hashlib.sha256(b"".join(array.tobytes() for array in weights)).hexdigest()[:16]
 
 
 def train_members(

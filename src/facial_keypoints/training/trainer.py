@@ -19,7 +19,6 @@ import pandas as pd
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.keypoints import SWAP_INDEX
 from facial_keypoints.metrics import mean_face
-from facial_keypoints.models.complexity import complexity
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import TrainParameters
@@ -482,8 +481,3 @@ def out_of_memory_as_failure() -> Iterator[None]:
             f"memory is exhausted ({detail}); use a smaller train.batch_size or narrower layers",
             may_pass=True,
         ) from error
-
-
-def network_size(task: TrainingTask) -> dict[str, Any]:
-    """Return layers, weights and arithmetic of the task's network, see ``complexity``."""
-    return complexity(build_model(task.architecture, task.settings))

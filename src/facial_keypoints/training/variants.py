@@ -11,15 +11,17 @@ import numpy as np
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
+from facial_keypoints.models.complexity import network_size
+from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
+from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.input_pipeline import Samples
-from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
+from facial_keypoints.training.records import Training, TrainingRecord
 from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.trainer import (
     TrainingTask,
     build_trained_model,
     measure_speed,
-    network_size,
     out_of_memory_as_failure,
     train_model,
 )
@@ -53,6 +55,7 @@ def fit_variant(
     train: FaceSet,
     validation: FaceSet,
     store: CheckpointStore | None = None,
+    run_id: str | None = None,
 ) -> Training:
     """Train one variant as its parameters say.
 
@@ -64,32 +67,38 @@ def fit_variant(
         train: Samples to train on.
         validation: Samples that decide on learning rate, end and best weights.
         store: Where the checkpoint lies that the training resumes from.
+        run_id: MLflow run that records it.
 
     Returns:
         The training. If the loss diverged or memory was exhausted it has no model, and its
         record says why (``failure``).
     """
     task = variant_task(variant, train, validation)
+    origin = origin_of(variant, samples_origin(train, validation))
     result = train_model(task, store)
-    record: dict[str, Any] = {
-        "variant": variant.name,
-        "architecture": variant.architecture,
-        "settings": variant.settings,
-        "train": variant.train.model_dump(mode="json"),
-        "precision": result.precision,
-        "samples": len(train),
-        "epochs": len(result.history),
-        "steps": result.steps,
-        "best_epoch": result.best_epoch,
-        "ended_by": result.ended_by,
-        "interrupted_after_epochs": result.interruptions,
-        "minutes": result.seconds / 60,
-        "images_per_second": result.images_per_second,
-    }
-    if result.failure is not None:
-        failed = record | {"failure": result.failure, "failure_may_pass": result.may_pass}
-        return Training(failed, result.history, lambda: None)
-    record |= network_size(task)
+    size = None
+    if result.failure is None:
+        size = network_size(build_model(variant.architecture, variant.settings))
+    record = TrainingRecord(
+        variant=variant.name,
+        architecture=variant.architecture,
+        settings=variant.settings,
+        fingerprint=fingerprint(origin),
+        origin=origin,
+        precision=result.precision,
+        samples=len(train),
+        epochs=len(result.history),
+        steps=result.steps,
+        best_epoch=result.best_epoch,
+        ended_by=result.ended_by,
+        interrupted_after_epochs=result.interruptions,
+        minutes=result.seconds / 60,
+        images_per_second=result.images_per_second,
+        mlflow_run_id=run_id,
+        size=size,
+        failure=result.failure,
+        may_pass=result.may_pass,
+    )
     build = partial(
         build_trained_model, variant.architecture, variant.settings, result.predicting_weights
     )
@@ -151,9 +160,9 @@ def estimate_study(
     }
     work: dict[str, float] = {}
     for name, task in tasks.items():
-        size = _if_memory_suffices(name, partial(network_size, task))
-        if size is not None:
-            work[name] = float(size["multiply_adds"])
+        model = _if_memory_suffices(name, partial(build_model, task.architecture, task.settings))
+        if model is not None:
+            work[name] = float(network_size(model).multiply_adds)
     by_work = sorted(work, key=lambda name: work[name])
     measured = {by_work[i] for i in (0, len(by_work) // 2, -1)} if by_work else set()
     seconds_per_image: dict[float, float] = {}

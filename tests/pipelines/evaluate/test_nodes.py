@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from parameters import section
+from trainings import make_record
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import Champion, VariantMetrics
@@ -21,7 +22,8 @@ from facial_keypoints.pipelines.evaluate.nodes import (
     plot_learning_curves,
     predict_faces,
 )
-from facial_keypoints.training.records import Training, fingerprint, origin_of, samples_origin
+from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
+from facial_keypoints.training.records import Training
 
 LOOKUP = pd.DataFrame(
     {
@@ -62,7 +64,7 @@ def variant():
 
 def training_of(variant, faces, **record):
     origin = origin_of(variant, samples_origin(faces, faces))
-    record = {"fingerprint": fingerprint(origin), "origin": origin, **record}
+    record = make_record(fingerprint=fingerprint(origin), origin=origin, **record)
     return Training(record, pd.DataFrame(), Constant)
 
 
@@ -89,7 +91,7 @@ def test_predict_faces_raises_input_error_for_training_with_other_parameters(
 
 def test_measure_variant_names_the_training_and_its_failure(sets, summary, mixed_faces):
     points, none = mixed_faces.keypoints, np.empty((0, 15, 2), np.float32)
-    training = Training({"fingerprint": "abc", "failure": "?"}, pd.DataFrame(), Constant)
+    training = Training(make_record(failure="?"), pd.DataFrame(), Constant)
     measured = measure_variant(
         *(training, sets["validation"], points, sets["holdout"], points + 1, sets["unseen"], none),
         *(summary, LOOKUP, section(EvaluateParameters)),
@@ -100,7 +102,7 @@ def test_measure_variant_names_the_training_and_its_failure(sets, summary, mixed
 
 def test_measure_variant_raises_input_error_for_set_of_another_split(sets, summary, mixed_faces):
     points = mixed_faces.keypoints
-    training = Training({"fingerprint": "abc"}, pd.DataFrame(), Constant)
+    training = Training(make_record(), pd.DataFrame(), Constant)
     with pytest.raises(InputError, match="unseen_faces does not match"):
         measure_variant(
             *(training, *(mixed_faces, points) * 3),
@@ -117,7 +119,7 @@ def test_measure_mean_face_predicts_the_mean_of_known_training_labels(sets, summ
 
 def test_compare_variants_ranks_and_selects(make_set_metrics):
     metrics = VariantMetrics(make_set_metrics(), make_set_metrics(), None)
-    record = {"mlflow_run_id": None, "fingerprint": "abc"}
+    record = make_record()
     table, champion = compare_variants(
         metrics, **{"a.metrics": metrics, "a.training": Training(record, pd.DataFrame(), Constant)}
     )
@@ -126,7 +128,7 @@ def test_compare_variants_ranks_and_selects(make_set_metrics):
 
 def test_plot_learning_curves_follows_the_leaderboard():
     history = pd.DataFrame({"epoch": [1, 2], "val_rmse": [4.0, 3.0]})
-    trainings = {f"{n}.training": Training({}, history, Constant) for n in ("b", "a")}
+    trainings = {f"{n}.training": Training(make_record(), history, Constant) for n in ("b", "a")}
     ranking = pd.DataFrame({"variant": ["a", "b", "(mean face)"]})
     (axis,) = plot_learning_curves(ranking, **trainings).axes
     assert [line.get_label() for line in axis.lines] == ["a", "b"]

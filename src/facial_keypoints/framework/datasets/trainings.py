@@ -1,6 +1,5 @@
 """The trainings of a variant: finished ones, a folder each, and unfinished ones."""
 
-import json
 import logging
 import re
 import tempfile
@@ -13,6 +12,7 @@ from uuid import uuid4
 import numpy.typing as npt
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
+from pydantic import TypeAdapter
 
 from facial_keypoints.errors import InputError, StorageError
 from facial_keypoints.framework.datasets.files import (
@@ -24,7 +24,7 @@ from facial_keypoints.framework.datasets.files import (
 )
 from facial_keypoints.framework.read_errors import read_errors
 from facial_keypoints.parameters import base_variant
-from facial_keypoints.training.records import Training
+from facial_keypoints.training.records import Training, TrainingRecord
 
 if TYPE_CHECKING:
     import keras
@@ -91,8 +91,11 @@ class CheckpointsDataset(FileDataset):
         raise NotImplementedError("unfinished trainings are written while they run")
 
 
-def _as_json(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, indent=2).encode()
+_RECORD: Final = TypeAdapter(TrainingRecord)
+
+
+def _as_json(record: TrainingRecord) -> bytes:
+    return _RECORD.dump_json(record, indent=2)
 
 
 def _backup_path(folder: PurePosixPath, fingerprint: str) -> PurePosixPath:
@@ -141,7 +144,7 @@ class TrainingsDataset(FileDataset):
             elif data.record != self._record(folder):  # MLflow's run was not known before
                 self._replace(folder / "training_record.json", _as_json(data.record))
             if data.is_final:  # else what it got to is gone on with, when there is more memory
-                for unfinished in (data.fingerprint, *data.record.get("made_of", [])):
+                for unfinished in (data.fingerprint, *data.record.checkpoints):
                     remove(self._fs, _backup_path(self._filepath, unfinished))
             self._replace(self._current, data.fingerprint.encode())
 
@@ -176,7 +179,7 @@ class TrainingsDataset(FileDataset):
             model = self._filepath / fingerprint / "model.keras"
             if training.failure is None and not self._fs.exists(str(model)):
                 raise FileNotFoundError("there is no model.keras")
-            known, epochs = len(training.history), training.record.get("epochs", 0)
+            known, epochs = len(training.history), training.record.epochs
             if training.fingerprint != fingerprint or known < epochs:
                 raise ValueError(
                     f"training_record.json tells of {training.fingerprint} and {epochs} epochs, "
@@ -192,9 +195,8 @@ class TrainingsDataset(FileDataset):
             self._record(folder), history, lambda: self._load_model(folder), reused=True
         )
 
-    def _record(self, folder: PurePosixPath) -> dict[str, Any]:
-        record: dict[str, Any] = json.loads(self._fs.cat_file(str(folder / "training_record.json")))
-        return record
+    def _record(self, folder: PurePosixPath) -> TrainingRecord:
+        return _RECORD.validate_json(self._fs.cat_file(str(folder / "training_record.json")))
 
     def fingerprints(self) -> list[str]:
         """Of every training there is, the current one last."""

@@ -31,9 +31,10 @@ from facial_keypoints.pipelines.compete.plan import (
 )
 from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Members
 from facial_keypoints.plotting.label_issues import draw_label_issues
+from facial_keypoints.training.fingerprints import fingerprint
 from facial_keypoints.training.members import measure_speeds
 from facial_keypoints.training.precision import choose_precision
-from facial_keypoints.training.records import Training
+from facial_keypoints.training.records import Training, TrainingRecord
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.stores import CheckpointStore
 
@@ -273,21 +274,27 @@ def assemble_ensemble(
         competition: For the record.
         session: Holds the MLflow run of the ensemble.
     """
-    content = hashlib.sha256(b"".join(array.tobytes() for net in members.weights for array in net))
+    origin = {"members": members.fingerprints.tolist(), "weights": _digest(members)}
     precision, _ = choose_precision(competition.train.precision)
-    record = {
-        "variant": ENSEMBLE,
-        "architecture": "heatmap_unet",
-        "settings": plan.settings,
-        "members": len(members.weights),
-        "precision": precision,
-        "fingerprint": content.hexdigest()[:16],
-        "made_of": [*first_stage.fingerprints.tolist(), *members.fingerprints.tolist()],
-        "minutes": float(members.seconds.sum()) / 60 / plan.num_processes,
-        "epochs_of_members": members.epochs.tolist(),
-        "competition": competition.model_dump(mode="json"),
-        "mlflow_run_id": session.run_id_of(ENSEMBLE),
-    }
+    minutes = float(members.seconds.sum()) / 60 / plan.num_processes
+    record = TrainingRecord(
+        variant=ENSEMBLE,
+        architecture="heatmap_unet",
+        settings={**plan.settings, "members": len(members.weights)},
+        fingerprint=fingerprint(origin),
+        origin=origin,
+        precision=precision,
+        samples=int(members.samples.mean()),
+        epochs=float(members.epochs.mean()),
+        steps=int(members.steps.sum()),
+        best_epoch=None,
+        ended_by="time budget",
+        interrupted_after_epochs=[],
+        minutes=minutes,
+        images_per_second=float((members.epochs * members.samples).sum()) / max(60 * minutes, 1e-9),
+        mlflow_run_id=session.run_id_of(ENSEMBLE),
+        checkpoints=[*first_stage.fingerprints.tolist(), *members.fingerprints.tolist()],
+    )
     build = partial(build_ensemble, plan.settings, members.weights, members.mirror_bias)
     return Training(record, _history(members), build)
 
@@ -298,7 +305,13 @@ def select_ensemble(training: Training) -> Champion:
     Args:
         training: The ensemble.
     """
-    return Champion(ENSEMBLE, training.fingerprint, training.record["mlflow_run_id"])
+    return Champion(ENSEMBLE, training.fingerprint, training.record.mlflow_run_id)
+
+
+def _digest(members: Members) -> str:
+    """Of all members' weights, which no seed decides on where time ends a training."""
+    content = b"".join(array.tobytes() for weights in members.weights for array in weights)
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _history(members: Members) -> pd.DataFrame:

@@ -55,6 +55,8 @@ class Members:
         weights: Of each member, the averaged ones.
         histories: Of each member: one array (k, 2) of epoch (from 1) and mean loss.
         epochs: float (m,), that each member trained for.
+        steps: int (m,), batches of each member.
+        samples: int (m,), faces that each member trained on.
         seconds: float (m,), that its training took.
         fingerprints: str (p,), of all members' checkpoints.
     """
@@ -66,5 +68,7 @@ class Members:
     weights: list[Weights]
     histories: list[list[npt.NDArray[np.float64]]]
     epochs: npt.NDArray[np.float64]
+    steps: npt.NDArray[np.int64]
+    samples: npt.NDArray[np.int64]
     seconds: npt.NDArray[np.float64]
     fingerprints: npt.NDArray[np.str_]

@@ -207,6 +207,8 @@ def train_ensemble_members(
         weights=[result.training.predicting_weights for result in kept],
         histories=[[_history(result)] for result in kept],
         epochs=np.asarray([result.training.epochs for result in kept]),
+        steps=np.asarray([result.training.steps for result in kept]),
+        samples=np.asarray([result.training.samples for result in kept]),
         seconds=np.asarray([result.training.seconds for result in kept]),
         fingerprints=np.asarray([task.fingerprint for task in tasks]),
     )

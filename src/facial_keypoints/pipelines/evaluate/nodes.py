@@ -21,7 +21,8 @@ from facial_keypoints.pipelines import by_variant
 from facial_keypoints.plotting.curves import draw_learning_curves
 from facial_keypoints.plotting.evaluation import draw_error_per_keypoint
 from facial_keypoints.plotting.faces import draw_best_and_worst
-from facial_keypoints.training.records import Training, check_origin, samples_origin
+from facial_keypoints.training.fingerprints import samples_origin
+from facial_keypoints.training.records import Training, check_origin
 
 Points = npt.NDArray[np.float32]
 

@@ -12,13 +12,13 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.plotting.curves import draw_curve
-from facial_keypoints.training.records import (
-    Training,
+from facial_keypoints.training.fingerprints import (
     differences,
     fingerprint,
     origin_of,
     samples_origin,
 )
+from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.variants import StudyEstimate, estimate_study, fit_variant
@@ -76,12 +76,10 @@ def train_variant(
         return _reuse(earlier[name], variant, study, run_id)
     store = None if checkpoints is None else checkpoints(name)
     if earlier and not (store is not None and store.exists()):
-        reason = differences(list(earlier.values())[-1].record["origin"], origin)
+        reason = differences(list(earlier.values())[-1].record.origin, origin)
         reason = reason or ("memory was exhausted" if study.reuse else "study.reuse is false")
         logger.info("%s: training again (%s)", variant.name, reason)
-    training = fit_variant(variant, train, validation, store)
-    record = training.record | {"fingerprint": name, "origin": origin, "mlflow_run_id": run_id}
-    training = replace(training, record=record)
+    training = fit_variant(variant, train, validation, store, run_id)
     _report(training, variant, study)
     return training
 
@@ -98,9 +96,9 @@ def _reuse(
         )
     else:
         _report(training, variant, study)
-    if training.record.get("mlflow_run_id") is not None or run_id is None:
+    if training.record.mlflow_run_id is not None or run_id is None:
         return training
-    return replace(training, record=training.record | {"mlflow_run_id": run_id})
+    return replace(training, record=replace(training.record, mlflow_run_id=run_id))
 
 
 def _report(training: Training, variant: VariantParameters, study: StudyParameters) -> None:
@@ -109,10 +107,10 @@ def _report(training: Training, variant: VariantParameters, study: StudyParamete
         logger.info(
             "%s: trained for %s, %d epochs (ended by: %s); best epoch %s",
             variant.name,
-            format_duration(60 * record["minutes"]),
-            record["epochs"],
-            record["ended_by"],
-            record["best_epoch"],
+            format_duration(60 * record.minutes),
+            record.epochs,
+            record.ended_by,
+            record.best_epoch,
         )
         return
     when = "failed in an earlier run" if training.reused else "failed"
