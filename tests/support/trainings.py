@@ -1,5 +1,7 @@
 """Training records for tests."""
 
+from dataclasses import replace
+
 from facial_keypoints.models.complexity import NetworkSize
 from facial_keypoints.training.records import TrainingRecord
 
@@ -9,7 +11,8 @@ SIZE = NetworkSize(
 
 
 def make_record(**changes):
-    """Return the record of a short training, but for ``changes``."""
+    """Return the record of a short training, but for ``changes``, of its network's size too."""
+    size = {name: changes.pop(name) for name in vars(SIZE) if name in changes}
     fields = {
         "variant": "tiny",
         "architecture": "conv_stack",
@@ -25,6 +28,6 @@ def make_record(**changes):
         "interrupted_after_epochs": [],
         "minutes": 0.5,
         "images_per_second": 60.0,
-        "size": SIZE,
+        "size": replace(SIZE, **size),
     }
     return TrainingRecord(**{**fields, **changes})
