@@ -1,8 +1,8 @@
-"""The augmentation recipe, beside the obvious way: a loop over faces with one OpenCV call each.
+"""Compare the augmentation with the obvious way: a loop over faces with one OpenCV call each.
 
-The obvious way runs on one core, gathers pictures and points in Python lists and stacks them at
-the end. Both must give equal pictures and points; only the noise, which is random, is compared
-by its strength. Each way's peak memory is that of a fresh process, with the faces it starts from.
+The obvious way runs on one core, gathers images and keypoints in Python lists and stacks them at
+the end. Both must give equal images and keypoints; only the random noise is compared by its
+strength. The peak memory of each way is that of a fresh process, with the faces it starts from.
 """
 
 import sys
@@ -56,7 +56,7 @@ def augment_obvious_way(faces: FaceSet) -> Samples:
         images.append(cv2.flip(image, 1))
         points.append(((IMAGE_SIZE, 0) + placed * (-1, 1))[list(SWAP_INDEX)].astype(np.float32))
     for angle in RECIPE.rotations:
-        # points are measured edge to edge, OpenCV counts pixels from their centres
+        # keypoints are measured edge to edge, OpenCV counts from pixel centres
         middle, turn = (
             cv2.getRotationMatrix2D((centre, centre), angle, 1)
             for centre in ((IMAGE_SIZE - 1) / 2, IMAGE_SIZE / 2)
@@ -75,9 +75,9 @@ def augment_obvious_way(faces: FaceSet) -> Samples:
             if ((moved > 0) & (moved < IMAGE_SIZE)).all():
                 images.append(cv2.warpAffine(image, matrix, SIZE, borderMode=BORDER))
                 points.append(moved)
-    for share in RECIPE.noise:
+    for deviation in RECIPE.noise:
         for image, placed in complete:
-            noise = cv2.randn(np.empty(SIZE, dtype=np.float32), 0, 255 * share)
+            noise = cv2.randn(np.empty(SIZE, dtype=np.float32), 0, 255 * deviation)
             images.append(cv2.add(image, noise, dtype=cv2.CV_8U))
             points.append(placed)
     return np.stack(images), np.stack(points)
@@ -90,7 +90,7 @@ def augment_and_save(way: Callable[[FaceSet], Samples], faces: Path, stem: Path)
 
 
 def compare(path: Path, ours: Path, obvious: Path, repeats: int) -> tuple[str, tuple[Times, Times]]:
-    """Check that both results are equal, then time both ways; with a word on what was made."""
+    """Check that both results are equal, then time both ways; return a description and times."""
     faces = load_faces(path)
     made = check_equal(faces, ours, obvious)
     times = alternate(lambda: augment_our_way(faces), lambda: augment_obvious_way(faces), repeats)
@@ -100,17 +100,17 @@ def compare(path: Path, ours: Path, obvious: Path, repeats: int) -> tuple[str, t
 def check_equal(faces: FaceSet, ours: Path, obvious: Path) -> str:
     points = [np.load(f"{stem}.points.npy") for stem in (ours, obvious)]
     images = [np.load(f"{stem}.images.npy", mmap_mode="r") for stem in (ours, obvious)]
-    np.testing.assert_allclose(points[0], points[1], rtol=0, atol=1e-4, err_msg="points differ")
+    np.testing.assert_allclose(points[0], points[1], rtol=0, atol=1e-4, err_msg="keypoints differ")
     complete = faces.images[faces.complete]
     noisy = len(RECIPE.noise) * len(complete)
     exact = len(images[0]) - noisy
-    np.testing.assert_array_equal(images[0][:exact], images[1][:exact], "pictures differ")
+    np.testing.assert_array_equal(images[0][:exact], images[1][:exact], "images differ")
     noise = [
         float((array[exact : exact + len(complete)] - complete.astype(float)).std())
         for array in images
     ]
     np.testing.assert_allclose(
-        noise[0], noise[1], rtol=0.02, err_msg="noise is not of the same strength"
+        noise[0], noise[1], rtol=0.02, err_msg="the noise has another strength"
     )
     return (
         f"{len(faces):,} faces, {len(complete):,} of them complete, to {len(points[0]):,} samples; "

@@ -1,13 +1,12 @@
-"""The paper's counts, from the genuine labels, through the project's own stages.
+"""Check the paper's counts with the genuine labels and the project's own pipelines.
 
---labels takes Kaggle's training.csv without its pictures (the 30 label columns alone). Blank
-pictures are put beside the labels, and an archive of them goes through `clean`, `augment` and
-`split` with the parameters of the environment `paper`. Exits with 1 if a count is not the
-expected one.
+--labels takes Kaggle's training.csv without its images (the 30 label columns alone). The labels
+get blank images and go through `clean`, `augment` and `split` with the parameters of the
+environment `paper`. Exits with 1 if a count is not the expected one.
 
---sample takes rows of training.csv as they are, pictures and all. They go through `clean` with
-the base parameters; its account is printed, and labels and pictures are compared with a plain
-reading of the file. Exits with 1 if they differ.
+--sample takes complete rows of training.csv. They go through `clean` with the base parameters;
+its report is printed, and labels and images are compared with a plain reading of the file. Exits
+with 1 if they differ.
 """
 
 import argparse
@@ -37,7 +36,7 @@ from facial_keypoints.pipelines import augment, clean, split
 from facial_keypoints.pipelines.clean.nodes import DataReport
 
 BLANK: Final = " ".join(["0"] * IMAGE_SIZE**2)
-TEST_PICTURES: Final = 4
+TEST_IMAGES: Final = 4
 
 EXPECTED: Final[dict[str, tuple[int, str]]] = {
     "rows of training.csv": (7049, "7,049"),
@@ -61,22 +60,22 @@ EXPECTED: Final[dict[str, tuple[int, str]]] = {
     "  validation": (2231, ""),
     "hold-out": (3936, "3,963 (*)"),
 }
-"""Each count, and how the paper prints it where it does."""
+"""Each count, and how the paper prints it, if it does."""
 
 
 def check_labels(path: Path) -> bool:
-    """Print the counts beside the expected ones; True if all are equal."""
-    stages = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline()
+    """Print the counts and the expected ones; return whether all are equal."""
+    pipelines = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline()
     names = ["data_report", "augmentation_summary", "split_summary", "augmented_faces"]
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "blank.zip"
         write_archive(
             archive,
             blank_training_lines(path),
-            test_lines(TEST_PICTURES),
-            lookup_lines(TEST_PICTURES),
+            test_lines(TEST_IMAGES),
+            lookup_lines(TEST_IMAGES),
         )
-        results = run_in_memory(stages, load_parameters(CONF, env="paper"), archive, names)
+        results = run_in_memory(pipelines, load_parameters(CONF, env="paper"), archive, names)
     found = counts(*(results[name] for name in names[:3]))
     rows = [
         [
@@ -96,29 +95,29 @@ def check_labels(path: Path) -> bool:
     print(f"{path.name} through clean, augment and split with --env=paper")
     print_table(["", "here", "expected", "the paper prints", ""], rows)
     print("(*) two digits swapped: 26,239 - 22,303 = 3,936")
-    print_what_labels_tell(results["augmented_faces"])
+    print_label_statistics(results["augmented_faces"])
     wrong = [row[0].strip() for row in rows if row[-1]]
     print(f"Not as expected: {', '.join(wrong)}" if wrong else "All counts are as expected.")
     return not wrong
 
 
-def print_what_labels_tell(augmented: FaceSet) -> None:
-    """What the paper's accuracy gives to always answering the one column that is most often the
-    largest, what a mirror without a swap does, and how alike forward fill makes faces.
+def print_label_statistics(augmented: FaceSet) -> None:
+    """Print the paper's accuracy of a constant prediction, the error of a mirror without swapped
+    partners, and how similar forward fill makes faces.
     """
     whole = augmented.complete & ~augmented.augmented
-    for words, faces in (("samples", augmented), ("complete rows", augmented.select(whole))):
+    for name, faces in (("samples", augmented), ("complete rows", augmented.select(whole))):
         largest = faces.keypoints.reshape(len(faces), -1).argmax(axis=1)
         column = np.bincount(largest).argmax()
-        answer = np.zeros_like(faces.keypoints)
-        answer.reshape(len(faces), -1)[:, column] = 1
-        share = paper_accuracy(faces.keypoints, answer)
+        constant = np.zeros_like(faces.keypoints)
+        constant.reshape(len(faces), -1)[:, column] = 1
+        accuracy = paper_accuracy(faces.keypoints, constant)
         print(
-            f"Always answering that {COORDINATE_COLUMNS[column]} is the largest has an accuracy "
-            f"of {share:.4f} on the {len(faces):,} {words}."
+            f"Always predicting that {COORDINATE_COLUMNS[column]} is the largest has an accuracy "
+            f"of {accuracy:.4f} on the {len(faces):,} {name}."
         )
     points = augmented.keypoints[whole]
-    unswapped = points - points[:, SWAP_INDEX]  # both are mirrored, which leaves the distance
+    unswapped = points - points[:, SWAP_INDEX]  # mirroring both keeps the distance
     print(
         "A mirror that does not swap left and right mislabels the complete rows by "
         f"{np.sqrt(np.square(unswapped).mean()):.1f} px RMS."
@@ -132,7 +131,7 @@ def print_what_labels_tell(augmented: FaceSet) -> None:
     filled = augmented.keypoints[four][~augmented.labelled[four]].reshape(four.sum(), -1)
     sets, sizes = np.unique(filled, axis=0, return_counts=True)
     print(
-        f"Forward fill gives the {four.sum():,} faces with four points {len(sets)} set(s) of "
+        f"Forward fill gives the {four.sum():,} faces with four keypoints {len(sets)} set(s) of "
         f"{sets.shape[1]} values; the most frequent has {sizes.max():,} of them."
     )
 
@@ -159,13 +158,13 @@ def counts(
 
 
 def blank_training_lines(path: Path) -> Iterator[str]:
-    """The lines of the label table, each with a blank picture at its end."""
+    """Yield the lines of the label table, each with a blank image appended."""
     with path.open(encoding="utf-8-sig") as table:
         header = [name.strip() for name in next(table, "").split(",")]
         if sorted(header) != sorted(COORDINATE_COLUMNS):
             raise InputError(
-                f"{path}: the header is not that of Kaggle's training.csv without Image; "
-                f"right are the {len(COORDINATE_COLUMNS)} label columns, in any order"
+                f"{path}: the header must be the {len(COORDINATE_COLUMNS)} label columns of "
+                "Kaggle's training.csv, in any order, without Image"
             )
         yield ",".join([*header, "Image"])
         for line in table:
@@ -174,12 +173,12 @@ def blank_training_lines(path: Path) -> Iterator[str]:
 
 
 def check_sample(path: Path) -> bool:
-    """Print the account of a sample; True if clean has changed nothing in it."""
+    """Print the report of a sample; return whether clean has changed nothing in it."""
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "sample.zip"
         with path.open(encoding="utf-8-sig") as table:
             lines = (line.rstrip("\n") for line in table)
-            write_archive(archive, lines, test_lines(TEST_PICTURES), lookup_lines(TEST_PICTURES))
+            write_archive(archive, lines, test_lines(TEST_IMAGES), lookup_lines(TEST_IMAGES))
         results = run_in_memory(
             clean.create_pipeline(),
             load_parameters(CONF),
@@ -190,9 +189,9 @@ def check_sample(path: Path) -> bool:
     print(json.dumps(asdict(results["data_report"]), indent=2))
     same = all(equals_plain_reading(results[name], path) for name in ("labelled_faces", "faces"))
     print(
-        "Labels and pictures are those of a plain reading of the file."
+        "Labels and images equal a plain reading of the file."
         if same
-        else "Labels or pictures differ from a plain reading of the file."
+        else "Labels or images differ from a plain reading of the file."
     )
     return same
 
@@ -212,7 +211,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--labels", type=Path, metavar="CSV", help="the 30 label columns, all rows")
-    parser.add_argument("--sample", type=Path, metavar="CSV", help="rows of training.csv, whole")
+    parser.add_argument("--sample", type=Path, metavar="CSV", help="complete rows of training.csv")
     args = parser.parse_args()
     given = [path for path in (args.labels, args.sample) if path]
     if not given:
@@ -221,12 +220,12 @@ def main() -> None:
         if not path.is_file():
             parser.error(f"{path}: there is no such file")
     logging.disable(logging.INFO)
-    fine = True
+    correct = True
     if args.labels:
-        fine &= check_labels(args.labels)
+        correct &= check_labels(args.labels)
     if args.sample:
-        fine &= check_sample(args.sample)
-    sys.exit(0 if fine else 1)
+        correct &= check_sample(args.sample)
+    sys.exit(0 if correct else 1)
 
 
 if __name__ == "__main__":
