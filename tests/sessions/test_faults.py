@@ -264,7 +264,7 @@ def curve(project: Path) -> pd.DataFrame:
 
 def at_epochs(monkeypatch: pytest.MonkeyPatch, actions: dict) -> None:
     """Do something at the end of epochs, before their metrics are sent."""
-    from facial_keypoints.training.callbacks import ProgressLog
+    from facial_keypoints.training.progress import ProgressLog
 
     told = ProgressLog.on_epoch_end
 

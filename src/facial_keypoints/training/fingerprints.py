@@ -27,7 +27,8 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _CODE: Final = (
     *("models/layers.py", "models/fast_layers.py", "models/metrics.py", "models/registry.py"),
     *("augmentation/geometry.py", "augmentation/random_transforms.py"),
-    *("training/callbacks.py", "training/input_pipeline.py", "training/trainer.py"),
+    *("training/augmentation.py", "training/callbacks.py", "training/input_pipeline.py"),
+    *("training/models.py", "training/trainer.py"),
 )
 """What trains, besides the architecture's own module."""
 _OPAQUE: Final = {"code", "training samples", "validation samples", "initial weights"}

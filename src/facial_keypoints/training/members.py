@@ -22,15 +22,11 @@ from facial_keypoints.models.registry import build_model
 from facial_keypoints.training.fingerprints import fingerprint, training_origin
 from facial_keypoints.training.hardware import number_of_cores, use_onednn
 from facial_keypoints.training.interruption import stop_if_asked
+from facial_keypoints.training.keras_session import keras_session
+from facial_keypoints.training.speed import Speed, measure_speed
 from facial_keypoints.training.stores import CheckpointStore
-from facial_keypoints.training.trainer import (
-    Speed,
-    TrainingResult,
-    TrainingTask,
-    keras_session,
-    measure_speed,
-    train_model,
-)
+from facial_keypoints.training.task import TrainingResult, TrainingTask
+from facial_keypoints.training.trainer import train_model
 
 logger = logging.getLogger(__name__)
 

@@ -16,15 +16,13 @@ from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.input_pipeline import Samples
+from facial_keypoints.training.keras_session import out_of_memory_as_failure
+from facial_keypoints.training.models import build_trained_model
 from facial_keypoints.training.records import Training, TrainingRecord
+from facial_keypoints.training.speed import measure_speed
 from facial_keypoints.training.stores import CheckpointStore
-from facial_keypoints.training.trainer import (
-    TrainingTask,
-    build_trained_model,
-    measure_speed,
-    out_of_memory_as_failure,
-    train_model,
-)
+from facial_keypoints.training.task import TrainingTask
+from facial_keypoints.training.trainer import train_model
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from itertools import accumulate
 from typing import Any, Final
 
 from facial_keypoints.parameters import CompetitionParameters
+from facial_keypoints.training.augmentation import initial_strength
 from facial_keypoints.training.hardware import available_memory, number_of_cores
-from facial_keypoints.training.trainer import Speed, initial_strength
+from facial_keypoints.training.speed import Speed
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facial_keypoints.models.heads import Points
-from facial_keypoints.training.trainer import Weights
+from facial_keypoints.training.task import Weights
 
 
 @dataclass(frozen=True)

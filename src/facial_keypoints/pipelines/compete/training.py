@@ -39,7 +39,7 @@ from facial_keypoints.training.members import (
     train_members,
 )
 from facial_keypoints.training.stores import CheckpointStore
-from facial_keypoints.training.trainer import TrainingTask, Weights
+from facial_keypoints.training.task import TrainingTask, Weights
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,59 @@
+"""How fast a model trains and predicts on this machine."""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from facial_keypoints.training.augmentation import make_augmenter
+from facial_keypoints.training.input_pipeline import make_batches
+from facial_keypoints.training.keras_session import keras_session, out_of_memory_as_failure
+from facial_keypoints.training.models import build_training_model
+from facial_keypoints.training.precision import choose_precision
+from facial_keypoints.training.task import TrainingTask
+
+_MAX_STEPS: Final = 10**6
+_MEASURED_SECONDS: Final = 4.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How fast a model trains and predicts on this machine.
+
+    Attributes:
+        trained: Images per second, in training.
+        predicted: Images per second, with their mirror images.
+        set_up_seconds: Building the graph.
+    """
+
+    trained: float
+    predicted: float
+    set_up_seconds: float
+
+
+def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Speed:
+    """Train and predict for some seconds.
+
+    Args:
+        task: What to train; its end does not matter.
+        seconds: Time to measure training for, after the graph is built.
+    """
+    from facial_keypoints.models.inference import make_predictor
+    from facial_keypoints.training.progress import Progress, Stopwatch
+
+    precision, _ = choose_precision(task.train.precision)
+    batch_size = min(task.train.batch_size, len(task.samples))
+    with keras_session(task.train, precision), out_of_memory_as_failure():
+        stopwatch = Stopwatch(seconds)
+        model = build_training_model(task)
+        batches = make_batches(
+            task.samples, batch_size, 0, seed=0, augment=make_augmenter(task, Progress())
+        )
+        model.fit(batches, steps_per_epoch=_MAX_STEPS, verbose=0, callbacks=[stopwatch])
+        predict = make_predictor(model)
+        few = task.samples.images[: 4 * batch_size]
+        predict(few)
+        started = time.monotonic()
+        predict(few)
+        predicted = len(few) / (2 * (time.monotonic() - started))
+    trained = batch_size / stopwatch.seconds_per_step
+    return Speed(trained, predicted, stopwatch.set_up_seconds)
