@@ -1,7 +1,6 @@
-"""What every configured variant is made of, and what a picture costs it.
+"""Print the layers, weights and multiply-adds of every configured variant.
 
-Builds each network of the base environment and prints its layers, weights and multiply-adds.
---scale gives them as `study.scale` makes them.
+The networks are those of the base environment. --scale applies `study.scale`.
 """
 
 import argparse
@@ -10,7 +9,7 @@ from measuring import print_table
 from stages import CONF
 
 from facial_keypoints.framework.config_loader import load_parameters
-from facial_keypoints.models.complexity import complexity
+from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import Parameters
 
@@ -25,13 +24,13 @@ def main() -> None:
     parameters = Parameters.model_validate({**given, "study": {**given["study"], "scale": scale}})
     rows = []
     for name, variant in parameters.planned().variants.items():
-        made = complexity(build_model(variant.architecture, variant.settings))
+        size = network_size(build_model(variant.architecture, variant.settings))
         rows.append(
             [
                 name,
-                *(str(made[layers]) for layers in ("convs", "pools", "dense")),
-                f"{made['parameters']:,}",
-                f"{made['multiply_adds'] / 1e6:,.1f} M",
+                *map(str, (size.convs, size.pools, size.dense)),
+                f"{size.parameters:,}",
+                f"{size.multiply_adds / 1e6:,.1f} M",
                 str(variant.train.epochs),
             ]
         )
