@@ -220,10 +220,10 @@ def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
     files = {path: path.stat().st_mtime_ns for path in trained(data, first).iterdir()}
     done = kedro(fresh, *arguments)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("reused: trained earlier") == 1
+    assert done.stdout.count("reusing training") == 1
     assert {path: path.stat().st_mtime_ns for path in files} == files
     again = kedro(fresh, *arguments)
-    assert again.stdout.count("reused: trained earlier") == 2
+    assert again.stdout.count("reusing training") == 2
     assert not list((data / "08_reporting").glob("study-*"))  # the same study, the same files
 
     whole = make_project(tmp_path / "whole")
