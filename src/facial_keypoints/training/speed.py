@@ -48,7 +48,13 @@ def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Spe
         batches = make_batches(
             task.samples, batch_size, 0, seed=0, augment=make_augmenter(task, Progress())
         )
-        model.fit(batches, steps_per_epoch=_MAX_STEPS, verbose=0, callbacks=[stopwatch])
+        model.fit(
+            batches,
+            steps_per_epoch=_MAX_STEPS,
+            shuffle=False,
+            verbose=0,
+            callbacks=[stopwatch],
+        )
         predict = make_predictor(model)
         few = task.samples.images[: 4 * batch_size]
         predict(few)

@@ -58,7 +58,7 @@ class TrainingResult:
         predicting_weights: Their moving averages where there are any, else ``weights``.
         history: Keras' figures of each epoch, a row each.
         precision: Number format that it trained in.
-        epochs: How often each sample was seen, on average.
+        epochs: Number of epochs; a fraction where time ended one.
         steps: Number of batches.
         samples: Number of samples trained on.
         seconds: Time that the training took, without interruptions.
