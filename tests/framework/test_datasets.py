@@ -2,6 +2,7 @@ import json
 import logging
 import shutil
 from base64 import b64decode
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,13 +21,12 @@ from facial_keypoints.framework.datasets import (
     ArchiveDataset,
     ArrayDataset,
     AtomicCSVDataset,
-    AtomicJSONDataset,
     AtomicTextDataset,
-    EarlierTrainingsDataset,
     FaceSetDataset,
     FigureDataset,
     RecordDataset,
-    TrainingsDataset,
+    TrainingDataset,
+    TrainingFolderDataset,
 )
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
@@ -77,8 +77,10 @@ class HalfTable(pd.DataFrame):
         raise OSError("no space left")
 
 
+SessionDataset = partial(RecordDataset, record="facial_keypoints.training.session.Session")
+
 ATOMIC = {
-    "json": (AtomicJSONDataset, {"a": 1}, {"a": 2, "b": object()}),
+    "json": (SessionDataset, Session(1.5), Session(object())),
     "csv": (AtomicCSVDataset, pd.DataFrame({"a": [1]}), HalfTable({"a": [2]})),
     "png": (FigureDataset, Figure(), HalfFigure()),
     "npz": (FaceSetDataset, None, HalfFaces()),
@@ -104,10 +106,10 @@ def test_a_save_that_breaks_off_leaves_the_old_file(tmp_path, make_faces, suffix
     assert list(contents(tmp_path)) == [f"deep/file.{suffix}"]
 
 
-@pytest.mark.parametrize("kind", [AtomicJSONDataset, FaceSetDataset])
+@pytest.mark.parametrize("kind", [SessionDataset, FaceSetDataset])
 def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path, make_faces, monkeypatch, kind):
     dataset = kind(filepath=str(tmp_path / "file"))
-    data = {"a": 1} if kind is AtomicJSONDataset else make_faces(2)
+    data = Session(1.5) if kind is SessionDataset else make_faces(2)
     dataset.save(data)
     before = contents(tmp_path)
 
@@ -117,7 +119,7 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path, make_faces, mo
         assert len(now) == 2
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(datasets.files.os, "replace", interrupted)
+    monkeypatch.setattr(datasets.atomic.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         dataset.save(data)
     assert contents(tmp_path) == before
@@ -152,10 +154,7 @@ def test_arrays_json_and_tables_survive_being_saved_and_loaded(tmp_path):
     table = AtomicCSVDataset(filepath=str(tmp_path / "a.csv"), save_args={"index": False})
     table.save(pd.DataFrame({"RowId": [2, 1], "Location": [0.5, 96.0]}))
     assert table.load().to_dict("list") == {"RowId": [2, 1], "Location": [0.5, 96.0]}
-    text = AtomicJSONDataset(filepath=str(tmp_path / "a.json"))
-    text.save({"a": [1, None]})
-    assert text.load() == {"a": [1, None]}
-    assert sorted(contents(tmp_path)) == ["a.csv", "a.json", "a.npy"]
+    assert sorted(contents(tmp_path)) == ["a.csv", "a.npy"]
 
 
 @pytest.mark.fault(
@@ -186,7 +185,7 @@ def training(fingerprint="aaaa", model=None, **record):
 def test_a_training_survives_being_saved_and_loaded(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    dataset = TrainingsDataset(filepath=str(tmp_path / "models" / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "models" / "net"))
     dataset.save(training("aaaa", model))
     found = dataset.load()
     given = np.ones((1, 3), np.float32)
@@ -198,23 +197,23 @@ def test_a_training_survives_being_saved_and_loaded(tmp_path):
 
 
 def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
-    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
-    earlier = EarlierTrainingsDataset(filepath=str(tmp_path / "net"))
-    assert earlier.load() == {}
+    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
+    folder = TrainingFolderDataset(filepath=str(tmp_path / "net")).load()
+    assert folder.earlier() == {}
     dataset.save(training("bbbb"))
     first = contents(tmp_path / "net" / "bbbb")
     dataset.save(training("aaaa", minutes=9))
     assert contents(tmp_path / "net" / "bbbb") == first
     assert dataset.load().record.minutes == 9
-    assert list(earlier.load()) == ["bbbb", "aaaa"]  # the current one last
-    dataset.save(earlier.load()["bbbb"])  # taken again, not trained again
+    assert list(folder.earlier()) == ["bbbb", "aaaa"]  # the current one last
+    dataset.save(folder.earlier()["bbbb"])  # taken again, not trained again
     assert dataset.load().fingerprint == "bbbb"
     assert contents(tmp_path / "net" / "bbbb") == first
-    assert list(earlier.load()) == ["aaaa", "bbbb"]
+    assert list(folder.earlier()) == ["aaaa", "bbbb"]
 
 
 def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
-    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     dataset.save(training("aaaa", minutes=1))
     dataset.save(training("aaaa", minutes=2))
     assert dataset.load().record.minutes == 2
@@ -222,7 +221,7 @@ def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
 
 
 def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
-    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     with pytest.raises(DatasetError):
         dataset.save(training("aaaa", HalfModel()))
     assert contents(tmp_path) == {}
@@ -235,37 +234,37 @@ def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
 
 
 def test_a_training_whose_folder_is_gone_is_trained_again(tmp_path):
-    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
-    earlier = EarlierTrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
+    folder = TrainingFolderDataset(filepath=str(tmp_path / "net")).load()
     dataset.save(training("aaaa"))
     dataset.save(training("bbbb"))
     shutil.rmtree(tmp_path / "net" / "bbbb")  # to free space
-    assert list(earlier.load()) == ["aaaa"]
+    assert list(folder.earlier()) == ["aaaa"]
     assert not dataset.exists()
     with pytest.raises(DatasetError, match="has not been trained yet"):
         dataset.load()
-    dataset.save(earlier.load()["aaaa"])
+    dataset.save(folder.earlier()["aaaa"])
     assert dataset.load().fingerprint == "aaaa"
 
 
 def test_a_training_kept_just_before_a_kill_is_found_again(tmp_path):
-    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     dataset.save(training("aaaa"))
     (tmp_path / "net" / "current").unlink()  # the folder is in its place, the pointer not yet
     (tmp_path / "net" / ".cafe").mkdir()  # what a kill leaves of a training half written
     (tmp_path / "net" / ".cafe" / "training_record.json").write_text("{")
-    assert list(EarlierTrainingsDataset(filepath=str(tmp_path / "net")).load()) == ["aaaa"]
+    assert list(TrainingFolderDataset(filepath=str(tmp_path / "net")).load().earlier()) == ["aaaa"]
 
 
 def test_a_variant_that_was_never_trained_is_told(tmp_path):
-    dataset = TrainingsDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     assert not dataset.exists()
     with pytest.raises(DatasetError) as caught:
         dataset.load()
     assert "net has not been trained yet" in user_message(caught.value)
     assert "study.only" not in user_message(caught.value)
-    TrainingsDataset(filepath=str(tmp_path / "other")).save(training())
-    with pytest.raises(DatasetError, match=r"go on with those that are: study\.only=other"):
+    TrainingDataset(filepath=str(tmp_path / "other")).save(training())
+    with pytest.raises(DatasetError, match=r"or use the trained variants: study\.only=other"):
         dataset.load()
 
 
@@ -323,16 +322,16 @@ def test_datasets_describe_their_file(tmp_path):
 def test_a_file_that_is_not_there_yet_names_what_to_run(tmp_path):
     for dataset in (
         AtomicCSVDataset(filepath=str(tmp_path / "a.csv")),
-        AtomicJSONDataset(filepath=str(tmp_path / "a.json")),
+        SessionDataset(filepath=str(tmp_path / "a.json")),
         FaceSetDataset(filepath=str(tmp_path / "a.npz")),
     ):
-        with pytest.raises(Exception, match=r"there is no such file yet; run the stage"):
+        with pytest.raises(Exception, match=r"file not found; run the pipeline that writes it"):
             dataset.load()
 
 
 def test_a_record_is_saved_as_json_and_validated_on_load(tmp_path):
     path = tmp_path / "session.json"
-    dataset = RecordDataset(filepath=str(path), record="facial_keypoints.training.session.Session")
+    dataset = SessionDataset(filepath=str(path))
     session = Session(1.5, mlflow_run_ids={"tiny": "abc"})
     dataset.save(session)
     assert dataset.load() == session

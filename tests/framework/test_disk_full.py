@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from spots import bright_spots, variant
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.framework import datasets
-from facial_keypoints.training.trainer import fit_variant
+from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
+from facial_keypoints.training.session import Session
+from facial_keypoints.training.variants import fit_variant
 
 COMMAND = ["run", "--pipelines=full", "--env=test", "--params"]
 COMMAND.append("study.only=tiny-2cl,train.deterministic=true")
@@ -32,12 +35,14 @@ def table(number: int) -> pd.DataFrame:
     return pd.DataFrame({"a": np.arange(number, number + 5000)})
 
 
+SessionDataset = partial(datasets.RecordDataset, record="facial_keypoints.training.session.Session")
+
 FILES = {
     "faces.npz": (datasets.FaceSetDataset, bright_spots),
     "points.npy": (datasets.ArrayDataset, lambda n: np.full((5000, 2), n)),
     "state.npz": (datasets.ArraysDataset, lambda n: {"a": np.full((5000, 2), n)}),
     "table.csv": (datasets.AtomicCSVDataset, table),
-    "facts.json": (datasets.AtomicJSONDataset, lambda n: {"a": list(range(n, n + 5000))}),
+    "facts.json": (SessionDataset, lambda n: Session(n, "x" * 50_000)),
     "page.html": (datasets.AtomicTextDataset, lambda n: f"{n}" * 5000),
     "plot.png": (datasets.FigureDataset, figure),
 }
@@ -54,8 +59,8 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path, name):
     before = (tmp_path / name).read_bytes()
     with largest_file(2000), pytest.raises(Exception, match="cannot be written") as caught:
         dataset.save(make(11))
-    told = user_message(caught.value)
-    assert told.startswith(f"{tmp_path / name}: cannot be written (File too large). ")
+    message = user_message(caught.value)
+    assert message.startswith(f"{tmp_path / name}: cannot be written (File too large); ")
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_bytes() == before
     dataset.save(make(11))
@@ -69,24 +74,24 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, name):
     (tmp_path / "folder").write_text("a file in its place")
     with pytest.raises(Exception, match="cannot be written") as caught:
         kind(filepath=str(tmp_path / "folder" / name)).save(make(10))
-    assert "Free some space, or see that the folder may be written" in user_message(caught.value)
+    assert "Free disk space or make the folder writable" in user_message(caught.value)
 
 
 @pytest.mark.fault(
     "Disk", "full while a trained model is saved", "told; the next run goes on after the last epoch"
 )
 def test_a_model_that_cannot_be_saved_is_not_lost(tmp_path):
-    trainings = datasets.TrainingsDataset(filepath=str(tmp_path / "tiny"))
-    state = datasets.CheckpointsDataset(filepath=str(tmp_path / "tiny")).load()("abc")
+    trainings = datasets.TrainingDataset(filepath=str(tmp_path / "tiny"))
+    folder = datasets.TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load()
     spots = bright_spots(32), bright_spots(16)
-    training = fit_variant(variant(epochs=2), *spots, [], state)
-    training.record.update(fingerprint="abc")
+    name = fingerprint(origin_of(variant(epochs=2), samples_origin(*spots)))
+    state = folder.checkpoint(name)
+    training = fit_variant(variant(epochs=2), *spots, state)
     with largest_file(2000), pytest.raises(Exception, match="cannot be written"):
         trainings.save(training)
-    assert [path.name for path in (tmp_path / "tiny").iterdir()] == ["abc.unfinished.npz"]
-    again = fit_variant(variant(epochs=2), *spots, [], state)
-    again.record.update(fingerprint="abc")
-    assert again.record["interrupted_after_epochs"] == [2]
+    assert [path.name for path in (tmp_path / "tiny").iterdir()] == [f"{name}.unfinished.npz"]
+    again = fit_variant(variant(epochs=2), *spots, state)
+    assert again.record.interrupted_after_epochs == [2]
     trainings.save(again)
     pd.testing.assert_frame_equal(trainings.load().history, training.history)
     assert not state.exists()

@@ -1,31 +1,59 @@
 import logging
 from types import SimpleNamespace
 
-from facial_keypoints.framework import progress as hooks
+import pytest
 
-MINUTES = {"training_estimate": {"minutes": {"a": 10.0, "b": 20.0}}}
-
-
-def node(name, *tags, namespace=None):
-    return SimpleNamespace(name=name, tags=set(tags), namespace=namespace)
+from facial_keypoints.framework import progress
+from facial_keypoints.training.variants import StudyEstimate
 
 
-def test_the_study_tells_what_is_left_from_what_the_first_variant_took(monkeypatch, caplog):
+def node(name, namespace=None):
+    return SimpleNamespace(name=name, namespace=namespace)
+
+
+@pytest.fixture
+def run(monkeypatch, caplog):
+    """Runs nodes of given durations in seconds; returns the log."""
     caplog.set_level(logging.INFO)
     now = [0.0]
-    monkeypatch.setattr(hooks.time, "monotonic", lambda: now[0])
-    variants = [node(f"{v}.train", "train_variant", namespace=v) for v in "ab"]
-    progress = hooks.ProgressHooks()
-    progress.before_pipeline_run(SimpleNamespace(nodes=[node("split"), *variants]))
-    progress.before_node_run(node("split"), {})
-    progress.after_node_run(node("split"), {})
-    progress.before_node_run(variants[0], MINUTES)
-    now[0] += 5 * 60  # half of what was estimated
-    progress.after_node_run(variants[0], MINUTES)
-    progress.before_node_run(variants[1], MINUTES)
-    assert [record.message for record in caplog.records] == [
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+
+    def run_nodes(estimate, *durations):
+        hooks = progress.ProgressHooks()
+        hooks.before_pipeline_run(SimpleNamespace(nodes=[each for each, _ in durations]))
+        for each, seconds in durations:
+            inputs = {"estimate": estimate} if each.name.endswith("train") else {}
+            hooks.before_node_run(each, inputs)
+            now[0] += seconds
+            hooks.after_node_run(each, inputs)
+        return [record.message for record in caplog.records]
+
+    return run_nodes
+
+
+def test_remaining_time_is_corrected_by_finished_variants(run):
+    estimate = StudyEstimate({"a": 10.0, "b": 20.0}, {}, 0.0, [])
+    half_as_long = [(node("a.train", "a"), 300), (node("b.train", "b"), 600)]
+    assert run(estimate, (node("split"), 0), *half_as_long) == [
         "[1/3] split  0 s",
-        "Variant 1 of 2: a; training the study takes about 30 min more",
+        "Variant 1 of 2: a; about 30 min of training remaining",
         "[2/3] a.train  5 min",
-        "Variant 2 of 2: b; training the study takes about 10 min more",
+        "Variant 2 of 2: b; about 10 min of training remaining",
+        "[3/3] b.train  10 min",
     ]
+
+
+def test_reused_variants_take_no_time_and_correct_nothing(run):
+    estimate = StudyEstimate({"b": 20.0}, {}, 0.0, ["a"])
+    assert run(estimate, (node("a.train", "a"), 1), (node("b.train", "b"), 1)) == [
+        "Variant 1 of 2: a; about 20 min of training remaining",
+        "[1/2] a.train  1 s",
+        "Variant 2 of 2: b; about 20 min of training remaining",
+        "[2/2] b.train  1 s",
+    ]
+
+
+def test_namespaces_that_do_not_train_are_no_variants(run):
+    estimate = StudyEstimate({"b": 20.0}, {}, 0.0, [])
+    log = run(estimate, (node("ensemble.audit", "ensemble"), 0), (node("b.train", "b"), 0))
+    assert "Variant 1 of 1: b; about 20 min of training remaining" in log

@@ -5,6 +5,7 @@ import pickle
 import shutil
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,16 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.framework.datasets import (
     ArrayDataset,
     AtomicCSVDataset,
-    AtomicJSONDataset,
-    EarlierTrainingsDataset,
     FaceSetDataset,
-    TrainingsDataset,
+    RecordDataset,
+    TrainingDataset,
+    TrainingFolderDataset,
 )
 from facial_keypoints.training.records import Training
 
 CATALOG = yaml.safe_load((Path(__file__).parents[2] / "conf/base/catalog.yml").read_text())
 AGAIN = "told with the file and the stage to run again"
+SessionDataset = partial(RecordDataset, record="facial_keypoints.training.session.Session")
 CODE = "Code in a model or an array: pickles, Lambda layers, imports, file names that lead outside"
 NEVER_RUN = "refused with the file's name; the code does not run"
 
@@ -102,7 +104,7 @@ FAKES = {
 
 @pytest.mark.fault("Models", "Results emptied, cut off or replaced by something else", AGAIN)
 @pytest.mark.parametrize("fake", FAKES)
-@pytest.mark.parametrize("kind", [ArrayDataset, FaceSetDataset, AtomicJSONDataset])
+@pytest.mark.parametrize("kind", [ArrayDataset, FaceSetDataset, SessionDataset])
 def test_a_file_of_something_else_is_told(tmp_path, kind, fake):
     path = tmp_path / "file"
     path.write_bytes(FAKES[fake])
@@ -139,7 +141,7 @@ def test_faces_with_an_array_missing_or_of_another_shape_are_told(tmp_path, make
 )
 def test_the_stage_that_makes_a_damaged_file_is_named(tmp_path, monkeypatch, name, stage):
     kinds = {
-        ".json": AtomicJSONDataset,
+        ".json": SessionDataset,
         ".npz": FaceSetDataset,
         ".npy": ArrayDataset,
         ".csv": AtomicCSVDataset,
@@ -149,14 +151,14 @@ def test_the_stage_that_makes_a_damaged_file_is_named(tmp_path, monkeypatch, nam
     path.write_bytes(b"")
     message = refusal(kinds[path.suffix](filepath=str(path)).load)
     assert message.startswith(f"{path}: cannot be read (")
-    assert f"Make it again: kedro run --pipeline={stage}, with the same --env" in message
+    assert f"Write it again: kedro run --pipeline={stage}, with the same --env" in message
 
 
 def test_files_are_called_as_the_catalog_calls_their_dataset():
     """By which the stage that makes a damaged file is found."""
     for name, entry in CATALOG.items():
         if not entry["type"].endswith(
-            ("TrainingsDataset", "CheckpointsDataset", "ArchiveDataset")
+            ("TrainingDataset", "TrainingFolderDataset", "ArchiveDataset")
         ) and (
             name != "study_page"  # study.html: of the same stage as study.json
         ):
@@ -177,7 +179,7 @@ def sound_training(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "net"
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
     record = make_record(fingerprint="aaaa")
-    TrainingsDataset(filepath=str(folder)).save(Training(record, history, keras_model))
+    TrainingDataset(filepath=str(folder)).save(Training(record, history, keras_model))
     return folder
 
 
@@ -187,7 +189,7 @@ def trained(sound_training, tmp_path):
 
 
 def load_model(folder):
-    return TrainingsDataset(filepath=str(folder)).load().load_model()
+    return TrainingDataset(filepath=str(folder)).load().load_model()
 
 
 def reconfigured(path, change, **more):
@@ -339,12 +341,12 @@ def test_a_damaged_record_or_curve_is_told(trained, name, content, caplog):
         path.unlink()
     else:
         path.write_bytes(content)
-    message = refusal(TrainingsDataset(filepath=str(trained)).load)
+    message = refusal(TrainingDataset(filepath=str(trained)).load)
     assert message.startswith(f"{path.parent}: cannot be read (")
     assert "Delete the training's folder and train again" in message
     # the training stage trains it again if it is needed, and does not mind if it is not
-    assert EarlierTrainingsDataset(filepath=str(trained)).load() == {}
-    assert f"Left aside, and trained again if it is needed: {message}" in caplog.text
+    assert TrainingFolderDataset(filepath=str(trained)).load().earlier() == {}
+    assert f"Ignoring a damaged training; it is repeated if needed: {message}" in caplog.text
 
 
 @pytest.mark.fault(
@@ -356,14 +358,14 @@ def test_a_damaged_record_or_curve_is_told(trained, name, content, caplog):
 def test_a_pointer_that_names_no_training_is_told(trained, tmp_path, content):
     secret = shutil.copytree(trained / "aaaa", tmp_path.parent / "secret", dirs_exist_ok=True)
     (trained / "current").write_bytes(content)
-    dataset = TrainingsDataset(filepath=str(trained))
+    dataset = TrainingDataset(filepath=str(trained))
     assert not dataset.exists()
     with pytest.raises(DatasetError) as caught:
         dataset.load()
     message = user_message(caught.value)
-    assert f"there is no training that {trained / 'current'} names" in message
+    assert f"{trained / 'current'} names no training" in message
     assert "run: kedro run --pipeline=train" in message
-    earlier = EarlierTrainingsDataset(filepath=str(trained)).load()
+    earlier = TrainingFolderDataset(filepath=str(trained)).load().earlier()
     assert list(earlier) == ["aaaa"]
     dataset.save(earlier["aaaa"])  # as the train stage does
     assert dataset.load().fingerprint == "aaaa"

@@ -50,7 +50,7 @@ def test_the_files_of_a_run_in_a_folder_within_are_let_alone(tmp_path, begin):
 
 def test_a_second_run_is_refused_and_named(tmp_path, begin):
     first = begin(tmp_path)
-    with pytest.raises(InputError, match=r"another run is at work .* \(process \d+ on "):
+    with pytest.raises(InputError, match=r"is in use by another run \(process \d+ on "):
         begin(tmp_path)
     first.close("FINISHED")
     assert not (tmp_path / NOTE).exists()

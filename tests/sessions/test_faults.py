@@ -84,7 +84,7 @@ def test_a_second_run_is_refused_and_a_killed_one_cleaned_up_after(project, star
     before = finished_files(project)
     second = kedro(project, "run", "--pipelines=full", "--env=test")
     assert second.returncode == 1
-    assert f"another run is at work in {project}/data/test (process {first.pid} " in second.stderr
+    assert f"{project}/data/test is in use by another run (process {first.pid} " in second.stderr
     assert "Traceback" not in second.stderr
     assert finished_files(project) == before
     assert first.poll() is None

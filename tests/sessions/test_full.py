@@ -279,7 +279,7 @@ def test_the_command_line_tells_an_error_in_one_message_and_exits_with_1(fresh):
 @pytest.mark.parametrize(
     ("pipeline", "told"),
     [
-        ("evaluate", r"(no such file|not been trained) yet.*run"),
+        ("evaluate", r"(file not found|not been trained yet).*run"),
         ("trian", r"named 'trian'.*\n?.*train"),
         ("clean", "file not found; download it"),
     ],

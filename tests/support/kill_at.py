@@ -43,9 +43,9 @@ def arm(point: str) -> None:
 
 
 def arm_moving(kind: str, name: str) -> None:
-    from facial_keypoints.framework.datasets import files, trainings
+    from facial_keypoints.framework.datasets import atomic
 
-    move = files.move
+    move = atomic.move
 
     def moving(fs, partial, target):
         if not Path(target).match(name):
@@ -56,7 +56,7 @@ def arm_moving(kind: str, name: str) -> None:
             move(fs, partial, target)
         return die()
 
-    files.move = trainings.move = moving
+    atomic.move = moving
 
 
 def arm_training(kind: str, number: int) -> None:

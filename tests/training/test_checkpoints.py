@@ -7,7 +7,8 @@ import pytest
 from spots import bright_spots, variant
 
 from facial_keypoints.errors import StorageError
-from facial_keypoints.framework.datasets import CheckpointFile, CheckpointsDataset, TrainingsDataset
+from facial_keypoints.framework.datasets import TrainingDataset, TrainingFolderDataset
+from facial_keypoints.framework.datasets.training_folder import CheckpointFile
 from facial_keypoints.training.trainer import batches, fit_variant
 
 FRAGILE = {
@@ -184,8 +185,8 @@ def test_a_lack_of_memory_costs_no_epochs(spots, tmp_path):
             if epoch == 2:
                 tf.zeros([10**6, 10**6, 100])
 
-    trainings = TrainingsDataset(filepath=str(tmp_path / "tiny"))
-    state = CheckpointsDataset(filepath=str(tmp_path / "tiny")).load()("abc")
+    trainings = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    state = TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load().checkpoint("abc")
     failed = fit_variant(variant(epochs=3), *spots, [OutOfMemory()], state)
     assert failed.failure
     failed.record.update(fingerprint="abc")

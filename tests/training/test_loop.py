@@ -12,7 +12,7 @@ from parameters import section
 from spots import bright_spots
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.framework.datasets import CheckpointFile
+from facial_keypoints.framework.datasets.training_folder import CheckpointFile
 from facial_keypoints.models.ensemble import ensemble_model
 from facial_keypoints.models.heads import NUM_HEADS, mirrored_back, spread
 from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters

@@ -1,4 +1,4 @@
-"""Kedro hooks: progress of nodes and of the study, and the closing summary."""
+"""Kedro hooks that report the progress of nodes and of the study, and print the summary."""
 
 import logging
 import time
@@ -12,75 +12,81 @@ from kedro.pipeline.node import Node
 from facial_keypoints.formatting import format_duration
 from facial_keypoints.framework.summary import print_summary
 from facial_keypoints.training import interruption
+from facial_keypoints.training.variants import StudyEstimate
 
 logger = logging.getLogger(__name__)
 
 
 class ProgressHooks:
-    """Says which node is done, and before each variant how long the study still takes."""
+    """Log each finished node, and before each variant the remaining time of the study.
+
+    The nodes that train a variant are those with a ``StudyEstimate`` among their inputs.
+    """
 
     def __init__(self) -> None:
-        self._nodes = self._done = 0
-        self._variants: list[str] = []
-        self._trained = 0
+        self._num_nodes = self._num_done = 0
+        self._namespaces: list[str] = []
+        self._trained: list[str] = []
         self._estimated = self._spent = 0.0
-        self._began = 0.0
+        self._started = 0.0
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
-        """Count the nodes, and note the variants in the order in which they will be trained."""
-        self._nodes, self._done = len(pipeline.nodes), 0
-        self._variants = [_namespace(node) for node in pipeline.nodes if _trains(node)]
-        self._trained = 0
+        """Count the nodes, and note the namespaces in their order."""
+        self._num_nodes, self._num_done = len(pipeline.nodes), 0
+        self._namespaces = list(dict.fromkeys(n.namespace for n in pipeline.nodes if n.namespace))
+        self._trained = []
         self._estimated = self._spent = 0.0
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Start the node's clock; announce a variant."""
+        """Log the variant that is trained next, and the remaining time of the study."""
         interruption.stop_if_asked()
-        self._began = time.monotonic()
-        if not _trains(node):
+        self._started = time.monotonic()
+        estimate = _estimate_among(inputs)
+        if estimate is None:
             return
-        minutes = inputs["training_estimate"].minutes
-        # early stopping and a busy machine make estimates wrong; what is done tells by how much
+        known = {*estimate.minutes, *estimate.already_trained}
+        variants = [name for name in self._namespaces if name in known]
+        remaining = [name for name in variants if name not in self._trained]
+        # early stopping and a busy machine change the times; finished variants show by how much
         drift = self._spent / self._estimated if self._estimated else 1.0
-        left = 60 * drift * sum(minutes.get(v, 0.0) for v in self._variants[self._trained :])
         logger.info(
-            "Variant %d of %d: %s; training the study takes about %s more",
-            self._trained + 1,
-            len(self._variants),
-            _namespace(node),
-            format_duration(left),
+            "Variant %d of %d: %s; about %s of training remaining",
+            len(self._trained) + 1,
+            len(variants),
+            node.namespace,
+            format_duration(60 * drift * sum(estimate.minutes.get(name, 0) for name in remaining)),
         )
 
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Tick the node off; compare a variant's time with its estimate."""
-        seconds = time.monotonic() - self._began
-        self._done += 1
-        logger.info("[%d/%d] %s  %s", self._done, self._nodes, node.name, format_duration(seconds))
-        if _trains(node):
-            minutes = inputs["training_estimate"].minutes
-            self._trained += 1
-            if _namespace(node) in minutes:  # else it was trained already
-                self._spent += seconds
-                self._estimated += 60 * minutes[_namespace(node)]
+        """Log the node and its duration; compare a variant's time with its estimate."""
+        seconds = time.monotonic() - self._started
+        self._num_done += 1
+        logger.info(
+            "[%d/%d] %s  %s", self._num_done, self._num_nodes, node.name, format_duration(seconds)
+        )
+        estimate = _estimate_among(inputs)
+        if estimate is None:
+            return
+        variant = str(node.namespace)
+        self._trained.append(variant)
+        if variant in estimate.minutes:  # else an earlier run trained it
+            self._spent += seconds
+            self._estimated += 60 * estimate.minutes[variant]
 
 
 class SummaryHooks:
-    """Prints the leaderboard, the score and what to type next at the end of a run."""
+    """Print the leaderboard, the score and the next commands at the end of a run."""
 
     @hook_impl(trylast=True)
     def after_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> None:
-        """Print what the run has made."""
+        """Print the results of the run."""
         print_summary(pipeline, catalog, run_params.get("env"))
 
 
-def _trains(node: Node) -> bool:
-    return "train_variant" in node.tags
-
-
-def _namespace(node: Node) -> str:
-    return node.namespace or node.name
+def _estimate_among(inputs: dict[str, Any]) -> StudyEstimate | None:
+    return next((value for value in inputs.values() if isinstance(value, StudyEstimate)), None)

@@ -1,4 +1,4 @@
-"""What is told of a file of our own that cannot be read any more."""
+"""Errors of data files that cannot be read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,16 +7,16 @@ from pathlib import PurePosixPath
 from kedro.framework.project import pipelines
 from kedro.io import DatasetError
 
-from facial_keypoints.errors import InputError
+from facial_keypoints.errors import InputError, StorageError
 
 
 @contextmanager
 def read_errors(path: PurePosixPath, remedy: str | None = None) -> Iterator[None]:
-    """Read ``path``, which holds data and never code; whatever goes wrong is its damage.
+    """Convert any error while reading into an InputError that names the corrupt file.
 
     Args:
-        path: the file, or the folder of several.
-        remedy: what to do; without one, to run the stage that makes the file.
+        path: The file, or the folder of several. It contains data and never code.
+        remedy: What to do; by default, to run the pipeline that writes the file.
 
     Raises:
         InputError: instead of whatever else is raised while reading.
@@ -25,25 +25,28 @@ def read_errors(path: PurePosixPath, remedy: str | None = None) -> Iterator[None
         yield
     except InputError:
         raise
-    except Exception as error:  # readers of damaged files raise nearly anything
+    except Exception as error:  # readers of corrupt files raise nearly anything
         cause = _cause(error)
-        why = " ".join(str(cause).split())[:120]
-        raise InputError(
-            f"{path}: cannot be read ({type(cause).__name__}: {why}); it may have been cut off or "
-            f"replaced. {remedy or _make_again(path.stem)}"
+        reason = " ".join(str(cause).split())[:120]
+        raise StorageError(
+            f"{path}: cannot be read ({type(cause).__name__}: {reason}); it may be truncated or "
+            f"replaced. {remedy or _how_to_write_again(path.stem)}"
         ) from error
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What went wrong before Kedro wrapped it."""
+    """Return the error that Kedro wrapped."""
     while isinstance(error, DatasetError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
-def _make_again(name: str) -> str:
-    """The command that makes a dataset; files are called as the catalog calls their dataset."""
-    for stage, pipeline in pipelines.items():
+def _how_to_write_again(name: str) -> str:
+    """Return the command that writes a dataset again; a file has the name of its dataset."""
+    for pipeline_name, pipeline in pipelines.items():
         if any(output.rpartition(".")[2] == name for output in pipeline.all_outputs()):
-            return f"Make it again: kedro run --pipeline={stage}, with the same --env and --params"
-    return "Run the stage that makes it again (kedro run --pipeline=full runs all of them)"
+            return (
+                f"Write it again: kedro run --pipeline={pipeline_name}, with the same --env and "
+                "--params"
+            )
+    return "Run the pipeline that writes it again (kedro run --pipeline=full runs all of them)"

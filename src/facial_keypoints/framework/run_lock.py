@@ -1,9 +1,9 @@
-"""One run at a time in a data folder, and what a run that was killed has left there.
+"""One run at a time in a data folder, and clean-up after a run that was killed.
 
-The operating system frees the lock of a process that dies, however it dies. A note beside the lock
-tells who holds it; a run that ends takes its note with it, so that a note without a lock is that of
-a run that was killed, or that MLflow could not be told the end of: its MLflow runs are closed, and
-the files that it was writing are removed.
+The operating system frees the lock of a process that dies. A note next to the lock names the
+holder, and a run that ends removes its note. A note without a lock therefore belongs to a run that
+was killed, or whose end MLflow does not know: the next run ends its MLflow runs and removes its
+partial files.
 """
 
 import json
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 LOCK: Final = ".run.lock"
 NOTE: Final = ".run.json"
 _HALF_WRITTEN: Final = re.compile(r"\.[0-9a-f]{32}(?!\.replaced$)(\..*)?")
-"""Names of files and folders on their way to their place."""
+"""Names of partial files and folders."""
 
 
 class RunLockHooks:
@@ -47,21 +47,20 @@ class RunLockHooks:
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
-        """Remember where the data lies."""
+        """Note the data folder."""
         root = Path(str(context.config_loader["globals"]["data_root"]))
         self._folder = root if root.is_absolute() else context.project_path / root
 
     @hook_impl(wrapper=True)
     def before_pipeline_run(self) -> Generator[None, None, None]:
-        """Take the lock before anybody else begins; note who is at work as soon as MLflow's run
-        is there.
+        """Take the lock before other hooks start, and write the note once MLflow's run exists.
 
         Raises:
-            InputError: if another run has it, or the folder cannot be written.
+            InputError: if another run holds the lock, or the folder cannot be written.
         """
-        self.close("KILLED")  # of a session that was interrupted, in a notebook
+        self.close("KILLED")  # an interrupted session in a notebook
         self._take()
-        self._tidy_up()
+        self._clean_up()
         try:
             yield
         except BaseException:
@@ -73,7 +72,7 @@ class RunLockHooks:
             "since": datetime.now().astimezone().isoformat(timespec="seconds"),
             "mlflow_run_id": self._tracking.run_id,
         }
-        with suppress(OSError):  # a help for the next run, no more
+        with suppress(OSError):  # it only helps the next run
             (self._folder / NOTE).write_text(json.dumps(facts), encoding="utf-8")
 
     def _take(self) -> None:
@@ -83,14 +82,13 @@ class RunLockHooks:
             lock.acquire(timeout=0)
         except Timeout:
             raise InputError(
-                f"another run is at work in {self._folder} ({self._holder()}), and two would mix "
-                "their results. Wait for it, or stop it; or give this one a data folder of its own "
-                "(data_root in conf/<env>/globals.yml)"
+                f"{self._folder} is in use by another run ({self._holder()}). Wait for it or stop "
+                "it; or set another data_root for this run in conf/<env>/globals.yml"
             ) from None
         except OSError as error:
             raise InputError(
-                f"{self._folder}: cannot be written ({error.strerror}); see that it is a folder "
-                "that you may write, and that the disk is not full"
+                f"{self._folder}: cannot be written ({error.strerror}); check that it is a "
+                "writable folder and that the disk is not full"
             ) from error
         self._lock = lock
 
@@ -105,7 +103,11 @@ class RunLockHooks:
         self.close("FAILED")
 
     def close(self, status: str) -> None:
-        """Free the lock of a run that has ended so, if one is held."""
+        """Free the lock, if it is held.
+
+        Args:
+            status: How the run ended: FINISHED, FAILED or KILLED.
+        """
         if self._lock is None:
             return
         note = Path(self._lock.lock_file).with_name(NOTE)
@@ -123,24 +125,24 @@ class RunLockHooks:
             facts = json.loads((self._folder / NOTE).read_text(encoding="utf-8"))
             return f"process {facts['process']} on {facts['host']}, since {facts['since']}"
         except (OSError, ValueError, KeyError, TypeError):
-            return "it has just begun"
+            return "it has just started"
 
-    def _tidy_up(self) -> None:
-        """Close and remove what a run that was killed has left."""
+    def _clean_up(self) -> None:
+        """End the MLflow runs of a run that was killed, and remove its partial files."""
         note = self._folder / NOTE
         if note.exists():
             with suppress(OSError, ValueError, AttributeError):
                 facts = json.loads(note.read_text(encoding="utf-8"))
                 if "ended" not in facts:
                     logger.info(
-                        "The run before this one was killed (%s): going on where it stopped",
+                        "The previous run was killed (%s): resuming where it stopped",
                         self._holder(),
                     )
                 if facts.get("mlflow_run_id"):
                     close_run(facts["mlflow_run_id"], facts.get("ended", "KILLED"))
             note.unlink(missing_ok=True)
         for folder, inner, files in os.walk(self._folder):
-            # a data folder within this one (data/demo in data) is another run's
+            # another run may use a data folder inside this one (data/demo in data)
             inner[:] = [name for name in inner if not (Path(folder) / name / LOCK).exists()]
             for name in filter(_HALF_WRITTEN.fullmatch, files):
                 (Path(folder) / name).unlink(missing_ok=True)

@@ -1,8 +1,10 @@
-"""Where checkpoints lie: the interface that training knows."""
+"""Where trainings and checkpoints are kept: the interfaces that training knows."""
 
 from typing import Any, Protocol
 
 import numpy.typing as npt
+
+from facial_keypoints.training.records import Training
 
 
 class CheckpointStore(Protocol):
@@ -26,4 +28,16 @@ class CheckpointStore(Protocol):
         Raises:
             StorageError: If it cannot be written.
         """
+        ...
+
+
+class TrainingStore(Protocol):
+    """The trainings of one variant."""
+
+    def earlier(self) -> dict[str, Training]:
+        """Return the finished trainings by fingerprint, that of the last run last."""
+        ...
+
+    def checkpoint(self, fingerprint: str) -> CheckpointStore:
+        """Return the checkpoint of the training of a fingerprint, whether it exists or not."""
         ...

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from parameters import section
 from spots import bright_spots, variant
+from stores import MemoryStore
 
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.parameters import StudyParameters
@@ -165,7 +166,7 @@ def test_a_set_smaller_than_a_batch_trains(spots):
 
 def estimate(spots, earlier=None, **variants):
     given = {f"{name}.parameters": chosen.model_dump() for name, chosen in variants.items()}
-    given |= {f"{name}.earlier_trainings": (earlier or {}).get(name, {}) for name in variants}
+    given |= {f"{n}.training_store": MemoryStore((earlier or {}).get(n, {})) for n in variants}
     return estimate_training_time(*spots, section(StudyParameters), **given)
 
 
@@ -205,14 +206,14 @@ def test_what_is_trained_already_is_neither_timed_nor_trained(spots, caplog, mon
     caplog.set_level(logging.INFO)
     how = variant(epochs=1)
     study = section(StudyParameters)
-    first = train_variant(*spots, {}, how, study, {}, Session(0.0))
+    first = train_variant(*spots, {}, how, study, MemoryStore(), Session(0.0))
     again = how.model_copy(update={"name": "another-name"})
     earlier = {first.fingerprint: first}
     found = estimate(spots, {"a": earlier}, a=again)
     assert found["minutes"] == {}
     assert found["already_trained"] == ["a"]
     monkeypatch.setattr(nodes, "fit_variant", None)
-    assert train_variant(*spots, {}, again, study, earlier, Session(0.0)) is first
+    assert train_variant(*spots, {}, again, study, MemoryStore(earlier), Session(0.0)) is first
     assert "reused" in caplog.text
 
 
@@ -241,7 +242,9 @@ def test_what_is_made_from_something_else_is_trained_again(
     )
     how = variant(epochs=1)
     train, validation = spots
-    first = train_variant(train, validation, {}, how, section(StudyParameters), {}, Session(0.0))
+    first = train_variant(
+        train, validation, {}, how, section(StudyParameters), MemoryStore(), Session(0.0)
+    )
     changed = how.model_copy(
         update={
             "train": how.train.model_copy(update=change.get("train", {})),
@@ -252,7 +255,7 @@ def test_what_is_made_from_something_else_is_trained_again(
         train = train.select(np.arange(len(train) - change["data"]))
     study = section(StudyParameters, **change.get("study", {}))
     second = train_variant(
-        train, validation, {}, changed, study, {first.fingerprint: first}, Session(0.0)
+        train, validation, {}, changed, study, MemoryStore({first.fingerprint: first}), Session(0.0)
     )
     assert second is not first
     assert (second.fingerprint == first.fingerprint) == ("study" in change)

@@ -1,23 +1,11 @@
 """Kedro datasets of this project."""
 
 from facial_keypoints.framework.datasets.archive import ArchiveDataset
-from facial_keypoints.framework.datasets.files import (
-    ArrayDataset,
-    ArrayRecordDataset,
-    ArraysDataset,
-    AtomicCSVDataset,
-    AtomicJSONDataset,
-    AtomicTextDataset,
-    FaceSetDataset,
-    FigureDataset,
-    RecordDataset,
-)
-from facial_keypoints.framework.datasets.trainings import (
-    CheckpointFile,
-    CheckpointsDataset,
-    EarlierTrainingsDataset,
-    TrainingsDataset,
-)
+from facial_keypoints.framework.datasets.arrays import ArrayDataset, ArraysDataset, FaceSetDataset
+from facial_keypoints.framework.datasets.figures import FigureDataset
+from facial_keypoints.framework.datasets.records import ArrayRecordDataset, RecordDataset
+from facial_keypoints.framework.datasets.standard import AtomicCSVDataset, AtomicTextDataset
+from facial_keypoints.framework.datasets.trainings import TrainingDataset, TrainingFolderDataset
 
 __all__ = [
     "ArchiveDataset",
@@ -25,13 +13,10 @@ __all__ = [
     "ArrayRecordDataset",
     "ArraysDataset",
     "AtomicCSVDataset",
-    "AtomicJSONDataset",
     "AtomicTextDataset",
-    "CheckpointFile",
-    "CheckpointsDataset",
-    "EarlierTrainingsDataset",
     "FaceSetDataset",
     "FigureDataset",
     "RecordDataset",
-    "TrainingsDataset",
+    "TrainingDataset",
+    "TrainingFolderDataset",
 ]

@@ -9,7 +9,7 @@ from uuid import uuid4
 from kedro.io import AbstractDataset
 
 from facial_keypoints.archive.competition import CompetitionArchive
-from facial_keypoints.framework.datasets.files import write_errors
+from facial_keypoints.framework.datasets.atomic import write_errors
 
 
 class ArchiveDataset(AbstractDataset[CompetitionArchive, CompetitionArchive]):

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -36,7 +35,7 @@ from facial_keypoints.training.members import measure_speeds
 from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.records import Training, TrainingRecord
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.stores import CheckpointStore
+from facial_keypoints.training.stores import TrainingStore
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +128,7 @@ def train_first_stage(
     folds: Folds,
     plan: Plan,
     competition: CompetitionParameters,
-    checkpoints: Callable[[str], CheckpointStore],
+    training_store: TrainingStore,
 ) -> FirstStage:
     """Train models on one half of the faces each, and predict the other half.
 
@@ -138,9 +137,11 @@ def train_first_stage(
         folds: Their folds.
         plan: Deadlines and sizes.
         competition: How models are trained.
-        checkpoints: From a fingerprint to the checkpoint.
+        training_store: Holds the checkpoints.
     """
-    return ensemble_training.train_first_stage(faces, folds, plan, competition, checkpoints)
+    return ensemble_training.train_first_stage(
+        faces, folds, plan, competition, training_store.checkpoint
+    )
 
 
 def audit_labels(faces: FaceSet, folds: Folds, first_stage: FirstStage) -> pd.DataFrame:
@@ -163,7 +164,7 @@ def train_members(
     first_label_issues: pd.DataFrame,
     plan: Plan,
     competition: CompetitionParameters,
-    checkpoints: Callable[[str], CheckpointStore],
+    training_store: TrainingStore,
 ) -> Members:
     """Train the ensemble's members, each on all faces but those of a fold of its own.
 
@@ -175,10 +176,17 @@ def train_members(
         first_label_issues: The first audit.
         plan: Deadlines and sizes.
         competition: How models are trained, and what becomes of label issues.
-        checkpoints: From a fingerprint to the checkpoint.
+        training_store: Holds the checkpoints.
     """
     return ensemble_training.train_ensemble_members(
-        faces, test_faces, folds, first_stage, first_label_issues, plan, competition, checkpoints
+        faces,
+        test_faces,
+        folds,
+        first_stage,
+        first_label_issues,
+        plan,
+        competition,
+        training_store.checkpoint,
     )
 
 

@@ -4,7 +4,7 @@ from kedro.pipeline import Node, Pipeline
 
 from facial_keypoints.pipelines.compete import ENSEMBLE, nodes
 
-_CHECKPOINTS = f"{ENSEMBLE}.checkpoints"
+_TRAINING_STORE = f"{ENSEMBLE}.training_store"
 _PREDICTIONS = ["labelled_faces", "test_faces", "lookup", "folds", "first_stage"]
 
 
@@ -28,7 +28,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.train_first_stage,
-                ["labelled_faces", "folds", "competition_plan", "params:competition", _CHECKPOINTS],
+                [
+                    "labelled_faces",
+                    "folds",
+                    "competition_plan",
+                    "params:competition",
+                    _TRAINING_STORE,
+                ],
                 "first_stage",
                 name="train_first_stage",
                 namespace=ENSEMBLE,
@@ -50,7 +56,7 @@ def create_pipeline() -> Pipeline:
                     "first_label_issues": "first_label_issues",
                     "plan": "competition_plan",
                     "competition": "params:competition",
-                    "checkpoints": _CHECKPOINTS,
+                    "training_store": _TRAINING_STORE,
                 },
                 "ensemble_members",
                 name="train_members",

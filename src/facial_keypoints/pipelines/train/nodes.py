@@ -1,7 +1,6 @@
 """Nodes of the train pipeline."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +19,7 @@ from facial_keypoints.training.fingerprints import (
 )
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.stores import CheckpointStore
+from facial_keypoints.training.stores import TrainingStore
 from facial_keypoints.training.variants import StudyEstimate, estimate_study, fit_variant
 
 logger = logging.getLogger(__name__)
@@ -36,11 +35,11 @@ def estimate_training_time(
         validation: Samples to validate on.
         study: Whether earlier trainings are reused.
         variants: Each variant, keyed "<variant>.parameters", and its earlier trainings by
-            fingerprint, keyed "<variant>.earlier_trainings".
+            fingerprint, in a store keyed "<variant>.training_store".
     """
     names = [key.removesuffix(".parameters") for key in variants if key.endswith(".parameters")]
     chosen = {n: VariantParameters.model_validate(variants[f"{n}.parameters"]) for n in names}
-    earlier = {name: variants[f"{name}.earlier_trainings"] for name in names}
+    earlier = {name: variants[f"{name}.training_store"].earlier() for name in names}
     return estimate_study(train, validation, study, chosen, earlier)
 
 
@@ -50,9 +49,8 @@ def train_variant(
     estimate: StudyEstimate,
     variant: VariantParameters,
     study: StudyParameters,
-    earlier: dict[str, Training],
+    training_store: TrainingStore,
     session: Session,
-    checkpoints: Callable[[str], CheckpointStore] | None = None,
 ) -> Training:
     """Train a variant, or reuse its training of the same data, parameters and code.
 
@@ -62,9 +60,8 @@ def train_variant(
         estimate: Not used; every variant's time is logged before the first one trains.
         variant: What to train.
         study: Whether earlier trainings are reused, and what a failure means.
-        earlier: Earlier trainings by fingerprint, the current one last.
+        training_store: Earlier trainings, and the checkpoint that a training resumes from.
         session: Holds the MLflow run of the variant.
-        checkpoints: From a fingerprint to the checkpoint that a training resumes from.
 
     Raises:
         InputError: If the training fails and ``study.on_failure`` is "stop".
@@ -72,14 +69,14 @@ def train_variant(
     del estimate
     origin = origin_of(variant, samples_origin(train, validation))
     name, run_id = fingerprint(origin), session.run_id_of(variant.name)
+    earlier, checkpoint = training_store.earlier(), training_store.checkpoint(name)
     if study.reuse and name in earlier and earlier[name].is_final:
         return _reuse(earlier[name], variant, study, run_id)
-    store = None if checkpoints is None else checkpoints(name)
-    if earlier and not (store is not None and store.exists()):
+    if earlier and not checkpoint.exists():
         reason = differences(list(earlier.values())[-1].record.origin, origin)
         reason = reason or ("memory was exhausted" if study.reuse else "study.reuse is false")
         logger.info("%s: training again (%s)", variant.name, reason)
-    training = fit_variant(variant, train, validation, store, run_id)
+    training = fit_variant(variant, train, validation, checkpoint, run_id)
     _report(training, variant, study)
     return training
 

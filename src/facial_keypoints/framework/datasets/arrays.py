@@ -1,0 +1,51 @@
+"""NumPy arrays and sets of faces."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
+
+
+class _FaceSetFile(FileDataset):
+    def load(self) -> FaceSet:
+        with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as arrays:
+            return FaceSet(**arrays)
+
+    def save(self, data: FaceSet) -> None:
+        with self._fs.open(str(self._filepath), "wb") as file:
+            np.savez(file, **data.arrays())  # type: ignore[arg-type]
+
+
+class FaceSetDataset(AtomicSave, _FaceSetFile):
+    """A ``FaceSet`` as one uncompressed ``.npz`` file."""
+
+
+class _ArrayFile(FileDataset):
+    def load(self) -> np.ndarray:
+        with self._fs.open(str(self._filepath), "rb") as file:
+            return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
+
+    def save(self, data: np.ndarray) -> None:
+        with self._fs.open(str(self._filepath), "wb") as file:
+            np.save(file, data, allow_pickle=False)
+
+
+class ArrayDataset(AtomicSave, _ArrayFile):
+    """One NumPy array as a ``.npy`` file."""
+
+
+class _ArraysFile(FileDataset):
+    def load(self) -> dict[str, npt.NDArray[Any]]:
+        with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as arrays:
+            return dict(arrays)
+
+    def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
+        with self._fs.open(str(self._filepath), "wb") as file:
+            np.savez(file, **data)  # type: ignore[arg-type]
+
+
+class ArraysDataset(AtomicSave, _ArraysFile):
+    """Named NumPy arrays as one uncompressed ``.npz`` file."""

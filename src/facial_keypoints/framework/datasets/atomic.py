@@ -1,0 +1,174 @@
+"""Files that are written whole or not at all.
+
+A dataset writes to a partial file in the same folder and moves it to its path. After a save that
+failed or was interrupted, the earlier file is unchanged.
+"""
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
+from typing import Any, Final
+from uuid import uuid4
+
+import fsspec
+from kedro.io import AbstractDataset, DatasetError
+from kedro.io.core import get_protocol_and_path
+
+from facial_keypoints.errors import InputError, StorageError
+from facial_keypoints.framework.read_errors import read_errors
+
+logger = logging.getLogger(__name__)
+
+_RUN_FULL: Final = (
+    "run the pipeline that writes it first, with the same --env (kedro run --pipeline=full runs "
+    "all of them)"
+)
+
+_DISK: Final = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENOENT, errno.EEXIST, errno.EIO, errno.ENAMETOOLONG),
+}
+"""Error codes of a disk or folder that cannot be written, as opposed to bugs."""
+
+
+class FileDataset(AbstractDataset[Any, Any]):
+    """Base of this project's own datasets: one file on any file system that fsspec knows.
+
+    Args:
+        filepath: Path or URL of the file.
+        metadata: For Kedro-Viz and MLflow (see ``tracking.outputs``).
+    """
+
+    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
+        protocol, path = get_protocol_and_path(filepath)
+        options = {"auto_mkdir": True} if protocol == "file" else {}
+        self._fs = fsspec.filesystem(protocol, **options)
+        self._filepath = PurePosixPath(path)
+        self.metadata = metadata
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": str(self._filepath)}
+
+    def _exists(self) -> bool:
+        return bool(self._fs.exists(str(self._filepath)))
+
+
+class AtomicSave:
+    """Mixin for datasets with ``_fs`` and ``_filepath`` that saves atomically.
+
+    Args:
+        keep_earlier: Whether to copy an earlier file of other content, with its date in the name.
+        if_missing: Remedy in the error about a missing file.
+        **options: Of the dataset.
+    """
+
+    _fs: fsspec.AbstractFileSystem
+    _filepath: PurePosixPath
+
+    def __init__(
+        self, *, keep_earlier: bool = False, if_missing: str = _RUN_FULL, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._keep_earlier = keep_earlier
+        self._if_missing = if_missing
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The file's path on its file system."""
+        return self._filepath
+
+    def content(self) -> bytes:
+        """Return the file's bytes."""
+        return bytes(self._fs.cat_file(str(self._filepath)))
+
+    def load(self) -> Any:
+        """Load the file.
+
+        Raises:
+            InputError: if it does not exist yet, or cannot be read.
+        """
+        if not self._fs.exists(str(self._filepath)):
+            raise InputError(f"{self._filepath}: file not found; {self._if_missing}")
+        with read_errors(self._filepath):
+            return super().load()  # type: ignore[misc]
+
+    def save(self, data: Any) -> None:
+        """Write a partial file and move it to the path.
+
+        Raises:
+            InputError: if it cannot be written; the earlier file is unchanged.
+        """
+        target = self._filepath
+        partial = target.with_name(f".{uuid4().hex}.{target.name}")
+        self._filepath = partial
+        try:
+            with write_errors(target):
+                super().save(data)  # type: ignore[misc]
+                if self._keep_earlier and self._fs.exists(str(target)):
+                    self._keep(target, partial)
+                move(self._fs, partial, target)
+        finally:
+            self._filepath = target
+            remove(self._fs, partial)
+
+    def _keep(self, target: PurePosixPath, new: PurePosixPath) -> None:
+        if self._fs.cat_file(str(target)) == self._fs.cat_file(str(new)):
+            return
+        made = self._fs.modified(str(target)).strftime("%Y%m%d-%H%M%S")
+        aside = target.with_name(f"{target.stem}-{made}{target.suffix}")
+        logger.info("%s has changed; the earlier version is kept as %s", target.name, aside.name)
+        self._fs.copy(str(target), str(aside))
+
+
+@contextmanager
+def write_errors(target: PurePosixPath) -> Iterator[None]:
+    """Convert the error of a full disk or a read-only folder into a StorageError.
+
+    Args:
+        target: The file that is written.
+
+    Raises:
+        StorageError: in place of an OSError of the disk, wrapped by Kedro or not.
+    """
+    try:
+        yield
+    except (OSError, DatasetError) as error:
+        cause: BaseException | None = error
+        while isinstance(cause, DatasetError):
+            cause = cause.__cause__
+        if not (isinstance(cause, OSError) and cause.errno in _DISK):
+            raise  # a bug
+        raise StorageError(
+            f"{target}: cannot be written ({cause.strerror or cause}); the earlier file is "
+            "unchanged. Free disk space or make the folder writable, then run the same command "
+            "again to resume"
+        ) from error
+
+
+def remove(fs: fsspec.AbstractFileSystem, partial: PurePosixPath) -> None:
+    """Remove the partial file or folder of a failed save, if possible.
+
+    Args:
+        fs: File system.
+        partial: The file or folder.
+    """
+    with suppress(OSError):
+        if fs.exists(str(partial)):
+            fs.rm(str(partial), recursive=True)
+
+
+def move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePosixPath) -> None:
+    """Move a finished file or folder to its path; on a local disk in one step.
+
+    Args:
+        fs: File system.
+        partial: The finished file or folder.
+        target: Its path.
+    """
+    if isinstance(fs, fsspec.implementations.local.LocalFileSystem):
+        os.replace(partial, target)  # noqa: PTH105 (one call for every path type)
+    else:
+        fs.mv(str(partial), str(target), recursive=True)
