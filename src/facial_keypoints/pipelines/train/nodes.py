@@ -10,7 +10,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
-from facial_keypoints.plotting.curves import draw_curve
+from facial_keypoints.plotting.curves import draw_loss_and_accuracy
 from facial_keypoints.training.fingerprints import (
     differences,
     fingerprint,
@@ -128,10 +128,4 @@ def draw_learning_curve(training: Training, variant: VariantParameters) -> Figur
         training: Holds the history.
         variant: Names the figure.
     """
-    figure = Figure(figsize=(9, 3.6), layout="constrained", dpi=110)
-    left, right = figure.subplots(1, 2)
-    draw_curve(left, training.history, "loss", "mean squared error (px²)")
-    draw_curve(right, training.history, "accuracy", "the paper's accuracy")
-    left.legend()
-    figure.suptitle(variant.name)
-    return figure
+    return draw_loss_and_accuracy({variant.name: training.history})
