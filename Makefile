@@ -1,4 +1,4 @@
-# All that is needed beforehand: make and Python 3.11, 3.12 or 3.13. Everything else lands in .venv.
+# Requires make and Python 3.11, 3.12 or 3.13. Everything else is installed into .venv.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,12 +7,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 ENV ?= demo
 PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
-# Both packages are TensorFlow, in the same folder: what is there goes first.
+# tensorflow-cpu and tensorflow install into the same folder: uninstall first.
 define INSTALL_FOR_GPU
 $(BIN)/python -m pip uninstall --quiet --yes tensorflow-cpu tensorflow
 $(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/gpu.txt
 endef
-# after setup-gpu, what else is installed must not bring the other one back
+# After setup-gpu, later installations must not bring the CPU version back.
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
@@ -21,22 +21,22 @@ KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.run ## install what runs the pipelines, into .venv
+setup: $(VENV)/.run ## install what the pipelines need, into .venv
 
-setup-gpu: $(VENV)/.run ## the same with TensorFlow for Nvidia GPUs (Linux)
+setup-gpu: $(VENV)/.run ## install with TensorFlow for Nvidia GPUs (Linux)
 	@touch $(VENV)/.gpu
 	$(INSTALL_FOR_GPU)
 
-demo: setup ## download to submission on the embedded competition, in minutes
+demo: setup ## run the whole pipeline on the synthetic competition, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
 
-check: lint types contracts ## lint, types, import contracts and unit tests: a minute
+check: lint types contracts ## run lint, types, import contracts and unit tests: a minute
 	$(PYTEST) -m "not session and not long"
 
-test: lint types contracts ## the same with whole Kedro sessions: minutes
+test: lint types contracts ## run check and whole Kedro sessions: minutes
 	$(PYTEST) -m "not long" --durations=10
 
-test-all: lint types contracts ## the same with the long tests
+test-all: lint types contracts ## run test and the long tests
 	$(PYTEST) --durations=20
 
 lint: $(VENV)/.dev
@@ -49,25 +49,25 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md, the long ones too, and print the table
+faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md and update its tables: half an hour
 	$(BIN)/python -m pytest -m fault --fault-table=docs/reliability.md
 
-viz: setup ## the pipelines in the browser (ENV=demo)
+viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)
 
-ui: setup ## runs and curves in MLflow's user interface, at http://127.0.0.1:5000
+ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
 
-lock: ## pin requirements/ anew (needs uv)
+lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra gpu -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu --extra dev -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 
-clean: ## remove what can be made again: .venv and caches (never data or MLflow's runs)
+clean: ## remove .venv and caches; keep data and MLflow runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and was not found; name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 not found. Name one: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: requirements/cpu.txt pyproject.toml | $(VENV)/bin/python
