@@ -2,13 +2,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-
-from facial_keypoints import metrics
 from facial_keypoints.models.losses import (
     MaskedMeanSquaredError,
     PaperAccuracy,
     RootMeanSquaredError,
 )
+
+from facial_keypoints import metrics
 
 
 @pytest.fixture

@@ -4,40 +4,63 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from spots import bright_spots, variant
+from spots import (
+    BATCH_SIZE,
+    MemoryStore,
+    PowerCutError,
+    all_transforms,
+    assert_same_weights,
+    bright_spots,
+    cut_power,
+    task,
+)
 
+<<<<<<< HEAD
 from facial_keypoints.errors import StorageError
 from facial_keypoints.framework.datasets import TrainingDataset, TrainingFolderDataset
 from facial_keypoints.framework.datasets.training_folder import CheckpointFile
 from facial_keypoints.training.trainer import batches, fit_variant
+=======
+from facial_keypoints.framework.datasets import CheckpointFile, CheckpointsDataset, TrainingsDataset
+from facial_keypoints.training.trainer import train_model
+from facial_keypoints.training.variants import fit_variant
+>>>>>>> 9d30ac0 (tests: trainer, callbacks, checkpoints and input pipeline)
 
-FRAGILE = {
-    "epochs": 7,
+STEPS = 4  # of an epoch
+VARIANT = {
+    "epochs": 6,
     "learning_rate": 0.02,
-    "deterministic": True,
-    "reduce_on_plateau": {"factor": 0.5, "patience": 1},
+    "reduce_on_plateau": {"factor": 0.5, "patience": 0},
 }
-
-
-class PowerCutError(Exception):
-    """As if it had been cut."""
-
-
-def cut_after(epoch):
-    """A Keras callback that ends the process' work in the middle of the epoch after this one."""
-    import keras
-
-    class Cut(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if int(self.model.optimizer.iterations) == 10 * epoch + 3:
-                raise PowerCutError
-
-    return Cut()
+MEMBER = {
+    "epochs": 6,
+    "optimizer": "adamw",
+    "global_clipnorm": 5.0,
+    "loss": "huber",
+    "learning_rate": 0.02,
+    "schedule": "cosine",
+    "warmup_steps": 6,
+    "ema_decay": 0.9,
+    "augmentation": all_transforms().model_dump(),
+    "initial_strength": 1.0,
+}
 
 
 @pytest.fixture(scope="module")
 def spots():
-    return bright_spots(160), bright_spots(32, seed=1)
+    return bright_spots(STEPS * BATCH_SIZE - 5), bright_spots(32, seed=1)
+
+
+@pytest.fixture(scope="module")
+def tasks(spots):
+    """A variant with validation, and a member without."""
+    return {"variant": task(*spots, **VARIANT), "member": task(spots[0], **MEMBER)}
+
+
+@pytest.fixture(scope="module")
+def whole(tasks):
+    """The results of both, trained without interruption."""
+    return {kind: train_model(each) for kind, each in tasks.items()}
 
 
 @pytest.fixture
@@ -45,198 +68,196 @@ def file(tmp_path):
     return CheckpointFile(str(tmp_path / "unfinished.npz"))
 
 
-@pytest.fixture(scope="module")
-def whole(spots):
-    return fit_variant(dropping(**FRAGILE), *spots, callbacks=[])
-
-
-def dropping(**train):
-    """A variant with dropout and batch normalisation: random states, and moving statistics."""
-    tiny = variant(**train)
-    return tiny.model_copy(update={"settings": tiny.settings | {"dropout": 0.2}})
+def train_until(step, chosen, store):
+    with pytest.MonkeyPatch.context() as patch:
+        cut_power(patch, step)
+        with pytest.raises(PowerCutError):
+            train_model(chosen, store)
 
 
 @pytest.mark.fault(
-    "Killed", "in mid-epoch, with the state of each epoch kept", "goes on; same curve and weights"
+    "Killed", "in mid-epoch, after the checkpoint of the epoch before", "resumes; same weights"
 )
 @pytest.mark.parametrize(
-    "cuts",
+    ("kind", "cuts"),
     [
-        pytest.param([1], marks=pytest.mark.long),
-        pytest.param([4], marks=pytest.mark.long),
-        pytest.param([6], marks=pytest.mark.long),
-        [2, 3, 5],
+        ("variant", [1, 4]),
+        ("member", [3]),
+        *(pytest.param("variant", [cut], marks=pytest.mark.long) for cut in (2, 3, 5)),
+        pytest.param("member", [1, 2, 5], marks=pytest.mark.long),
     ],
 )
-def test_an_interrupted_training_ends_as_if_it_had_not_been(spots, file, whole, cuts, capsys):
+def test_resumed_training_equals_an_uninterrupted_one(tasks, whole, file, kind, cuts):
     for epoch in cuts:
-        with pytest.raises(PowerCutError):
-            fit_variant(dropping(**FRAGILE), *spots, [cut_after(epoch)], file)
-    resumed = fit_variant(dropping(**FRAGILE), *spots, [], file)
-    assert resumed.record["interrupted_after_epochs"] == cuts
-    assert (
-        whole.history["learning_rate"].min() < FRAGILE["learning_rate"]
-    )  # the schedule is among what is kept
-    pd.testing.assert_frame_equal(resumed.history, whole.history, check_exact=True)
-    for ours, theirs in zip(
-        resumed.load_model().get_weights(), whole.load_model().get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(ours, theirs)
-    for same in ("epochs", "steps", "best_epoch", "ended_by", "parameters"):
-        assert resumed.record[same] == whole.record[same]
+        train_until(STEPS * epoch + 2, tasks[kind], file)
+    resumed, expected = train_model(tasks[kind], file), whole[kind]
+    assert resumed.interruptions == cuts
+    assert expected.interruptions == []
+    pd.testing.assert_frame_equal(resumed.history, expected.history, check_exact=True)
+    assert_same_weights(resumed.weights, expected.weights)
+    assert_same_weights(resumed.predicting_weights, expected.predicting_weights)
+    for same in ("epochs", "steps", "best_epoch", "ended_by"):
+        assert getattr(resumed, same) == getattr(expected, same)
 
 
-def test_a_training_that_had_ended_is_not_gone_on_with(spots, file):
-    stuck = variant(epochs=50, learning_rate=1e-12, early_stopping_patience=2, start_at_mean=False)
-    first = fit_variant(stuck, *spots, [], file)
-    again = fit_variant(stuck, *spots, [], file)
-    assert again.record["ended_by"] == first.record["ended_by"] == "early stopping"
-    assert again.record["epochs"] == first.record["epochs"] < 50
-    for ours, theirs in zip(
-        again.load_model().get_weights(), first.load_model().get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(ours, theirs)
+def test_learning_rate_of_the_compared_trainings_fell(whole):
+    """Otherwise the tests above would not show that the schedule is resumed, too."""
+    assert whole["variant"].history["learning_rate"].min() < VARIANT["learning_rate"]
 
 
-def test_a_time_budget_counts_what_was_trained_before(spots, file):
-    budgeted = variant(epochs=10**6, max_minutes=3 / 60, early_stopping_patience=10**6)
-    first = fit_variant(budgeted, *spots, [], file)
-    assert first.record["ended_by"] == "time budget"
-    again = fit_variant(budgeted, *spots, [], file)
-    assert again.record["epochs"] == first.record["epochs"]
-    assert again.record["ended_by"] == "time budget"
+@pytest.mark.fault("Killed", "after the last epoch, before the training is saved", "not repeated")
+def test_finished_training_is_not_trained_again(spots):
+    store = MemoryStore()
+    stuck = task(*spots, epochs=50, learning_rate=1e-12, early_stopping_patience=1)
+    first = train_model(stuck, store)
+    saves = store.saves
+    again = train_model(stuck, store)
+    assert store.saves == saves
+    assert again.ended_by == first.ended_by == "early stopping"
+    assert again.steps == first.steps < 50 * STEPS
+    assert_same_weights(again.weights, first.weights)
+
+
+def test_time_before_the_interruption_counts_for_the_budget(spots):
+    store = MemoryStore()
+    train_until(STEPS + 2, task(*spots, epochs=10**6, max_minutes=60), store)
+    facts = json.loads(str(store.state["facts"]))
+    store.state["facts"] = np.asarray(json.dumps(facts | {"seconds": 3599.9}))
+    resumed = train_model(task(*spots, epochs=10**6, max_minutes=60), store)
+    assert resumed.ended_by == "time budget"
+    assert resumed.steps == STEPS + 1
+    assert resumed.seconds == pytest.approx(3600, abs=20)
+
+
+def flip_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def cut_in_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def write_other_file(path):
+    np.savez(path, facts=np.asarray("{}"))
+
+
+def drop_an_array(path):
+    with np.load(path) as arrays:
+        state = dict(arrays)
+    del state["optimizer/3"]
+    np.savez(path, **state)
+
+
+def write_other_shape(path):
+    with np.load(path) as arrays:
+        state = dict(arrays)
+    np.savez(path, **state | {"model/0": np.zeros((3, 3, 1, 7), np.float32)})
 
 
 @pytest.mark.fault(
-    "Killed", "the kept state is damaged, or of another network", "told; training begins anew"
+    "Killed", "the checkpoint is damaged, or of another network", "logged; training starts over"
 )
 @pytest.mark.parametrize(
-    "damage",
-    [
-        "flipped",
-        *(
-            pytest.param(damage, marks=pytest.mark.long)
-            for damage in ("cut", "empty", "other network", "other file")
-        ),
-    ],
+    "damage", [flip_bit, cut_in_half, empty, write_other_file, drop_an_array, write_other_shape]
 )
-def test_a_state_that_cannot_be_used_is_left_aside(spots, file, whole, damage, caplog, tmp_path):
-    with pytest.raises(PowerCutError):
-        fit_variant(dropping(**FRAGILE), *spots, [cut_after(2)], file)
+def test_unusable_checkpoint_is_refused_with_a_warning(tasks, spots, tmp_path, damage, caplog):
+    """The weights are as before: all of the checkpoint is restored, or nothing."""
+    from facial_keypoints.training.checkpoints import Checkpoint
+    from facial_keypoints.training.trainer import build_training_model
+
+    model = build_training_model(task(*spots))
+    before = model.get_weights()
     path = tmp_path / "unfinished.npz"
-    content = path.read_bytes()
-    half = len(content) // 2
-    if damage == "other network":
-        wide = dropping(**FRAGILE)
-        wide.settings["width"] = 0.2
-        with pytest.raises(PowerCutError):
-            fit_variant(wide, *spots, [cut_after(3)], CheckpointFile(f"{tmp_path}/w.npz"))
-        (tmp_path / "w.npz").replace(path)
-    elif damage == "other file":
-        np.savez(path, facts=np.asarray("{}"))
-    else:
-        path.write_bytes(
-            {
-                "cut": content[:half],
-                "flipped": content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :],
-                "empty": b"",
-            }[damage]
-        )
-    caplog.set_level(logging.WARNING)
-    again = fit_variant(dropping(**FRAGILE), *spots, [], file)
-    assert "training begins anew" in caplog.text
-    pd.testing.assert_frame_equal(again.history, whole.history, check_exact=True)
+    variables = {"model": model.variables, "optimizer": model.optimizer.variables}
+    facts = {"epochs": [{"loss": 1.0}], "seconds": 1.0, "steps": 4, "budget_seconds": None}
+    facts |= {"interruptions": [], "ended_by": None, "precision": "float32", "callbacks": {}}
+    arrays = {
+        f"{p}/{i}": np.asarray(v) + 1 for p, vs in variables.items() for i, v in enumerate(vs)
+    }
+    np.savez(path, facts=np.asarray(json.dumps(facts)), **arrays)
+    damage(path)
+    checkpoint = Checkpoint("tiny", "float32", CheckpointFile(str(path)))
+    checkpoint.restore(model, None)
+    assert "tiny: the checkpoint cannot be used, training starts over" in caplog.text
+    assert checkpoint.epochs == checkpoint.interruptions == []
+    assert_same_weights(model.get_weights(), before)
 
 
-@pytest.mark.fault("Disk", "full while the state of an epoch is written", "training goes on; told")
-def test_training_goes_on_where_its_state_cannot_be_kept(spots, whole, caplog, tmp_path):
+@pytest.mark.long
+@pytest.mark.fault("Killed", "the checkpoint is damaged", "logged; same result as without it")
+def test_training_starts_over_from_a_damaged_checkpoint(tasks, whole, tmp_path, file, caplog):
+    train_until(2 * STEPS + 2, tasks["variant"], file)
+    flip_bit(tmp_path / "unfinished.npz")
+    again = train_model(tasks["variant"], file)
+    assert "training starts over" in caplog.text
+    assert again.interruptions == []
+    pd.testing.assert_frame_equal(again.history, whole["variant"].history, check_exact=True)
+    assert_same_weights(again.weights, whole["variant"].weights)
+
+
+@pytest.mark.fault("Disk", "full while checkpoints are written", "logged once; training continues")
+def test_unsaved_checkpoints_are_reported_once(spots, tmp_path, caplog):
     (tmp_path / "no-folder").write_text("a file where the folder should be")
     file = CheckpointFile(str(tmp_path / "no-folder" / "unfinished.npz"))
-    training = fit_variant(dropping(**FRAGILE), *spots, [], file)
-    assert caplog.text.count("could not keep its state after epoch 1") == 1
-    pd.testing.assert_frame_equal(training.history, whole.history, check_exact=True)
+    result = train_model(task(spots[0], epochs=3), file)
+    assert caplog.text.count("the checkpoint of epoch 1 cannot be saved") == 1
+    assert caplog.text.count("cannot be saved") == 1
+    assert result.ended_by == "all epochs"
 
 
-@pytest.mark.fault("Disk", "full while one epoch's state is written", "the next epoch's is kept")
-def test_a_state_that_could_not_be_kept_is_kept_after_the_next_epoch(spots, file, monkeypatch):
-    save, saved = CheckpointFile.save, []
-
-    def fail_once(self, state):
-        saved.append(state)
-        if len(saved) == 2:
-            raise StorageError("no space")
-        save(self, state)
-
-    monkeypatch.setattr(CheckpointFile, "save", fail_once)
-    with pytest.raises(PowerCutError):
-        fit_variant(dropping(**FRAGILE), *spots, [cut_after(4)], file)
-    assert len(json.loads(str(file.load()["facts"]))["epochs"]) == 4
+@pytest.mark.fault("Disk", "full while one checkpoint is written", "the next one is saved")
+def test_checkpoint_is_saved_after_the_next_epoch(spots):
+    store = MemoryStore(fails=(2,))
+    train_until(4 * STEPS + 2, task(spots[0], epochs=6), store)
+    assert store.saves == 4
+    assert len(json.loads(str(store.state["facts"]))["epochs"]) == 4
 
 
-@pytest.mark.fault(
-    "Training", "memory does not suffice after some epochs", "next time goes on after them"
-)
-def test_a_lack_of_memory_costs_no_epochs(spots, tmp_path):
-    import keras
+@pytest.mark.fault("Training", "memory is exhausted after some epochs", "the next run resumes")
+def test_training_resumes_after_memory_was_exhausted(spots, tmp_path, monkeypatch):
     import tensorflow as tf
+    from spots import variant
 
-    class OutOfMemory(keras.callbacks.Callback):
+    from facial_keypoints.training import callbacks
+
+    class OutOfMemory(callbacks.DivergenceGuard):
         def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 2:
-                tf.zeros([10**6, 10**6, 100])
+            if epoch == 1:
+                raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
+<<<<<<< HEAD
     trainings = TrainingDataset(filepath=str(tmp_path / "tiny"))
     state = TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load().checkpoint("abc")
     failed = fit_variant(variant(epochs=3), *spots, [OutOfMemory()], state)
     assert failed.failure
+=======
+    trainings = TrainingsDataset(filepath=str(tmp_path / "tiny"))
+    store = CheckpointsDataset(filepath=str(tmp_path / "tiny")).load()("abc")
+    with monkeypatch.context() as patch:
+        patch.setattr(callbacks, "DivergenceGuard", OutOfMemory)
+        failed = fit_variant(variant(epochs=2), *spots, store)
+    assert "memory is exhausted" in failed.failure
+>>>>>>> 9d30ac0 (tests: trainer, callbacks, checkpoints and input pipeline)
     failed.record.update(fingerprint="abc")
     trainings.save(failed)
-    again = fit_variant(variant(epochs=3), *spots, [], state)
-    assert again.record["interrupted_after_epochs"] == [2]
+    again = fit_variant(variant(epochs=2), *spots, store)
+    assert again.record["interrupted_after_epochs"] == [1]
     again.record.update(fingerprint="abc")
     trainings.save(again)
     assert trainings.load().failure is None
-    assert not state.exists()
+    assert not store.exists()
 
 
-def test_every_epoch_shows_every_sample_once_in_an_order_of_its_own(spots):
-    faces = spots[0].select(np.arange(50))
-    how = variant(seed=3).train
-    seen = [batch[1].numpy()[:, 0] for batch in batches(faces, 16, range(3), how)]
-    epochs = [np.concatenate(seen[start : start + 4]) for start in (0, 4, 8)]
-    for epoch in epochs:
-        assert sorted(epoch) == sorted(faces.keypoints[:, 0, 0])
-    assert not np.array_equal(epochs[0], epochs[1])
-    later = [batch[1].numpy()[:, 0] for batch in batches(faces, 16, range(2, 3), how)]
-    np.testing.assert_array_equal(np.concatenate(later), epochs[2])
-    fixed = how.model_copy(update={"shuffle": False})
-    in_turn = [batch[1].numpy()[:, 0] for batch in batches(faces, 16, range(1), fixed)]
-    np.testing.assert_array_equal(np.concatenate(in_turn), faces.keypoints[:, 0, 0])
-
-
-@pytest.mark.fault("Training", "loss no number", "the variant fails, with its epoch and step")
-def test_a_training_whose_loss_is_no_number_fails(spots):
-    training = fit_variant(variant(epochs=3, learning_rate=1e30), *spots, [])
-    assert "loss became nan in epoch 1" in training.failure
-    assert training.is_final
-    assert training.record["ended_by"] == "failure"
-    assert training.load_model() is None
-
-
-@pytest.mark.fault("Training", "loss explodes", "the variant fails, with its epoch")
-def test_a_training_whose_loss_explodes_fails(spots):
-    wild = variant(epochs=30, learning_rate=100.0)
-    training = fit_variant(wild, *spots, [])
-    assert training.failure is not None
-    assert "the loss became" in training.failure
-    assert "nan" not in training.failure
-    assert "inf" not in training.failure
-
-
-@pytest.mark.fault("Training", "memory does not suffice", "the variant fails; next time anew")
-def test_a_training_without_enough_memory_fails_and_may_be_tried_again(spots):
-    huge = variant(epochs=1)
-    huge.settings.update(dense_layers=2, dense_units=10**9)
-    training = fit_variant(huge, *spots, [])
-    assert "memory did not suffice (OOM when allocating tensor" in training.failure
-    assert not training.is_final
+def test_resuming_in_another_precision_is_reported(spots, caplog):
+    store = MemoryStore()
+    train_until(STEPS + 2, task(spots[0], epochs=2), store)
+    with caplog.at_level(logging.INFO):
+        train_model(task(spots[0], epochs=2, precision="mixed_bfloat16"), store)
+    assert "tiny: started in float32, resumed in mixed_bfloat16" in caplog.text
+    assert "tiny: resumed after epoch 1" in caplog.text

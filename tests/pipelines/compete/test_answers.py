@@ -1,11 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from facial_keypoints.pipelines.compete.answers import audit_labels_again
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import KEYPOINTS
 from facial_keypoints.models.heads import NUM_HEADS
-from facial_keypoints.pipelines.compete.answers import audit_labels_again
 
 NOSE, LIP = KEYPOINTS.index("nose_tip"), KEYPOINTS.index("mouth_center_bottom_lip")
 
