@@ -197,7 +197,7 @@ def test_an_unknown_architecture_is_told_with_the_right_ones():
 def test_heat_maps_know_where_their_places_are_also_in_a_copy():
     unet = build_model("heatmap_unet", {"filters": 4})
     for model in (unet, keras.models.clone_model(unet)):
-        (centres,) = model.get_layer("expected_place").get_weights()
+        (centres,) = model.get_layer("expected_position").get_weights()
         assert centres.shape == (24 * 24, 2)
         assert centres[0].tolist() == [2, 2]
         assert centres[1].tolist() == [6, 2]

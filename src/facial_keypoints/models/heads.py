@@ -1,7 +1,7 @@
 """Output heads of a model for both populations: A's 15 keypoints, then B's four.
 
 The two populations label nose tip and lower lip by different conventions, and B's eye centres in
-other images; each has heat maps of its own on a shared trunk.
+other images; each has its own heat maps on a shared trunk.
 """
 
 from typing import Final

@@ -20,7 +20,7 @@ def make_predictor(
 ) -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]:
     """Return a function from images, uint8 (n, 96, 96), to the model's outputs, float32 (n, ...).
 
-    Many images go through in batches of 64; a single one has a graph of its own, and none of
+    Many images go through in batches of 64; a single one has its own graph, and none of
     what ``predict`` sets up for each call (``benchmarks/training_speed.py`` compares both).
 
     Args:

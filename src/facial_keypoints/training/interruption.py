@@ -1,8 +1,8 @@
-"""Ctrl-C, and a polite kill, that are not lost.
+"""Ctrl-C and SIGTERM that are not lost.
 
 Python raises KeyboardInterrupt wherever the program happens to be. Within a destructor, such as
 those of TensorFlow's iterators and of database connections, it is printed or dropped and the
-program runs on; therefore it is also remembered, and training asks at each step.
+program continues; therefore it is also remembered, and training checks it at each step.
 """
 
 import signal
@@ -14,14 +14,14 @@ _asked: Final = threading.Event()
 
 
 def listen() -> None:
-    """Treat SIGINT and SIGTERM alike from now on, and forget earlier ones."""
+    """Raise KeyboardInterrupt on SIGINT and SIGTERM from now on, and forget earlier ones."""
     _asked.clear()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
 
 
 def stop_if_asked() -> None:
-    """Raise the KeyboardInterrupt that was lost, if there was one."""
+    """Raise KeyboardInterrupt if a signal has arrived."""
     if _asked.is_set():
         raise KeyboardInterrupt
 

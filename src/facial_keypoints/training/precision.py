@@ -1,4 +1,4 @@
-"""Which number format a variant trains in."""
+"""The number format that a model trains in."""
 
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,21 +10,21 @@ _BFLOAT16_CAPABILITY = (8, 0)
 """Compute capability from which on an Nvidia GPU multiplies bfloat16 itself (Ampere)."""
 
 
-def choose_precision(asked: str) -> tuple[Precision, str]:
-    """The precision to train in, and why.
+def choose_precision(requested: str) -> tuple[Precision, str]:
+    """Return the precision to train in, and the reason.
 
-    ``auto`` picks mixed_bfloat16 where every GPU, or without one the processor, multiplies
+    ``auto`` chooses mixed_bfloat16 where every GPU, or without one the processor, multiplies
     bfloat16 itself; elsewhere it is emulated, and slower than float32.
 
     Raises:
-        ValueError: if ``asked`` is no precision.
+        ValueError: If ``requested`` is no precision.
     """
-    if asked == "auto":
+    if requested == "auto":
         return _fastest()
     for known in get_args(Precision):
-        if asked == known:
-            return known, "as asked"
-    raise ValueError(f"unknown precision {asked!r}")
+        if requested == known:
+            return known, "as requested"
+    raise ValueError(f"unknown precision {requested!r}")
 
 
 def _fastest() -> tuple[Precision, str]:
@@ -42,9 +42,7 @@ def _fastest() -> tuple[Precision, str]:
 
 
 def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor's flags name bfloat16 instructions; False where Linux does not
-    tell.
-    """
+    """Return whether the processor has bfloat16 instructions; False where Linux does not say."""
     try:
         flags = cpuinfo.read_text(encoding="utf-8", errors="replace").split()
     except OSError:

@@ -1,4 +1,4 @@
-"""AlexNet, where the paper starts, fitted to 96x96 grey pictures."""
+"""AlexNet, where the paper starts, fitted to 96x96 grey images."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,7 +17,7 @@ _POOLED: Final = (1, 2, 5)
 
 
 class AlexNetSettings(Settings):
-    """Numbers of AlexNet."""
+    """Settings of AlexNet."""
 
     dense_units: int = Field(4096, ge=1)
     """Of both hidden dense layers."""
@@ -29,13 +29,16 @@ class AlexNetSettings(Settings):
 
 @register_architecture("alexnet", AlexNetSettings)
 def build_alexnet(settings: AlexNetSettings) -> "keras.Model":
-    """Five convolutions, three overlapping 3x3 pools of stride 2, three dense layers, ReLU
+    """Return five convolutions, three overlapping 3x3 pools of stride 2, three dense layers, ReLU
     (Krizhevsky, Sutskever and Hinton 2012).
 
     Fitted: one channel and 96 px instead of three and 224, so that the first convolution
     (11x11, stride 4) leaves 24 px instead of 55; 30 coordinates instead of 1,000 classes;
-    batch normalisation, as in all nets of the paper, in the place of local response
+    batch normalisation, as in all networks of the paper, instead of local response
     normalisation, and one column instead of two.
+
+    Args:
+        settings: Widths and rates.
     """
     from keras import layers
 

@@ -25,7 +25,7 @@ TABLE_1_FILTERS: Final = (
 
 
 class ConvStackSettings(Settings):
-    """Numbers of a conv stack; the defaults are the paper's final network (Table 1, and the
+    """Settings of a conv stack; the defaults are the paper's final network (Table 1, and the
     dropout of its section 6).
 
     What the paper leaves open has its default here, and its reason in
@@ -70,7 +70,7 @@ class ConvStackSettings(Settings):
         largest = IMAGE_SIZE.bit_length() - 1
         if self.pool_padding == "valid" and self.pools > largest:
             raise ValueError(
-                f"{self.pools} pools do not fit a picture of {IMAGE_SIZE} px with 'valid' "
+                f"{self.pools} pools do not fit an image of {IMAGE_SIZE} px with 'valid' "
                 f"padding (at most {largest}); set pool_padding: same"
             )
         return self
@@ -78,9 +78,14 @@ class ConvStackSettings(Settings):
 
 @register_architecture("conv_stack", ConvStackSettings)
 def build_conv_stack(settings: ConvStackSettings) -> "keras.Model":
-    """Convolution, activation, batch normalisation; a 2x2 pool after each of the first pairs;
-    dense layers; 30 coordinates (the paper's Table 1, in the order its family of public
-    notebooks uses).
+    """Return convolutions with activation and batch normalisation, a 2x2 pool after each of the
+    first pairs, dense layers, and 30 coordinates.
+
+    Args:
+        settings: Depths, widths and rates.
+
+    Source:
+        The paper's Table 1, in the order that its family of public notebooks uses.
     """
     from keras import layers
 

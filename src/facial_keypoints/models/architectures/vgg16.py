@@ -1,4 +1,4 @@
-"""VGG-16, the deep end that the paper compares with, fitted to 96x96 grey pictures."""
+"""VGG-16, the deep end that the paper compares with, fitted to 96x96 grey images."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -15,7 +15,7 @@ _BLOCKS: Final = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 
 
 class VGG16Settings(Settings):
-    """Numbers of VGG-16."""
+    """Settings of VGG-16."""
 
     dense_units: int = Field(4096, ge=1)
     """Of both hidden dense layers."""
@@ -29,12 +29,15 @@ class VGG16Settings(Settings):
 
 @register_architecture("vgg16", VGG16Settings)
 def build_vgg16(settings: VGG16Settings) -> "keras.Model":
-    """Thirteen 3x3 convolutions in five blocks, a 2x2 pool after each, three dense layers, ReLU
+    """Return thirteen 3x3 convolutions in five blocks, a 2x2 pool after each, three dense layers, ReLU
     (Simonyan and Zisserman 2014, configuration D: 16 layers with weights, of which the paper
     says that all are convolutions).
 
     Fitted: one channel and 96 px instead of three and 224; 30 coordinates instead of 1,000
-    classes; batch normalisation, as in all nets of the paper.
+    classes; batch normalisation, as in all networks of the paper.
+
+    Args:
+        settings: Widths and rates.
     """
     from keras import layers
 

@@ -1,4 +1,4 @@
-"""Nodes of the compete pipeline."""
+"""Nodes of the compete pipeline; the longer steps are in ``training`` and ``score``."""
 
 import hashlib
 import logging
@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
@@ -20,7 +19,6 @@ from facial_keypoints.models.ensemble import build_ensemble
 from facial_keypoints.models.heads import Points
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import ENSEMBLE, score
-from facial_keypoints.pipelines.compete import training as ensemble_training
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 from facial_keypoints.pipelines.compete.plan import (
     NUM_HALVES,
@@ -29,13 +27,12 @@ from facial_keypoints.pipelines.compete.plan import (
     number_of_processes,
 )
 from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Members
-from facial_keypoints.plotting.label_issues import draw_label_issues
+from facial_keypoints.pipelines.compete.training import speed_task
 from facial_keypoints.training.fingerprints import fingerprint
 from facial_keypoints.training.members import measure_speeds
 from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.records import Training, TrainingRecord
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.stores import TrainingStore
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +76,7 @@ def plan_budget(
             members,
         )
     processes = number_of_processes(members)
-    speed = measure_speeds(ensemble_training.speed_task(faces, competition), processes)
+    speed = measure_speeds(speed_task(faces, competition), processes)
     plan = make_plan(
         competition,
         speed,
@@ -123,27 +120,6 @@ def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
         )
 
 
-def train_first_stage(
-    faces: FaceSet,
-    folds: Folds,
-    plan: Plan,
-    competition: CompetitionParameters,
-    training_store: TrainingStore,
-) -> FirstStage:
-    """Train models on one half of the faces each, and predict the other half.
-
-    Args:
-        faces: Training faces.
-        folds: Their folds.
-        plan: Deadlines and sizes.
-        competition: How models are trained.
-        training_store: Holds the checkpoints.
-    """
-    return ensemble_training.train_first_stage(
-        faces, folds, plan, competition, training_store.checkpoint
-    )
-
-
 def audit_labels(faces: FaceSet, folds: Folds, first_stage: FirstStage) -> pd.DataFrame:
     """List labels that are probably wrong, by the first stage's predictions.
 
@@ -154,96 +130,6 @@ def audit_labels(faces: FaceSet, folds: Folds, first_stage: FirstStage) -> pd.Da
     """
     half = folds.fold % NUM_HALVES
     return audit_faces(faces, half, first_stage.predictions, "by the first stage")
-
-
-def train_members(
-    faces: FaceSet,
-    test_faces: FaceSet,
-    folds: Folds,
-    first_stage: FirstStage,
-    first_label_issues: pd.DataFrame,
-    plan: Plan,
-    competition: CompetitionParameters,
-    training_store: TrainingStore,
-) -> Members:
-    """Train the ensemble's members, each on all faces but those of a fold of its own.
-
-    Args:
-        faces: Training faces.
-        test_faces: Test images, to predict.
-        folds: Folds of the training faces.
-        first_stage: Models that the first members start from.
-        first_label_issues: The first audit.
-        plan: Deadlines and sizes.
-        competition: How models are trained, and what becomes of label issues.
-        training_store: Holds the checkpoints.
-    """
-    return ensemble_training.train_ensemble_members(
-        faces,
-        test_faces,
-        folds,
-        first_stage,
-        first_label_issues,
-        plan,
-        competition,
-        training_store.checkpoint,
-    )
-
-
-def audit_labels_again(
-    faces: FaceSet,
-    folds: Folds,
-    first_stage: FirstStage,
-    first_label_issues: pd.DataFrame,
-    members: Members,
-) -> pd.DataFrame:
-    """List labels that are probably wrong, by the best out-of-fold prediction of each.
-
-    Args:
-        faces: Training faces.
-        folds: Their folds.
-        first_stage: Out-of-fold predictions of all faces.
-        first_label_issues: The first audit.
-        members: Predictions of the faces that they were not trained on.
-    """
-    return score.audit_by_members(faces, folds, first_stage, first_label_issues, members)
-
-
-def draw_label_issue_grid(faces: FaceSet, label_issues: pd.DataFrame) -> Figure:
-    """Draw the rows with the highest scores of the audit.
-
-    Args:
-        faces: Training faces.
-        label_issues: From ``audit_labels_again``.
-    """
-    return draw_label_issues(faces, label_issues)
-
-
-def estimate_score(
-    faces: FaceSet,
-    test_faces: FaceSet,
-    lookup: pd.DataFrame,
-    folds: Folds,
-    first_stage: FirstStage,
-    members: Members,
-    label_issues: pd.DataFrame,
-    competition: CompetitionParameters,
-) -> score.ScoreEstimate:
-    """Estimate what the submission will score.
-
-    Args:
-        faces: Training faces.
-        test_faces: Test images.
-        lookup: The lookup table.
-        folds: Folds of the training faces.
-        first_stage: Out-of-fold predictions of all faces.
-        members: Predictions of some, and of the test images.
-        label_issues: The second audit.
-        competition: Holds the seed of the intervals.
-    """
-    return score.estimate(
-        faces, test_faces, lookup, folds, first_stage, members, label_issues, competition.seed
-    )
 
 
 def predict_test_faces(

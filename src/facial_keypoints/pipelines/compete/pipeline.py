@@ -2,7 +2,8 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines.compete import ENSEMBLE, nodes
+from facial_keypoints.pipelines.compete import ENSEMBLE, nodes, score, training
+from facial_keypoints.plotting.label_issues import draw_label_issues
 
 _TRAINING_STORE = f"{ENSEMBLE}.training_store"
 _PREDICTIONS = ["labelled_faces", "test_faces", "lookup", "folds", "first_stage"]
@@ -27,7 +28,7 @@ def create_pipeline() -> Pipeline:
                 name="plan_budget",
             ),
             Node(
-                nodes.train_first_stage,
+                training.train_first_stage,
                 [
                     "labelled_faces",
                     "folds",
@@ -47,7 +48,7 @@ def create_pipeline() -> Pipeline:
                 namespace=ENSEMBLE,
             ),
             Node(
-                nodes.train_members,
+                training.train_members,
                 {
                     "faces": "labelled_faces",
                     "test_faces": "test_faces",
@@ -63,7 +64,7 @@ def create_pipeline() -> Pipeline:
                 namespace=ENSEMBLE,
             ),
             Node(
-                nodes.audit_labels_again,
+                score.audit_labels_again,
                 {
                     "faces": "labelled_faces",
                     "folds": "folds",
@@ -75,13 +76,13 @@ def create_pipeline() -> Pipeline:
                 name="audit_labels_again",
             ),
             Node(
-                nodes.draw_label_issue_grid,
+                draw_label_issues,
                 ["labelled_faces", "label_issues"],
                 "label_issue_grid",
                 name="draw_label_issue_grid",
             ),
             Node(
-                nodes.estimate_score,
+                score.estimate_score,
                 [*_PREDICTIONS, "ensemble_members", "label_issues", "params:competition"],
                 "score_estimate",
                 name="estimate_score",

@@ -19,6 +19,7 @@ from facial_keypoints.keypoints import (
 from facial_keypoints.label_audit.audit import audit_faces, flagged_keypoints
 from facial_keypoints.metrics import mean_face, mse, rmse
 from facial_keypoints.models.heads import NUM_HEADS, Points, choose_heads, from_heads
+from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete.estimate import (
     Errors,
     Interval,
@@ -60,7 +61,7 @@ class ScoreEstimate:
     averaging_gain: dict[str, float]
 
 
-def audit_by_members(
+def audit_labels_again(
     faces: FaceSet,
     folds: Folds,
     first_stage: FirstStage,
@@ -183,15 +184,15 @@ class _Predictor:
         return float(np.maximum(single - self.gain[population], 0.0))
 
 
-def estimate(
+def estimate_score(
     faces: FaceSet,
     test_faces: FaceSet,
     lookup: pd.DataFrame,
     folds: Folds,
     first_stage: FirstStage,
     members: Members,
-    issues: pd.DataFrame,
-    seed: int,
+    label_issues: pd.DataFrame,
+    competition: CompetitionParameters,
 ) -> ScoreEstimate:
     """Estimate what the submission will score.
 
@@ -202,10 +203,10 @@ def estimate(
         folds: Folds of the training faces.
         first_stage: Out-of-fold predictions of all training faces.
         members: Out-of-fold predictions of some, and predictions of the test images.
-        issues: Label issues.
-        seed: Of the intervals' draws.
+        label_issues: From ``audit_labels_again``.
+        competition: Holds the seed of the intervals' draws.
     """
-    labels = _without_issues(faces, issues)
+    labels = _without_issues(faces, label_issues)
     half = folds.fold % NUM_HALVES
     predictors = _predictors(faces, test_faces, lookup, folds, first_stage, members, labels)
     requested = requested_values(lookup)
@@ -221,7 +222,7 @@ def estimate(
         predicted_by = dict.fromkeys(POPULATIONS, "mean face") | predicted_by
 
     def summary(known: Points) -> dict[str, Interval]:
-        random = np.random.default_rng(seed)
+        random = np.random.default_rng(competition.seed)
         by_population = {}
         for name, rows in populations.items():
             predictor = predictors[predicted_by[name]]

@@ -36,8 +36,8 @@ from facial_keypoints.training.members import (
     MemberResult,
     MemberTask,
     member_fingerprint,
-    train_members,
 )
+from facial_keypoints.training.members import train_members as run_members
 from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.task import TrainingTask, Weights
 
@@ -112,7 +112,7 @@ def train_first_stage(
                 span=(0.0, plan.first_stage_fraction),
             )
         )
-    results = train_members(tasks, checkpoints, plan.num_processes)
+    results = run_members(tasks, checkpoints, plan.num_processes)
     total = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros((len(faces), 1, 1))
     for number, result in enumerate(results):
@@ -128,7 +128,7 @@ def train_first_stage(
     )
 
 
-def train_ensemble_members(
+def train_members(
     faces: FaceSet,
     test_faces: FaceSet,
     folds: Folds,
@@ -138,7 +138,7 @@ def train_ensemble_members(
     competition: CompetitionParameters,
     checkpoints: Checkpoints,
 ) -> Members:
-    """Train the members, each on all faces but those of a fold of its own.
+    """Train the members, each on all faces but those of one fold.
 
     Args:
         faces: Training faces.
@@ -186,7 +186,7 @@ def train_ensemble_members(
                 bias=bias,
             )
         )
-    results = train_members(tasks, checkpoints, plan.num_processes)
+    results = run_members(tasks, checkpoints, plan.num_processes)
     sound = [n for n, result in enumerate(results) if result.training.failure is None]
     if not sound:
         raise InputError(
