@@ -29,9 +29,10 @@ class VGG16Settings(Settings):
 
 @register_architecture("vgg16", VGG16Settings)
 def build_vgg16(settings: VGG16Settings) -> "keras.Model":
-    """Return thirteen 3x3 convolutions in five blocks, a 2x2 pool after each, three dense layers, ReLU
-    (Simonyan and Zisserman 2014, configuration D: 16 layers with weights, of which the paper
-    says that all are convolutions).
+    """Return thirteen 3x3 convolutions in five blocks and three dense layers.
+
+    A 2x2 pool follows each block; all activations are ReLU (Simonyan and Zisserman 2014,
+    configuration D: 16 layers with weights, of which the paper says that all are convolutions).
 
     Fitted: one channel and 96 px instead of three and 224; 30 coordinates instead of 1,000
     classes; batch normalisation, as in all networks of the paper.
