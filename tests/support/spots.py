@@ -3,10 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from parameters import section
+from parameters import base_parameters, section
 
-from facial_keypoints.errors import StorageError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.models.heads import MIRROR_PARTNERS, NUM_HEADS, to_heads
 from facial_keypoints.parameters import (
@@ -15,7 +13,7 @@ from facial_keypoints.parameters import (
     VariantParameters,
 )
 from facial_keypoints.training.input_pipeline import Samples
-from facial_keypoints.training.trainer import TrainingTask
+from facial_keypoints.training.task import TrainingTask
 
 TINY = {"convs": 2, "pools": 2, "convs_per_pool": 1, "width": 0.1, "dropout": 0.2}
 """Dropout and batch normalisation: random states and moving statistics, for checkpoints to keep."""
@@ -105,37 +103,9 @@ def member_training(faces: FaceSet, **train: Any) -> TrainingTask:
 
 def all_transforms() -> RandomTransformParameters:
     """Return random transforms of every kind, as strong as in the base environment."""
-    from parameters import base_parameters
-
     augmentation = base_parameters().competition.train.augmentation
     assert augmentation is not None
     return augmentation
-
-
-class MemoryStore:
-    """A ``CheckpointStore`` in memory, which counts how often it is saved.
-
-    Args:
-        fails: Numbers of the saves that fail, from 1.
-    """
-
-    def __init__(self, fails: tuple[int, ...] = ()) -> None:
-        self.state: dict[str, npt.NDArray[Any]] | None = None
-        self.saves = 0
-        self._fails = fails
-
-    def exists(self) -> bool:
-        return self.state is not None
-
-    def load(self) -> dict[str, npt.NDArray[Any]]:
-        assert self.state is not None
-        return self.state
-
-    def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
-        self.saves += 1
-        if self.saves in self._fails:
-            raise StorageError("no space")
-        self.state = {name: np.array(value) for name, value in data.items()}
 
 
 class PowerCutError(Exception):

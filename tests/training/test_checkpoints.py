@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from spots import (
     BATCH_SIZE,
-    MemoryStore,
     PowerCutError,
     all_transforms,
     assert_same_weights,
@@ -14,17 +13,14 @@ from spots import (
     cut_power,
     task,
 )
+from stores import MemoryCheckpoint
 
-<<<<<<< HEAD
 from facial_keypoints.errors import StorageError
 from facial_keypoints.framework.datasets import TrainingDataset, TrainingFolderDataset
 from facial_keypoints.framework.datasets.training_folder import CheckpointFile
-from facial_keypoints.training.trainer import batches, fit_variant
-=======
-from facial_keypoints.framework.datasets import CheckpointFile, CheckpointsDataset, TrainingsDataset
+from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.trainer import train_model
 from facial_keypoints.training.variants import fit_variant
->>>>>>> 9d30ac0 (tests: trainer, callbacks, checkpoints and input pipeline)
 
 STEPS = 4  # of an epoch
 VARIANT = {
@@ -68,6 +64,24 @@ def file(tmp_path):
     return CheckpointFile(str(tmp_path / "unfinished.npz"))
 
 
+class CountingCheckpoint(MemoryCheckpoint):
+    saves = 0
+
+    def save(self, data):
+        self.saves += 1
+        super().save(data)
+
+
+class FailingCheckpoint(CountingCheckpoint):
+    """Fails to save the second time."""
+
+    def save(self, data):
+        if self.saves == 1:
+            self.saves += 1
+            raise StorageError("no space")
+        super().save(data)
+
+
 def train_until(step, chosen, store):
     with pytest.MonkeyPatch.context() as patch:
         cut_power(patch, step)
@@ -107,7 +121,7 @@ def test_learning_rate_of_the_compared_trainings_fell(whole):
 
 @pytest.mark.fault("Killed", "after the last epoch, before the training is saved", "not repeated")
 def test_finished_training_is_not_trained_again(spots):
-    store = MemoryStore()
+    store = CountingCheckpoint()
     stuck = task(*spots, epochs=50, learning_rate=1e-12, early_stopping_patience=1)
     first = train_model(stuck, store)
     saves = store.saves
@@ -119,10 +133,10 @@ def test_finished_training_is_not_trained_again(spots):
 
 
 def test_time_before_the_interruption_counts_for_the_budget(spots):
-    store = MemoryStore()
+    store = CountingCheckpoint()
     train_until(STEPS + 2, task(*spots, epochs=10**6, max_minutes=60), store)
-    facts = json.loads(str(store.state["facts"]))
-    store.state["facts"] = np.asarray(json.dumps(facts | {"seconds": 3599.9}))
+    facts = json.loads(str(store.arrays["facts"]))
+    store.arrays["facts"] = np.asarray(json.dumps(facts | {"seconds": 3599.9}))
     resumed = train_model(task(*spots, epochs=10**6, max_minutes=60), store)
     assert resumed.ended_by == "time budget"
     assert resumed.steps == STEPS + 1
@@ -169,7 +183,7 @@ def write_other_shape(path):
 def test_unusable_checkpoint_is_refused_with_a_warning(tasks, spots, tmp_path, damage, caplog):
     """The weights are as before: all of the checkpoint is restored, or nothing."""
     from facial_keypoints.training.checkpoints import Checkpoint
-    from facial_keypoints.training.trainer import build_training_model
+    from facial_keypoints.training.models import build_training_model
 
     model = build_training_model(task(*spots))
     before = model.get_weights()
@@ -213,10 +227,10 @@ def test_unsaved_checkpoints_are_reported_once(spots, tmp_path, caplog):
 
 @pytest.mark.fault("Disk", "full while one checkpoint is written", "the next one is saved")
 def test_checkpoint_is_saved_after_the_next_epoch(spots):
-    store = MemoryStore(fails=(2,))
+    store = FailingCheckpoint()
     train_until(4 * STEPS + 2, task(spots[0], epochs=6), store)
     assert store.saves == 4
-    assert len(json.loads(str(store.state["facts"]))["epochs"]) == 4
+    assert len(json.loads(str(store.arrays["facts"]))["epochs"]) == 4
 
 
 @pytest.mark.fault("Training", "memory is exhausted after some epochs", "the next run resumes")
@@ -231,31 +245,23 @@ def test_training_resumes_after_memory_was_exhausted(spots, tmp_path, monkeypatc
             if epoch == 1:
                 raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
 
-<<<<<<< HEAD
     trainings = TrainingDataset(filepath=str(tmp_path / "tiny"))
-    state = TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load().checkpoint("abc")
-    failed = fit_variant(variant(epochs=3), *spots, [OutOfMemory()], state)
-    assert failed.failure
-=======
-    trainings = TrainingsDataset(filepath=str(tmp_path / "tiny"))
-    store = CheckpointsDataset(filepath=str(tmp_path / "tiny")).load()("abc")
+    name = fingerprint(origin_of(variant(epochs=2), samples_origin(*spots)))
+    store = TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load().checkpoint(name)
     with monkeypatch.context() as patch:
         patch.setattr(callbacks, "DivergenceGuard", OutOfMemory)
         failed = fit_variant(variant(epochs=2), *spots, store)
     assert "memory is exhausted" in failed.failure
->>>>>>> 9d30ac0 (tests: trainer, callbacks, checkpoints and input pipeline)
-    failed.record.update(fingerprint="abc")
     trainings.save(failed)
     again = fit_variant(variant(epochs=2), *spots, store)
-    assert again.record["interrupted_after_epochs"] == [1]
-    again.record.update(fingerprint="abc")
+    assert again.record.interrupted_after_epochs == [1]
     trainings.save(again)
     assert trainings.load().failure is None
     assert not store.exists()
 
 
 def test_resuming_in_another_precision_is_reported(spots, caplog):
-    store = MemoryStore()
+    store = CountingCheckpoint()
     train_until(STEPS + 2, task(spots[0], epochs=2), store)
     with caplog.at_level(logging.INFO):
         train_model(task(spots[0], epochs=2, precision="mixed_bfloat16"), store)

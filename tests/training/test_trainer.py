@@ -4,8 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from spots import (
-    BATCH_SIZE,
-    all_transforms,
     assert_same_weights,
     bright_spots,
     task,
@@ -14,15 +12,8 @@ from spots import (
 from facial_keypoints import metrics
 from facial_keypoints.parameters import RandomTransformParameters
 from facial_keypoints.training import trainer
-from facial_keypoints.training.trainer import (
-    Speed,
-    build_trained_model,
-    build_training_model,
-    initial_strength,
-    keras_session,
-    measure_speed,
-    train_model,
-)
+from facial_keypoints.training.models import build_trained_model
+from facial_keypoints.training.trainer import train_model
 
 keras = pytest.importorskip("keras")
 
@@ -175,13 +166,6 @@ def from_zero(train):
     return train.model_copy(update={"start_at_mean": False})
 
 
-def test_training_starts_at_the_mean_face(spots):
-    chosen = task(spots[0])
-    with keras_session(chosen.train, "float32"):
-        bias = build_training_model(chosen).get_layer("coordinates").get_weights()[1]
-    np.testing.assert_allclose(bias.reshape(15, 2), metrics.mean_face(spots[0].keypoints))
-
-
 def test_training_continues_from_initial_weights(spots, trained):
     """An epoch at a tiny learning rate leaves the given weights almost as they are."""
     continued = replace(task(*spots, epochs=1, learning_rate=1e-9), initial_weights=trained.weights)
@@ -196,9 +180,10 @@ def test_fewer_samples_than_a_batch_are_one_batch(spots):
     assert (result.steps, result.epochs) == (1, 1.0)
 
 
-def test_filled_up_batch_counts_as_more_than_an_epoch(spots):
+def test_epochs_are_counted_as_keras_does(spots):
+    """The last batch of an epoch is filled up, which makes it no longer an epoch."""
     result = train_model(task(spots[0].select(np.arange(20)), epochs=1))
-    assert (result.steps, result.epochs) == (2, 2 * BATCH_SIZE / 20)
+    assert (result.steps, result.epochs) == (2, 1.0)
 
 
 @pytest.mark.fault("Training", "loss not finite", "the training fails, with its epoch")
@@ -250,73 +235,3 @@ def test_training_without_enough_memory_fails(spots):
     result = train_model(huge)
     assert "memory is exhausted (OOM when allocating tensor" in result.failure
     assert result.may_pass
-
-
-def test_speed_is_measured_and_leaves_the_precision_as_it_was(spots):
-    mixed = task(spots[0], precision="mixed_bfloat16", augmentation=all_transforms().model_dump())
-    speed = measure_speed(mixed, seconds=0.01)
-    assert isinstance(speed, Speed)
-    assert speed.trained > 0
-    assert speed.predicted > 0
-    assert speed.set_up_seconds > 0
-    assert keras.config.dtype_policy().name == "float32"
-
-
-def test_short_trainings_start_with_weaker_transforms(spots):
-    train = task(spots[0]).train
-    strengths = [initial_strength(train, epochs) for epochs in (0, 20, 60, 120, 200, 1000)]
-    assert strengths[0] == strengths[1] == 0.3
-    assert strengths[2] == pytest.approx(0.8)
-    assert strengths[4] == strengths[5] == 1.0
-    assert strengths == sorted(strengths)
-    fixed = train.model_copy(update={"initial_strength": 0.7})
-    assert initial_strength(fixed, 20) == 0.7
-
-
-def test_transforms_weaken_as_training_proceeds(spots):
-    """At a final strength of 0 the last batch is as it was, the first is not."""
-    import tensorflow as tf
-
-    from facial_keypoints.training.callbacks import Progress
-    from facial_keypoints.training.trainer import _augmenter
-
-    augmentation = RandomTransformParameters.none().model_dump() | {"shift": 20.0}
-    chosen = task(
-        spots[0], epochs=1, augmentation=augmentation, initial_strength=1.0, final_strength=0.0
-    )
-    augment = _augmenter(chosen, Progress(total_steps=10))
-    images = tf.constant(spots[0].images[:8, ..., None], tf.float32)
-    points = tf.constant(spots[0].keypoints[:8])
-    weights = tf.ones((8, 15))
-    moved = [
-        np.nanmax(np.abs(augment(tf.constant(step, tf.int64), images, points, weights)[1] - points))
-        for step in (0, 5, 10)
-    ]
-    assert moved[0] > moved[1] > 5
-    assert moved[2] == pytest.approx(0, abs=1e-4)
-
-
-def test_huber_loss_is_linear_for_far_labels(spots):
-    chosen = task(spots[0], loss="huber", huber_delta=2.0)
-    with keras_session(chosen.train, "float32"):
-        model = build_training_model(chosen)
-    truth = np.array([[[10.0, 1.5], [0, 0]]])
-    predicted = np.array([[[40.0, 1.0], [50, 50]]])
-    loss = model.loss(truth, predicted, sample_weight=np.array([[1.0, 0.0]]))
-    # of the mean over x and y: 2 (30 - 1) and 0.5²/2
-    assert float(loss) == pytest.approx((2 * (30 - 1) + 0.125) / 2)
-
-
-def test_loss_is_the_mean_over_known_labels(spots):
-    """So that a batch with few labels counts no less than one with many."""
-    chosen = task(spots[0])
-    with keras_session(chosen.train, "float32"):
-        model = build_training_model(chosen)
-    random = np.random.default_rng(3)
-    truth = random.uniform(0, 96, (12, 15, 2)).astype(np.float32)
-    predicted = truth + random.normal(0, 3, truth.shape).astype(np.float32)
-    truth[random.random((12, 15)) < 0.5] = np.nan
-    known = np.isfinite(truth).all(axis=2)
-    loss = model.loss(np.nan_to_num(truth), predicted, sample_weight=known.astype(np.float32))
-    assert float(loss) == pytest.approx(np.nanmean(np.square(predicted - truth)), rel=1e-5)
-    assert float(model.loss(truth * 0, predicted, sample_weight=np.zeros((12, 15)))) == 0

@@ -1,0 +1,20 @@
+import keras
+import pytest
+from spots import all_transforms, bright_spots, task
+
+from facial_keypoints.training.speed import Speed, measure_speed
+
+
+@pytest.fixture(scope="module")
+def faces():
+    return bright_spots(64)
+
+
+def test_speed_is_measured_and_leaves_the_precision_as_it_was(faces):
+    mixed = task(faces, precision="mixed_bfloat16", augmentation=all_transforms().model_dump())
+    speed = measure_speed(mixed, seconds=0.01)
+    assert isinstance(speed, Speed)
+    assert speed.trained > 0
+    assert speed.predicted > 0
+    assert speed.set_up_seconds > 0
+    assert keras.config.dtype_policy().name == "float32"
