@@ -1,4 +1,8 @@
-"""Run the packaged project: ``python -m facial_keypoints --env=demo``."""
+"""Run the packaged project: ``python -m facial_keypoints --env=demo``.
+
+Outside the project's folder, add ``--conf-source`` with a ``conf`` folder or the archive that
+``kedro package`` writes.
+"""
 
 import sys
 from pathlib import Path
@@ -20,7 +24,7 @@ def main(*args: Any, **kwargs: Any) -> Any:
     """
     package_name = Path(__file__).parent.name
     configure_project(package_name)
-    kwargs["standalone_mode"] = not hasattr(sys, "ps1")  # a notebook must not be exited
+    kwargs["standalone_mode"] = not hasattr(sys, "ps1")  # a notebook must not exit
     return find_run_command(package_name)(*args, **kwargs)
 
 

@@ -5,12 +5,12 @@ import warnings
 
 from facial_keypoints.training.hardware import use_onednn
 
-# Before TensorFlow is first loaded: its start-up notes are of no use to our users.
+# before TensorFlow is imported: its start-up messages do not help users
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 use_onednn()
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-# Datasets of a variant's namespace carry a dot, as Kedro's namespaces do; it warns all the same.
+# the datasets of a variant have its namespace in their names, as Kedro's own namespaces have
 warnings.filterwarnings("ignore", message="One or more dataset names contain")
 
 from facial_keypoints.framework.config_loader import (  # noqa: E402
@@ -24,7 +24,7 @@ from facial_keypoints.tracking import TrackingHooks  # noqa: E402
 
 _tracking = TrackingHooks()
 HOOKS = (RunnerHooks(), ProgressHooks(), _tracking, SummaryHooks(), RunLockHooks(_tracking))
-# some environments still have the plugin installed; it reads another mlflow.yml
+# the plugin, where it is installed, expects another mlflow.yml
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader

@@ -31,7 +31,7 @@ def printed(write, *arguments, width=120, **options):
 
 
 @pytest.mark.parametrize("width", [80, 120])
-def test_the_leaderboard_fits_a_terminal(width):
+def test_leaderboard_fits_a_terminal(width):
     text = printed(lambda console: console.print(leaderboard_table(LEADERBOARD)), width=width)
     for figure in (
         "15cl-5mpl-quarter",
@@ -48,7 +48,7 @@ def test_the_leaderboard_fits_a_terminal(width):
     assert "…" not in text
 
 
-def test_the_leaderboard_of_a_split_by_sample_tells_of_unseen_faces():
+def test_leaderboard_of_a_split_by_sample_shows_unseen_faces():
     leaky = LEADERBOARD.assign(
         variant=["15cl-5mpl-drop10-2dense", "(mean face)"], unseen_rmse=[2.125, 4.375]
     )
@@ -61,7 +61,7 @@ def test_the_leaderboard_of_a_split_by_sample_tells_of_unseen_faces():
     assert "nan" not in unmeasured.lower()
 
 
-def test_the_score_is_told_beside_the_mean_faces_or_not_at_all():
+def test_score_is_printed_with_that_of_the_mean_face_where_there_is_one():
     text = printed(print_score, SubmissionScore(1.6, 3.7, 6062))
     assert "1.6000 px" in text
     assert "3.7000 px" in text
@@ -69,10 +69,10 @@ def test_the_score_is_told_beside_the_mean_faces_or_not_at_all():
 
 
 def test_next_commands_follow_the_environment_and_the_score():
-    drawn = printed(print_next_commands, "demo", "full", scored=True)
-    assert "kedro viz run --env=demo" in drawn
-    assert "kedro run --pipeline=full" in drawn
-    assert "upload" not in drawn
+    synthetic = printed(print_next_commands, "demo", "full", scored=True)
+    assert "kedro viz run --env=demo" in synthetic
+    assert "kedro run --pipeline=full" in synthetic
+    assert "upload" not in synthetic
     assert "kedro run --pipeline=compete" in printed(
         print_next_commands, "demo", "compete", scored=True
     )
@@ -81,7 +81,7 @@ def test_next_commands_follow_the_environment_and_the_score():
     assert "--env" not in real
 
 
-def test_the_environment_is_to_be_activated_where_it_is_not(monkeypatch):
+def test_activation_is_a_next_command_unless_active(monkeypatch):
     monkeypatch.setenv("VIRTUAL_ENV", "somewhere")
     assert "activate" not in printed(print_next_commands, None, "full", scored=False)
     monkeypatch.delenv("VIRTUAL_ENV")

@@ -252,12 +252,12 @@ def test_a_failing_node_leaves_no_run_open_and_earlier_results_as_they_were(fini
 
 
 def test_a_failing_variant_is_closed_as_failed(fresh, monkeypatch):
-    from facial_keypoints.training import trainer
+    from facial_keypoints.training import variants
 
     def fail(*_, **__):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(trainer, "_without_training_state", fail)
+    monkeypatch.setattr(variants, "network_size", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         run(fresh)
     assert sorted(statuses(fresh)) == ["FAILED", "FAILED", "KILLED"]

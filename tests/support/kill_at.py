@@ -1,17 +1,17 @@
-"""Kedro's command line in a process that kills itself, as `kill -9` would, at an exact point.
+"""Run Kedro's command line in a process that kills itself (SIGKILL) at an exact point.
 
-    python tests/kill_at.py POINT run --pipelines=full --env=test
+    python tests/support/kill_at.py POINT run --pipelines=full --env=test
 
 POINT is one of
-    within:NAME    half of the file of that name (a pattern) is written
-    before:NAME    it is written, and would move into its place
-    after:NAME     it has just moved there
-    fetched        the archive lies beside its place, not yet checked
-    unstamped      the archive is in its place, its source is not noted yet
-    building       the network is built, nothing is trained
-    step:N         the N-th step of training is done
-    validating:N   the N-th epoch is trained, and is being validated
-    ended          training has ended, nothing of it is saved but the last epoch's state
+    within:NAME    half of the file that matches NAME is written
+    before:NAME    the file is written and not yet moved to its path
+    after:NAME     the file has been moved to its path
+    fetched        the archive is fetched and not yet checked
+    unstamped      the archive is at its path, and its source is not noted yet
+    building       the model is built and no step is trained
+    step:N         N steps are trained
+    validating:N   N epochs are trained, and the last one is being validated
+    ended          training has ended, and only its last checkpoint is saved
 """
 
 import os
@@ -25,7 +25,7 @@ def die() -> None:
 
 
 def arm(point: str) -> None:
-    """Patch the one place that POINT names."""
+    """Patch the function that POINT names."""
     from facial_keypoints.archive.competition import CompetitionArchive
 
     kind, _, detail = point.partition(":")
@@ -60,7 +60,7 @@ def arm_moving(kind: str, name: str) -> None:
 
 
 def arm_training(kind: str, number: int) -> None:
-    from facial_keypoints.training import callbacks, trainer
+    from facial_keypoints.training import callbacks, variants
 
     class Killer(callbacks.DivergenceGuard):
         steps = epochs = 0
@@ -82,7 +82,7 @@ def arm_training(kind: str, number: int) -> None:
             Killer.epochs += 1
 
     if kind == "ended":
-        trainer._without_training_state = lambda *_: die()
+        variants.network_size = lambda *_: die()
     else:
         callbacks.DivergenceGuard = Killer
 

@@ -1,4 +1,4 @@
-"""A full disk, without filling one."""
+"""A full disk without filling one."""
 
 import resource
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Within, the system writes no file beyond ``size`` bytes, as a full disk would not."""
+    """Let the system write no file beyond ``size`` bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""Projects to run whole sessions in, and what they leave."""
+"""Projects for whole sessions, and their results."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def make_project(folder: Path) -> Path:
-    """A copy of the project without data: what a clean clone holds."""
+    """Copy the project without data, as a clean clone."""
     for name in ("conf", "src"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.rmtree(folder / "conf" / "local", ignore_errors=True)
@@ -26,7 +26,7 @@ def make_project(folder: Path) -> Path:
 
 
 def run(project: Path, pipeline: str = "full", only: str | None = None, **parameters):
-    """`kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
+    """Run `kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
     bootstrap_project(project)
     with KedroSession.create(project, env="test", runtime_params=parameters) as session:
         return session.run(pipeline_names=[pipeline], namespaces=[only] if only else None)
@@ -56,6 +56,6 @@ def read(path: Path):
 
 
 def trained(data: Path, variant: str) -> Path:
-    """The folder of a variant's current training."""
+    """Return the folder of a variant's current training."""
     folder = data / "06_models" / variant
     return folder / (folder / "current").read_text()

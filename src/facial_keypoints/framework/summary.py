@@ -1,9 +1,9 @@
-"""The closing words of a run: leaderboard, score, and what to type next."""
+"""The summary of a run: leaderboard, score and the next commands."""
 
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 import pandas as pd
@@ -33,47 +33,63 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 
 def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> None:
-    """Print what a run of ``pipeline`` has made, to standard output; nothing for a part of it."""
-    made = pipeline.all_outputs()
+    """Print the results of a run to standard output; nothing for a part of a pipeline.
+
+    Args:
+        pipeline: The pipeline that ran.
+        catalog: Its datasets.
+        env: The run's Kedro environment.
+    """
+    outputs = pipeline.all_outputs()
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)
-    if "leaderboard" in made:
-        leaderboard = catalog.load("leaderboard")
-        console.print(leaderboard_table(leaderboard))
-        for _, row in leaderboard.dropna(subset="failure").iterrows():
-            console.print(f"{row['variant']} failed: {row['failure']}", style="red", soft_wrap=True)
-        console.print(
-            "\nRMSE in px, as Kaggle's leaderboard weighs populations A and B. The champion has\n"
-            "the lowest on the validation set; the hold-out never decides. The paper's accuracy\n"
-            "tells how often the largest of 30 coordinates is the right one, not how close.\n",
-            soft_wrap=True,
-        )
-    if "study_page" in made:
-        page = getattr(catalog["study_page"], "_filepath", "data/08_reporting/study.html")
-        console.print(f"The paper's tables and figures beside these: {page}\n", soft_wrap=True)
-    if "score_estimate" in made:
+    if "leaderboard" in outputs:
+        _print_leaderboard(console, catalog.load("leaderboard"))
+    if "study_page" in outputs:
+        page = _path(catalog, "study_page")
+        console.print(f"The paper's tables and figures and ours: {page}\n", soft_wrap=True)
+    if "score_estimate" in outputs:
         console.print(estimate_table(catalog.load("score_estimate")))
-        path = getattr(catalog["label_issues"], "_filepath", "data/08_reporting/label_issues.csv")
-        flagged = int(catalog.load("label_issues")["flagged"].astype(bool).sum())
-        console.print(
-            "RMSE in px on out-of-fold faces, less what averaging members gains; 95 % intervals.\n"
-            "Kaggle's hidden labels should contain few wrong ones.\n"
-            f"Labels that are probably wrong: {flagged:,}, the first rows of {path}\n",
-            soft_wrap=True,
-        )
-    if "submission_score" in made:
-        print_score(console, catalog.load("submission_score"))
-        path = getattr(catalog["submission"], "_filepath", "data/07_model_output")
-        console.print(f"Submission: {path}", soft_wrap=True)
+        _print_label_issues(console, catalog.load("label_issues"), _path(catalog, "label_issues"))
+    if "submission_score" in outputs:
+        score = catalog.load("submission_score")
+        print_score(console, score)
+        console.print(f"Submission: {_path(catalog, 'submission')}", soft_wrap=True)
         console.print(f"Peak memory of this run: {peak_memory() / 1024:.1f} GiB")
-        scored = catalog.load("submission_score").num_values > 0
-        name = "compete" if "score_estimate" in made else "full"
-        print_next_commands(console, env, name, scored=scored)
+        name = "compete" if "score_estimate" in outputs else "full"
+        print_next_commands(console, env, name, scored=score.num_values > 0)
+
+
+def _print_leaderboard(console: Console, leaderboard: pd.DataFrame) -> None:
+    console.print(leaderboard_table(leaderboard))
+    for _, row in leaderboard.dropna(subset="failure").iterrows():
+        console.print(f"{row['variant']} failed: {row['failure']}", style="red", soft_wrap=True)
+    console.print(
+        "\nRMSE in px, with populations A and B weighted as on Kaggle's leaderboard. The champion\n"
+        "has the lowest RMSE on the validation set; the hold-out never decides. The paper's\n"
+        "accuracy is the fraction of faces whose largest coordinate is the right one of the 30.\n",
+        soft_wrap=True,
+    )
+
+
+def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: PurePosixPath) -> None:
+    flagged = int(label_issues["flagged"].astype(bool).sum())
+    console.print(
+        "RMSE in px on out-of-fold faces, less what averaging members gains; 95 % intervals.\n"
+        "Kaggle's hidden labels should contain few wrong ones.\n"
+        f"Labels that are probably wrong: {flagged:,}, the first rows of {path}\n",
+        soft_wrap=True,
+    )
+
+
+def _path(catalog: DataCatalog, name: str) -> PurePosixPath:
+    dataset: Any = catalog[name]
+    return PurePosixPath(dataset.path)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
-    """The leaderboard for a terminal; the champion is the first row."""
+    """Return the leaderboard as a table for a terminal; the champion is the first row."""
     table = Table(
         title="RMSE of the variants, best first",
         box=box.SIMPLE_HEAD,
@@ -82,7 +98,7 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     )
     columns = dict(_COLUMNS)
     leaks = not leaderboard["unseen_rmse"].equals(leaderboard["holdout_rmse"])
-    # 80 characters hold either; a hold-out that leaks is not worth telling apart
+    # 80 characters hold one of them; populations on a leaky hold-out are of little interest
     for column in ("holdout_rmse_a", "holdout_rmse_b") if leaks else ("unseen_rmse",):
         del columns[column]
     for heading, _ in columns.values():
@@ -127,17 +143,22 @@ def _with_interval(interval: Interval | None) -> str:
 
 
 def print_score(console: Console, score: SubmissionScore) -> None:
-    """The offline score beside the mean face's, where there is an answer key."""
+    """Print the offline score and that of the mean face, where there is an answer key.
+
+    Args:
+        console: Where to print.
+        score: The score; without values there was no answer key.
+    """
     if score.num_values:
         console.print(
             f"Offline score: [bold]{score.rmse:.4f} px[/bold] RMSE over {score.num_values:,} "
-            f"values (always answering the mean face scores {score.mean_face_rmse:.4f} px)",
+            f"values (the mean face: {score.mean_face_rmse:.4f} px)",
             soft_wrap=True,
         )
 
 
-_DRAWN: Final = {"demo", "test"}
-"""Environments that are about a drawn competition; Kaggle's data have others."""
+_SYNTHETIC: Final = {"demo", "test"}
+"""Environments of synthetic competitions."""
 
 
 def print_next_commands(console: Console, env: str | None, pipeline: str, scored: bool) -> None:
@@ -161,7 +182,7 @@ def print_next_commands(console: Console, env: str | None, pipeline: str, scored
         ),
     ]
     if scored:
-        same = "" if env in _DRAWN else option
+        same = "" if env in _SYNTHETIC else option
         lines.append((f"kedro run --pipeline={pipeline}{same}", "on Kaggle's data (see README.md)"))
     else:
         lines.append((f"kedro run --pipeline=upload{option}", "send the submission to Kaggle"))
@@ -171,7 +192,7 @@ def print_next_commands(console: Console, env: str | None, pipeline: str, scored
 
 
 def _activation_script() -> Path | None:
-    """The script that puts this environment's commands on the path, unless they are there."""
+    """Return the script that activates this Python environment, unless it is active."""
     if sys.prefix == sys.base_prefix or "VIRTUAL_ENV" in os.environ:
         return None
     script = Path(sys.prefix) / "bin" / "activate"

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 class MetricsHandler(logging.Handler):
     """Forward the metrics of log records.
 
-    Training code knows nothing of MLflow. It logs a step's metrics with its message; records below
-    INFO reach this handler but not the console.
+    Training code knows nothing of MLflow: it logs the metrics of a step with its message.
 
     Args:
         send: Gets the variant, the step (from 0) and the metrics of a record.

@@ -52,7 +52,6 @@ class TrackingHooks:
         self._runs: SessionRuns | None = None
         self._failed: set[str] = set()
         self._handler: MetricsHandler | None = None
-        self._level = logging.NOTSET
 
     @property
     def run_id(self) -> str | None:
@@ -188,12 +187,9 @@ class TrackingHooks:
             runs.send(f"step {step}", variant, partial(log_metrics, metrics=known, step=step))
 
         self._handler = MetricsHandler(send)
-        self._level = _CURVES.level
         _CURVES.addHandler(self._handler)
-        _CURVES.setLevel(logging.DEBUG)  # metrics between the lines of the console
 
     def _stop_curves(self) -> None:
         if self._handler is not None:
             _CURVES.removeHandler(self._handler)
-            _CURVES.setLevel(self._level)
         self._handler = None
