@@ -24,7 +24,7 @@ from facial_keypoints.training.hardware import number_of_cores, use_onednn
 from facial_keypoints.training.interruption import stop_if_asked
 from facial_keypoints.training.keras_session import keras_session
 from facial_keypoints.training.speed import Speed, measure_speed
-from facial_keypoints.training.stores import CheckpointStore
+from facial_keypoints.training.stores import CheckpointStore, TrainingStore
 from facial_keypoints.training.task import TrainingResult, TrainingTask
 from facial_keypoints.training.trainer import train_model
 
@@ -95,14 +95,14 @@ def _digest(weights: Sequence[npt.NDArray[np.float32]]) -> str:
 
 def train_members(
     tasks: Sequence[MemberTask],
-    checkpoints: Callable[[str], CheckpointStore],
+    training_store: TrainingStore,
     num_processes: int = 1,
 ) -> list[MemberResult]:
     """Train members, each from its checkpoint where there is one.
 
     Args:
         tasks: In the order in which they start.
-        checkpoints: From a fingerprint to the checkpoint.
+        training_store: The checkpoints that they resume from.
         num_processes: How many train side by side, each on its own cores; one trains in this
             process.
 
@@ -112,7 +112,8 @@ def train_members(
     Raises:
         InputError: If a process is killed, as for a lack of memory.
     """
-    return _map(train_member, [(t, checkpoints(t.fingerprint)) for t in tasks], num_processes)
+    stored = [(task, training_store.checkpoint(task.fingerprint)) for task in tasks]
+    return _map(train_member, stored, num_processes)
 
 
 def measure_speeds(task: TrainingTask, num_processes: int = 1) -> Speed:

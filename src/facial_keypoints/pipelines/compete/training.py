@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -38,12 +37,10 @@ from facial_keypoints.training.members import (
     member_fingerprint,
 )
 from facial_keypoints.training.members import train_members as run_members
-from facial_keypoints.training.stores import CheckpointStore
+from facial_keypoints.training.stores import TrainingStore
 from facial_keypoints.training.task import TrainingTask, Weights
 
 logger = logging.getLogger(__name__)
-
-Checkpoints = Callable[[str], CheckpointStore]
 
 _MEASURED_FACES: Final = 256
 _WEIGHT_OF_ISSUES: Final = {"exclude": 0.0, "downweight": 0.1, "keep": 1.0}
@@ -74,7 +71,7 @@ def train_first_stage(
     folds: Folds,
     plan: Plan,
     competition: CompetitionParameters,
-    checkpoints: Checkpoints,
+    training_store: TrainingStore,
 ) -> FirstStage:
     """Train models on one half of the faces each, and predict the other half.
 
@@ -83,7 +80,7 @@ def train_first_stage(
         folds: Their folds; the halves are the even and the odd ones.
         plan: Deadlines and sizes.
         competition: How models are trained.
-        checkpoints: From a fingerprint to the checkpoint.
+        training_store: The checkpoints that trainings resume from.
     """
     half = folds.fold % NUM_HALVES
     targets = to_heads(faces.keypoints, faces.population)
@@ -112,7 +109,7 @@ def train_first_stage(
                 span=(0.0, plan.first_stage_fraction),
             )
         )
-    results = run_members(tasks, checkpoints, plan.num_processes)
+    results = run_members(tasks, training_store, plan.num_processes)
     total = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros((len(faces), 1, 1))
     for number, result in enumerate(results):
@@ -136,7 +133,7 @@ def train_members(
     first_label_issues: pd.DataFrame,
     plan: Plan,
     competition: CompetitionParameters,
-    checkpoints: Checkpoints,
+    training_store: TrainingStore,
 ) -> Members:
     """Train the members, each on all faces but those of one fold.
 
@@ -148,7 +145,7 @@ def train_members(
         first_label_issues: The audit by the first stage.
         plan: Deadlines and sizes.
         competition: How models are trained, and what becomes of label issues.
-        checkpoints: From a fingerprint to the checkpoint.
+        training_store: The checkpoints that trainings resume from.
 
     Raises:
         InputError: If every member diverged.
@@ -186,7 +183,7 @@ def train_members(
                 bias=bias,
             )
         )
-    results = run_members(tasks, checkpoints, plan.num_processes)
+    results = run_members(tasks, training_store, plan.num_processes)
     sound = [n for n, result in enumerate(results) if result.training.failure is None]
     if not sound:
         raise InputError(
