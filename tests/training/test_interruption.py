@@ -16,8 +16,8 @@ def handlers():
     interruption._asked.clear()
 
 
-class Careless:
-    """Its destructor is where the signal arrives."""
+class Interrupted:
+    """Receives a signal in its destructor, where Python drops the exception."""
 
     def __init__(self, number):
         self.number = number
@@ -32,8 +32,8 @@ class Careless:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupt_in_a_destructor_is_not_lost(handlers, number):
     interruption.stop_if_asked()
-    careless = Careless(number)
-    del careless
+    object_ = Interrupted(number)
+    del object_
     with pytest.raises(KeyboardInterrupt):
         interruption.stop_if_asked()
     interruption.listen()
