@@ -1,264 +1,314 @@
-"""What each part of the competition's recipe is worth: each line of the table changes one.
+"""What each part of the competition's training is worth: each line of the table changes one.
 
-Every net trains for the same time on its share of the processor cores, on the same faces; all are
-measured on the same fifth of the faces, folds grouped by photograph. Labels on which the
-audit would act are left out of both; they are read from the label_issues.csv of an earlier run of
-the compete pipeline on the same archive. The last lines are other answers of nets that are trained
-already.
+Every model trains for the same time on its part of the cores, on the same faces, and is measured on
+the same held-out fifth of them, grouped by photograph. Labels that the audit flags are excluded
+from both. The last lines are other predictions of models that are already trained.
 """
 
 import argparse
 import csv
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from facial_keypoints.training.member import TrainedNet, TrainingTask, train_net
-from facial_keypoints.training.workers import Report, run_side_by_side
-from held_out import Competition, Floats, read_competition
-from stages import CONF
+from held_out import Competition, add_arguments, read_competition
+from measuring import count
+from project import CONF
 
 from facial_keypoints.framework.config_loader import load_parameters
-from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
 from facial_keypoints.models.heads import (
+    MIRROR_PARTNERS,
     NUM_HEADS,
     Points,
-    asymmetry,
-    gather,
-    heads_to_use,
-    spread,
+    from_heads,
+    mirror_bias,
+    to_heads,
 )
-from facial_keypoints.models.inference import point_finder
-from facial_keypoints.parameters import RandomTransformParameters, RecipeParameters
-from facial_keypoints.pipelines.compete.plan import MEASURED, SIZES
-from facial_keypoints.training.precision import choose_precision
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.parameters import RandomTransformParameters, TrainParameters
+from facial_keypoints.pipelines.compete.plan import MEASURED_SIZE, SIZES
+from facial_keypoints.training.input_pipeline import Samples
+from facial_keypoints.training.members import MemberResult, MemberTask, train_members
+from facial_keypoints.training.task import TrainingTask
 
-NOWHERE = np.zeros((NUM_KEYPOINTS, 2), np.float32)
-"""Instead of points that no head answers for."""
 DRAWS = 500
-"""Of the faces held out, for the deviation of a difference."""
+"""Bootstrap samples of the held-out faces, for the deviation of a difference."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table: what differs from the first."""
+    """One line of the table: what differs from the first.
+
+    Attributes:
+        name: For the table.
+        train: Training parameters.
+        augmentation: Strengths of random transforms.
+        settings: Settings of the architecture.
+        size: One of the plan's sizes; empty is that of the other lines.
+        heads: Whether each population has its own heads.
+        complete_only: Whether to train on rows with all 15 keypoints only.
+        flagged: Whether to train on flagged labels, too.
+        mirror_bias: Whether to subtract the mirror bias from the labels.
+    """
 
     name: str
-    recipe: dict[str, Any] = field(default_factory=dict)
-    distortions: dict[str, Any] = field(default_factory=dict)
+    train: dict[str, Any] = field(default_factory=dict)
+    augmentation: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    size: str = ""  # that of the others
+    size: str = ""
     heads: bool = True
     complete_only: bool = False
-    label_issues: bool = False
-    asymmetry: bool = True
-    strength: tuple[float, float] = (0.4, 0.05)
-    seed: int = 0
+    flagged: bool = False
+    mirror_bias: bool = True
 
 
-STILL = {"rotation": 0, "scale": 0, "aspect": 0, "shear": 0, "shift": 0}
-PLAIN = {"blur": 0, "gamma": 0, "noise": 0, "erase": 0}
+STRENGTH = {"initial_strength": 0.4, "final_strength": 0.05}
+NOT_GEOMETRIC = {"rotation": 0, "scale": 0, "aspect": 0, "shear": 0, "shift": 0}
+NOT_PHOTOMETRIC = {"blur": 0, "gamma": 0, "noise": 0, "erase": 0}
 SEEDS = 2
-"""How many of the first lines are the recipe itself."""
+"""How many of the first lines are the configured training itself."""
 LINES = (
-    Line("the recipe"),
-    Line("another seed", seed=1),
+    Line("as configured"),
+    Line("another seed", train={"seed": 1}),
     Line("complete rows only", complete_only=True),
     Line("one head for both populations", heads=False),
-    Line("suspect labels kept", label_issues=True),
-    Line("labels with their asymmetry", asymmetry=False),
+    Line("flagged labels kept", flagged=True),
+    Line("mirror bias kept in the labels", mirror_bias=False),
     Line("heat maps without offsets", settings={"offsets": False}),
-    Line("no distortion at all", distortions=RandomTransformParameters.none().model_dump()),
-    Line("no mirrors", distortions={"mirror": False}),
-    Line("distortions twice as strong in the beginning", strength=(0.8, 0.05)),
-    Line("distortions at full strength to the end", strength=(1.0, 1.0)),
-    Line("no geometric distortion but mirrors", distortions=STILL),
-    Line("no photometric distortion", distortions=PLAIN),
-    Line("perspective", distortions={"perspective": 0.15}),
-    Line("squared loss", recipe={"huber_delta": 1000, "global_clipnorm": 5000}),
-    Line("linear beyond 1 px", recipe={"huber_delta": 1}),
-    Line("no average of weights", recipe={"ema_decay": 0}),
-    Line("batches of 16", recipe={"batch_size": 16}),
-    Line("half the learning rate", recipe={"learning_rate": 2e-3}),
-    Line("twice the learning rate", recipe={"learning_rate": 8e-3}),
-    Line("no weight decay", recipe={"weight_decay": 0}),
-    Line("a tenth of the weight decay", recipe={"weight_decay": 0.01}),
-    *(Line(f"a {size} net", size=size) for size in ("small", "medium", "large")),
-    Line("float32", recipe={"precision": "float32"}),
+    Line("no augmentation", augmentation=RandomTransformParameters.none().model_dump()),
+    Line("no mirroring", augmentation={"mirror": False}),
+    Line("augmentation twice as strong at the start", train={"initial_strength": 0.8}),
+    Line(
+        "augmentation at full strength to the end",
+        train={"initial_strength": 1.0, "final_strength": 1.0},
+    ),
+    Line("no geometric transform but mirroring", augmentation=NOT_GEOMETRIC),
+    Line("no photometric transform", augmentation=NOT_PHOTOMETRIC),
+    Line("perspective", augmentation={"perspective": 0.15}),
+    Line("squared loss", train={"huber_delta": 1000, "global_clipnorm": 5000}),
+    Line("huber_delta of 1 px", train={"huber_delta": 1}),
+    Line("no EMA of the weights", train={"ema_decay": None}),
+    Line("batch size 16", train={"batch_size": 16}),
+    Line("half the learning rate", train={"learning_rate": 2e-3}),
+    Line("twice the learning rate", train={"learning_rate": 8e-3}),
+    Line("no weight decay", train={"weight_decay": 0}),
+    Line("a tenth of the weight decay", train={"weight_decay": 0.01}),
+    *(Line(f"{size} model", size=size) for size in ("small", "medium", "large")),
+    Line("float32", train={"precision": "float32"}),
 )
 
 
-def task_of(
-    line: Line, data: Competition, minutes: float, beside: Points | None = None
-) -> TrainingTask:
-    """The training of a line, from labels of which ``beside`` (19, 2) is taken off."""
+def make_task(
+    line: Line, data: Competition, minutes: float, bias: Points | None = None
+) -> MemberTask:
+    """Return the training of a line, which then predicts the held-out faces.
+
+    Args:
+        line: What differs from the configured training.
+        data: The faces.
+        minutes: Of training.
+        bias: float32 (19, 2), subtracted from the labels (see ``heads.mirror_bias``).
+    """
     faces = data.faces
-    rows = ~data.held_out
-    if line.complete_only:
-        rows = rows & faces.complete
+    rows = ~data.held_out & (faces.complete if line.complete_only else True)
+    keypoints = faces.keypoints.copy()
+    if not line.flagged:
+        keypoints[data.flagged] = np.nan
     population = faces.population if line.heads else np.zeros_like(faces.population)
-    keypoints = faces.keypoints - _beside(line, data, beside)
-    if not line.label_issues:
-        keypoints[data.suspect] = np.nan
-    base = load_parameters(CONF).competition.recipe.model_dump()
-    distortions = {**base["distortions"], **line.distortions}
-    recipe = RecipeParameters.model_validate({**base, **line.recipe, "distortions": distortions})
-    return TrainingTask(
+    targets = to_heads(keypoints, population)
+    if bias is not None and line.mirror_bias:
+        targets -= bias
+    configured = load_parameters(CONF).competition.train.model_dump()
+    augmentation = {**configured["augmentation"], **line.augmentation}
+    changes = {"max_minutes": minutes, **STRENGTH, **line.train, "augmentation": augmentation}
+    training = TrainingTask(
         name=line.name,
-        minutes=minutes,
-        settings={**SIZES[line.size or MEASURED], **line.settings},
-        recipe=recipe,
-        precision=choose_precision(recipe.precision)[0],
-        seed=line.seed,
-        images=faces.images[rows],
-        labels=spread(keypoints, population)[rows],
-        shares=np.ones((int(rows.sum()), NUM_HEADS), np.float32),
-        start=None,
-        progress=(0.0, 1.0),
-        strength=line.strength,
-        ends=0.0,  # see train_for
-        predict=faces.images[data.held_out],
+        architecture="heatmap_unet",
+        settings={**SIZES[line.size or MEASURED_SIZE], "points": NUM_HEADS, **line.settings},
+        train=TrainParameters.model_validate({**configured, **changes}),
+        samples=Samples(
+            faces.images[rows],
+            targets[rows],
+            np.ones((int(rows.sum()), NUM_HEADS), np.float32),
+        ),
+        mirror_partners=MIRROR_PARTNERS,
     )
+    return MemberTask(training, line.name, faces.images[data.held_out])
 
 
-def train_for(task: TrainingTask, report: Report) -> TrainedNet:
-    """Train for the task's minutes, from when its process is ready; building the net is a part
-    of them, and of the seconds that it took.
+def train(tasks: list[MemberTask], num_processes: int = 1) -> list[MemberResult]:
+    """Train models without checkpoints.
+
+    Args:
+        tasks: Trainings.
+        num_processes: How many train at a time.
     """
-    began = time.time()
-    net = train_net(replace(task, ends=began + 60 * task.minutes), report)
-    return replace(net, seconds=time.time() - began)
+    return train_members(tasks, None, num_processes)
 
 
-def points_of(line: Line, data: Competition, heads: Floats, beside: Points | None = None) -> Floats:
-    """The 15 points of the faces held out; they get back what was taken off labels."""
+def to_points(line: Line, data: Competition, heads: Points, bias: Points | None = None) -> Points:
+    """Return the 15 keypoints of the held-out faces.
+
+    Args:
+        line: Decides which heads predict.
+        data: The faces.
+        heads: float32 (k, 19, 2), predictions in pixels.
+        bias: float32 (19, 2), added to the predictions if the line subtracts it from the labels.
+    """
+    if bias is not None and line.mirror_bias:
+        heads = heads + bias
     population = data.faces.population[data.held_out]
-    use = heads_to_use(data.faces)
-    if not line.heads or line.complete_only:  # B's heads have learnt nothing
-        use[1, list(POPULATION_B_INDEX)] = POPULATION_B_INDEX
-    points = gather(heads.astype(np.float32), population, use, NOWHERE)
-    return points + _beside(line, data, beside)[data.held_out]
+    if not line.heads or line.complete_only:  # B's own heads have not been trained
+        population = np.zeros_like(population)
+    return from_heads(heads, data.faces, population)
 
 
-def _beside(line: Line, data: Competition, beside: Points | None) -> Points:
-    """Of each face's points (n, 15, 2)."""
-    if beside is None or not line.asymmetry:
-        return np.zeros_like(data.faces.keypoints)
-    of_each = np.repeat(beside[None], len(data.faces), axis=0)
-    # complete rows tell nothing of B
-    population = data.faces.population * (not line.complete_only)
-    return gather(of_each, population, heads_to_use(data.faces), NOWHERE)
+def measure_mirror_bias(line: Line, data: Competition, minutes: float) -> Points:
+    """Return the mirror bias of the labels, float32 (19, 2), by a model trained on them.
 
-
-def asymmetry_of_labels(line: Line, data: Competition, minutes: float) -> Points:
-    """What lies beside mirror images in the labels of each head, (19, 2): by a net that has
-    trained on them as they are, and in the very faces that are not held out.
+    Args:
+        line: The training.
+        data: The faces; the held-out ones are not used.
+        minutes: Of training.
     """
-    taught = data.faces.select(~data.held_out)
-    task = replace(task_of(line, data, minutes), predict=taught.images)
-    net = run_side_by_side(train_for, [[task]], lambda _: None, keep=False)[0][0]
-    return asymmetry(task.labels, net.found)
+    task = make_task(line, data, minutes)
+    task = replace(task, images=task.training.samples.images)
+    [result] = train([task])
+    return mirror_bias(task.training.samples.targets, result.predictions)
 
 
-def results(
-    lines: list[Line], data: Competition, minutes: float, side_by_side: int, beside: Points
-) -> Iterator[tuple[Line, TrainedNet]]:
-    for first in range(0, len(lines), side_by_side):
-        batch = lines[first : first + side_by_side]
-        # a last line without company would have all cores
-        company = (batch * side_by_side)[:side_by_side]
-        tasks = [[task_of(line, data, minutes, beside)] for line in company]
-        nets = run_side_by_side(train_for, tasks, lambda _: None, keep=False)
-        yield from zip(batch, (net[0] for net in nets), strict=False)
+def train_lines(
+    lines: list[Line], data: Competition, minutes: float, num_processes: int, bias: Points
+) -> Iterator[tuple[Line, MemberResult]]:
+    """Train the lines, some at a time.
+
+    Args:
+        lines: To train.
+        data: The faces.
+        minutes: Of each training.
+        num_processes: How many train at a time, each on its part of the cores.
+        bias: Mirror bias of the labels.
+
+    Yields:
+        Each line and its result.
+    """
+    for first in range(0, len(lines), num_processes):
+        batch = lines[first : first + num_processes]
+        # a last line must not have the machine for itself
+        filled = (batch * num_processes)[:num_processes]
+        results = train([make_task(line, data, minutes, bias) for line in filled], num_processes)
+        yield from zip(batch, results, strict=False)
 
 
-def other_answers(
-    size: str, nets: list[TrainedNet], data: Competition
-) -> Iterator[tuple[str, Floats]]:
-    """What nets of the recipe, of different seeds, find together and in other views."""
-    import keras
-    from facial_keypoints.training.loop import Fit
+def other_predictions(
+    line: Line, results: list[MemberResult], data: Competition
+) -> Iterator[tuple[str, Points]]:
+    """Yield predictions (k, 19, 2) of the configured training with other TTA, and a mean of seeds.
 
-    recipe = load_parameters(CONF).competition.recipe
-    keras.config.set_dtype_policy(choose_precision(recipe.precision)[0])
-    fit = Fit(SIZES[size], recipe)
-    images = data.faces.images[data.held_out]
-    fit.model.set_weights(nets[0].averaged)
-    straight = point_finder(fit.model)(images).reshape(-1, NUM_HEADS, 2)
-    yield "the recipe without the mirror image", straight
+    Args:
+        line: The configured training.
+        results: Of the configured training, with different seeds.
+        data: The faces.
+    """
+    from facial_keypoints.models.inference import make_predictor
+    from facial_keypoints.training.prediction import predict_with_tta
+
+    task = make_task(line, data, minutes=1)
+    model = build_model(task.training.architecture, task.training.settings)
+    model.set_weights(results[0].training.predicting_weights)
+    predict = make_predictor(model)
+    yield "without the mirror image", predict(task.images).reshape(-1, NUM_HEADS, 2)
     for views in (4, 12):
-        yield f"the recipe in {views} views", fit.find_points(images, views)
-    if len(nets) > 1:
-        yield "the recipe: mean of both seeds", np.mean([net.found for net in nets], axis=0)
+        yield f"{views} views", predict_with_tta(predict, task.images, views)
+    if len(results) > 1:
+        mean = np.mean([result.predictions for result in results], axis=0)
+        yield "mean of both seeds", mean.astype(np.float32)
+
+
+class Table:
+    """Writes a CSV line for each training as it comes, with its difference from the first.
+
+    Args:
+        data: The faces.
+        minutes: Of each training.
+        path: File to append to; None is the standard output.
+    """
+
+    def __init__(self, data: Competition, minutes: float, path: Path | None) -> None:
+        self._data = data
+        self._minutes = minutes
+        self._out = path.open("a", newline="") if path else sys.stdout
+        self._random = np.random.default_rng(0)
+        self._first: Any = None
+        self._write("line", "minutes", "epochs", "A", "B", "leaderboard", "difference", "deviation")
+
+    def add(self, name: str, epochs: float, points: Points) -> None:
+        """Write a line.
+
+        Args:
+            name: Of the line.
+            epochs: Of the training.
+            points: (k, 15, 2), predictions of the held-out faces in pixels.
+        """
+        rmse, errors = self._data.rmse, self._data.errors(points)
+        first = self._first = self._first or errors
+        count = len(points)
+        drawn = [self._random.integers(count, size=count) for _ in range(DRAWS)]
+        deviation = np.std([(rmse(errors, d) - rmse(first, d))[2] for d in drawn])
+        difference = (rmse(errors) - rmse(first))[2]
+        figures = [f"{figure:.3f}" for figure in (*rmse(errors), difference, deviation)]
+        self._write(name, f"{self._minutes:g}", f"{epochs:.1f}", *figures)
+
+    def _write(self, *cells: str) -> None:
+        csv.writer(self._out).writerow(cells)
+        self._out.flush()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("archive", type=Path)
-    parser.add_argument("--minutes", type=float, default=8.0, help="of each net; 8 if not given")
+    add_arguments(parser)
+    parser.add_argument("--minutes", type=float, default=8.0, help="of each model (%(default)s)")
+    parser.add_argument("--only", nargs="+", metavar="LINE", help="names of lines; all by default")
     parser.add_argument(
-        "--label_issues", type=Path, required=True, help="label_issues.csv of an earlier run"
-    )
-    parser.add_argument("--only", nargs="+", metavar="LINE", help="some of the lines, by name")
-    parser.add_argument(
-        "--side-by-side", type=int, default=2, help="nets at a time, which share the cores; 2"
+        "--processes", type=count, default=2, help="models that train at a time (%(default)s)"
     )
     parser.add_argument(
         "--size",
         choices=SIZES,
         default="small",
-        help="of the nets, where a line is not about it; small, which sees enough epochs in a few "
-        "minutes of one core",
+        help="of the models; small ones train for enough epochs in a few minutes (%(default)s)",
     )
-    parser.add_argument("--csv", type=Path, help="where to keep the lines, as they come")
+    parser.add_argument("--csv", type=Path, help="file to append the lines to")
     args = parser.parse_args()
     known = {line.name: line for line in LINES}
     unknown = [name for name in args.only or [] if name not in known]
     if unknown:
-        parser.error(f"there is no line {unknown[0]!r}; there are: {', '.join(known)}")
+        parser.error(f"unknown line {unknown[0]!r}; valid names: {', '.join(known)}")
     lines = [
         replace(known[name], size=known[name].size or args.size)
         for name in args.only or known
         if known[name].size != args.size
     ]
     data = read_competition(args.archive, args.label_issues)
-    out = args.csv.open("a", newline="") if args.csv else sys.stdout
-    writer = csv.writer(out)
-    writer.writerow(
-        ["line", "minutes", "epochs", "A", "B", "leaderboard", "against the first", "deviation"]
-    )
-    random = np.random.default_rng(0)
-    first: tuple[Floats, Floats] | None = None
-
-    def write(name: str, epochs: float, points: Floats) -> None:
-        nonlocal first
-        errors = data.errors(points)
-        first = first or errors
-        drawn = (random.integers(len(errors[0]), size=len(errors[0])) for _ in range(DRAWS))
-        differences = [(data.rmse(*errors, d) - data.rmse(*first, d))[2] for d in drawn]
-        figures = data.rmse(*errors)
-        against = figures[2] - data.rmse(*first)[2]
-        cells = [f"{cell:.3f}" for cell in (*figures, against, np.std(differences))]
-        writer.writerow([name, args.minutes, f"{epochs:.1f}", *cells])
-        out.flush()
-
-    beside = asymmetry_of_labels(replace(LINES[0], size=args.size), data, args.minutes / 2)
+    configured = replace(LINES[0], size=args.size)
+    bias = measure_mirror_bias(configured, data, args.minutes / 2)
+    table = Table(data, args.minutes, args.csv)
+    of_configured: list[MemberResult] = []
     seeds = [line.name for line in LINES[:SEEDS]]
-    of_the_recipe: list[TrainedNet] = []
-    for line, net in results(lines, data, args.minutes, args.side_by_side, beside):
+    for line, result in train_lines(lines, data, args.minutes, args.processes, bias):
         if line.name in seeds:
-            of_the_recipe.append(net)
-        write(line.name, net.curve[-1][1], points_of(line, data, net.found, beside))
-    if of_the_recipe and lines[0].name == seeds[0]:
-        epochs = of_the_recipe[0].curve[-1][1]
-        for name, found in other_answers(args.size, of_the_recipe, data):
-            write(name, epochs, points_of(LINES[0], data, found, beside))
+            of_configured.append(result)
+        points = to_points(line, data, result.predictions, bias)
+        table.add(line.name, result.training.epochs, points)
+    if lines[0].name == configured.name:
+        for name, heads in other_predictions(configured, of_configured, data):
+            points = to_points(configured, data, heads, bias)
+            table.add(name, of_configured[0].training.epochs, points)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Compare the augmentation with the obvious way: a loop over faces with one OpenCV call each.
 
-The obvious way runs on one core, gathers images and keypoints in Python lists and stacks them at
+The loop runs on one core, gathers images and keypoints in Python lists and stacks them at
 the end. Both must give equal images and keypoints; only the random noise is compared by its
 strength. The peak memory of each way is that of a fresh process, with the faces it starts from.
 """
@@ -13,16 +13,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-from fabricating import KAGGLE_TRAINING, fabricate_faces
 from measuring import (
     Times,
-    alternate,
     in_fresh_process,
     parse_arguments,
     print_comparison,
     print_machine,
+    time_in_turns,
+    write_synthetic_archive,
 )
-from stages import CONF
+from project import CONF
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.archive.faces import read_training_faces
@@ -40,12 +40,12 @@ BORDER = {"black": cv2.BORDER_CONSTANT, "replicate": cv2.BORDER_REPLICATE}[RECIP
 Samples = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 
 
-def augment_our_way(faces: FaceSet) -> Samples:
+def augment_with_project(faces: FaceSet) -> Samples:
     augmented, _ = augment_faces(faces, RECIPE)
     return augmented.images, augmented.keypoints
 
 
-def augment_obvious_way(faces: FaceSet) -> Samples:
+def augment_in_loop(faces: FaceSet) -> Samples:
     images, points = list(faces.images), list(faces.keypoints)
     complete = [
         (image, placed)
@@ -89,17 +89,19 @@ def augment_and_save(way: Callable[[FaceSet], Samples], faces: Path, stem: Path)
     np.save(f"{stem}.points.npy", points)
 
 
-def compare(path: Path, ours: Path, obvious: Path, repeats: int) -> tuple[str, tuple[Times, Times]]:
+def compare(path: Path, ours: Path, loop: Path, repeats: int) -> tuple[str, tuple[Times, Times]]:
     """Check that both results are equal, then time both ways; return a description and times."""
     faces = load_faces(path)
-    made = check_equal(faces, ours, obvious)
-    times = alternate(lambda: augment_our_way(faces), lambda: augment_obvious_way(faces), repeats)
+    made = check_equal(faces, ours, loop)
+    times = time_in_turns(
+        lambda: augment_with_project(faces), lambda: augment_in_loop(faces), repeats
+    )
     return made, times
 
 
-def check_equal(faces: FaceSet, ours: Path, obvious: Path) -> str:
-    points = [np.load(f"{stem}.points.npy") for stem in (ours, obvious)]
-    images = [np.load(f"{stem}.images.npy", mmap_mode="r") for stem in (ours, obvious)]
+def check_equal(faces: FaceSet, ours: Path, loop: Path) -> str:
+    points = [np.load(f"{stem}.points.npy") for stem in (ours, loop)]
+    images = [np.load(f"{stem}.images.npy", mmap_mode="r") for stem in (ours, loop)]
     np.testing.assert_allclose(points[0], points[1], rtol=0, atol=1e-4, err_msg="keypoints differ")
     complete = faces.images[faces.complete]
     noisy = len(RECIPE.noise) * len(complete)
@@ -123,24 +125,27 @@ def load_faces(path: Path) -> FaceSet:
     return faces
 
 
-def save_faces(path: Path, archive: Path | None, n: int) -> None:
-    faces = read_training_faces(CompetitionArchive(archive)) if archive else fabricate_faces(n)
-    FaceSetDataset(filepath=str(path)).save(faces)
+def save_faces(archive: Path, path: Path) -> None:
+    FaceSetDataset(filepath=str(path)).save(read_training_faces(CompetitionArchive(archive)))
 
 
 def main() -> None:
-    args = parse_arguments(__doc__, "faces", KAGGLE_TRAINING, repeats=5)
+    args = parse_arguments(__doc__, repeats=5)
 
     print_machine()
     with tempfile.TemporaryDirectory() as name:
-        faces, ours, obvious = (Path(name) / stem for stem in ("faces.npz", "ours", "obvious"))
-        in_fresh_process(save_faces, faces, args.archive, args.faces)
+        faces, ours, loop = (Path(name) / stem for stem in ("faces.npz", "ours", "loop"))
+        archive = args.archive
+        if not archive:
+            archive = Path(name) / "synthetic.zip"
+            write_synthetic_archive(archive, args.rows, 2)
+        in_fresh_process(save_faces, archive, faces)
         memory = (
-            in_fresh_process(augment_and_save, augment_our_way, faces, ours),
-            in_fresh_process(augment_and_save, augment_obvious_way, faces, obvious),
+            in_fresh_process(augment_and_save, augment_with_project, faces, ours),
+            in_fresh_process(augment_and_save, augment_in_loop, faces, loop),
         )
-        made, times = in_fresh_process(compare, faces, ours, obvious, args.repeats).result
-        print(f"{args.archive.name if args.archive else 'Fabricated'}: {made}")
+        made, times = in_fresh_process(compare, faces, ours, loop, args.repeats).result
+        print(f"{archive.name}: {made}")
         print(f"{args.repeats} timings of each in turns")
         print_comparison(("augment_faces", "a loop of cv2 calls"), times, memory)
 

@@ -1,9 +1,9 @@
-"""Reading training.csv, beside the obvious way: pandas.read_csv, then str.split for each row.
+"""Compare the reader of training.csv with the obvious way: pandas.read_csv, then str.split per row.
 
-Our way refuses whatever is not a whole number from 0 to 255 and names its row; the obvious way
-checks nothing. Both read the same file, unpacked, and must give equal labels and pictures. Each
-way's peak memory is that of a fresh process. In the end the whole stage `clean` runs once, from
-the zipped archive through the project's catalog to its files, also in a fresh process.
+The project's reader refuses anything but whole numbers from 0 to 255 and names the row; the
+obvious way checks nothing. Both read the same unpacked file and must give equal labels and images.
+The peak memory of each is that of a fresh process. Finally the pipeline `clean` runs once, from the
+zip through the project's catalog to its files.
 """
 
 import shutil
@@ -15,17 +15,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from fabricating import KAGGLE_TEST, KAGGLE_TRAINING, write_fabricated_archive
 from measuring import (
+    KAGGLE_TEST,
+    KAGGLE_TRAINING,
     Times,
-    alternate,
     in_fresh_process,
     parse_arguments,
     print_comparison,
     print_machine,
     print_table,
+    time_in_turns,
+    write_synthetic_archive,
 )
-from stages import run_on_disk
+from project import run_on_disk
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.archive.tables import read_training_table
@@ -36,13 +38,13 @@ from facial_keypoints.pipelines import clean
 Table = tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]
 
 
-def read_our_way(path: Path) -> Table:
+def read_with_project(path: Path) -> Table:
     with path.open("rb") as stream:
         labels, images = read_training_table(stream, "training.csv")
     return labels.to_numpy(), images
 
 
-def read_obvious_way(path: Path) -> Table:
+def read_with_pandas(path: Path) -> Table:
     table = pd.read_csv(path)
     images = [
         np.array([int(pixel) for pixel in text.split()], dtype=np.uint8) for text in table["Image"]
@@ -58,15 +60,15 @@ def read_and_save(way: Callable[[Path], Table], path: Path, stem: Path) -> None:
 
 
 def compare(path: Path, ours: Path, obvious: Path, repeats: int) -> tuple[Times, Times]:
-    """Check that both results are equal, then time both ways."""
+    """Check that both results are equal, then time both in turns."""
     np.testing.assert_array_equal(
-        np.load(f"{ours}.images.npy"), np.load(f"{obvious}.images.npy"), "pictures differ"
+        np.load(f"{ours}.images.npy"), np.load(f"{obvious}.images.npy"), "images differ"
     )
     # pandas reads decimals to the last bit or the one before it
     np.testing.assert_allclose(
         np.load(f"{ours}.labels.npy"), np.load(f"{obvious}.labels.npy"), 1e-15, err_msg="labels"
     )
-    return alternate(lambda: read_our_way(path), lambda: read_obvious_way(path), repeats)
+    return time_in_turns(lambda: read_with_project(path), lambda: read_with_pandas(path), repeats)
 
 
 def unpack(archive: Path, target: Path) -> None:
@@ -74,44 +76,43 @@ def unpack(archive: Path, target: Path) -> None:
         shutil.copyfileobj(table, file)
 
 
-def run_stage(archive: Path, folder: Path) -> None:
+def run_clean(archive: Path, folder: Path) -> None:
     run_on_disk(clean.create_pipeline(), archive, folder)
 
 
 def main() -> None:
-    args = parse_arguments(__doc__, "rows", KAGGLE_TRAINING, repeats=3)
+    args = parse_arguments(__doc__, repeats=3)
 
     print_machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         archive, table = args.archive, folder / "training.csv"
         if not archive:
-            archive = folder / "fabricated.zip"
+            archive = folder / "synthetic.zip"
             test = max(2, round(args.rows * KAGGLE_TEST / KAGGLE_TRAINING))
-            print(f"Fabricating {args.rows:,} training and {test:,} test rows ...", flush=True)
-            in_fresh_process(write_fabricated_archive, archive, args.rows, test)
+            write_synthetic_archive(archive, args.rows, test)
         in_fresh_process(unpack, archive, table)
         print(f"{archive.name}: training.csv of {table.stat().st_size / 1e6:,.0f} MB\n", flush=True)
 
-        ours, obvious = folder / "ours", folder / "obvious"
+        ours, obvious = folder / "ours", folder / "pandas"
         memory = (
-            in_fresh_process(read_and_save, read_our_way, table, ours),
-            in_fresh_process(read_and_save, read_obvious_way, table, obvious),
+            in_fresh_process(read_and_save, read_with_project, table, ours),
+            in_fresh_process(read_and_save, read_with_pandas, table, obvious),
         )
         times = in_fresh_process(compare, table, ours, obvious, args.repeats).result
         print(f"Reading training.csv; results are equal; {args.repeats} timings of each in turns")
         print_comparison(("read_training_table", "read_csv, then str.split"), times, memory)
 
-        stage = in_fresh_process(run_stage, archive, folder / "stage")
-        print("\nThe whole stage, from the archive to its files")
+        cost = in_fresh_process(run_clean, archive, folder / "clean")
+        print("\nThe whole pipeline clean, from the zip to its files")
         print_table(
-            ["", "time", "peak memory", "by the work"],
+            ["", "time", "peak memory", "of the work"],
             [
                 [
                     "clean",
-                    f"{stage.seconds:.2f} s",
-                    f"{stage.peak:,.0f} MiB",
-                    f"{stage.peak - stage.before:,.0f} MiB",
+                    f"{cost.seconds:.2f} s",
+                    f"{cost.peak:,.0f} MiB",
+                    f"{cost.peak - cost.before:,.0f} MiB",
                 ]
             ],
         )

@@ -1,5 +1,6 @@
-"""The competition with a fifth of its faces held out, which benchmarks of training measure on."""
+"""The competition with a fifth of its faces held out, for benchmarks that compare accuracy."""
 
+import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.lookup import requested_values
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.label_audit.audit import acted_on
-from facial_keypoints.pipelines.compete.estimate import squared_errors
+from facial_keypoints.keypoints import POPULATIONS
+from facial_keypoints.label_audit.audit import flagged_keypoints
+from facial_keypoints.models.heads import Points
+from facial_keypoints.pipelines.compete.estimate import Errors, squared_errors
 from facial_keypoints.pipelines.compete.folds import fold_faces, group_faces
 
-Floats = npt.NDArray[np.floating]
+Figures = npt.NDArray[np.float64]
 
 HELD_OUT_FOLDS = (0, 1)
 """Of ten, grouped by photograph."""
@@ -23,42 +26,71 @@ HELD_OUT_FOLDS = (0, 1)
 
 @dataclass(frozen=True)
 class Competition:
-    """Training faces, which of them are held out, which labels are suspect, (n, 15), and how many
-    values the lookup table asks of each population.
+    """Training faces, some of them held out.
+
+    Attributes:
+        faces: All training faces.
+        held_out: (n,), which of them are held out.
+        flagged: (n, 15), labels that the audit flags.
+        requested: Values that the lookup table requests of each population.
     """
 
     faces: FaceSet
     held_out: npt.NDArray[np.bool_]
-    suspect: npt.NDArray[np.bool_]
-    asked: dict[str, int]
+    flagged: npt.NDArray[np.bool_]
+    requested: dict[str, int]
 
-    def errors(self, points: Floats) -> tuple[Floats, Floats]:
-        """Of points (k, 15, 2) of the faces held out: each one's sum of squared errors, and of
-        how many coordinates. Suspect labels do not count.
+    def errors(self, points: Points) -> Errors:
+        """Return the squared errors of each held-out face; flagged labels do not count.
+
+        Args:
+            points: (k, 15, 2), predictions in pixels.
         """
-        labels = np.where(self.suspect[..., None], np.nan, self.faces.keypoints)[self.held_out]
-        return squared_errors(labels, points.astype(np.float32))
+        labels = np.where(self.flagged[..., None], np.nan, self.faces.keypoints)[self.held_out]
+        return squared_errors(labels, points)
 
-    def rmse(
-        self, sums: Floats, counts: Floats, rows: npt.NDArray[np.integer] | None = None
-    ) -> Floats:
-        """RMSE of A, of B and as the leaderboard weighs them; of some of the faces held out."""
+    def rmse(self, errors: Errors, rows: npt.NDArray[np.integer] | None = None) -> Figures:
+        """Return the RMSE in pixels of A, of B, and as the leaderboard weighs them.
+
+        Args:
+            errors: See ``errors``.
+            rows: Some of the held-out faces; None takes all.
+        """
+        sums, counts = errors
         population = self.faces.population[self.held_out]
         if rows is not None:
             sums, counts, population = sums[rows], counts[rows], population[rows]
-        of_a, of_b = (
-            sums[population == code].sum() / counts[population == code].sum() for code in (0, 1)
-        )
-        asked = self.asked
-        together = (asked["A"] * of_a + asked["B"] * of_b) / (asked["A"] + asked["B"])
-        return np.asarray(np.sqrt([of_a, of_b, together]))
+        mse = [sums[population == code].sum() / counts[population == code].sum() for code in (0, 1)]
+        weights = [self.requested[name] for name in POPULATIONS]
+        return np.asarray(np.sqrt([*mse, np.average(mse, weights=weights)]))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``read_competition``."""
+    parser.add_argument("archive", type=Path, help="the competition's zip")
+    parser.add_argument(
+        "--label-issues",
+        type=Path,
+        required=True,
+        metavar="CSV",
+        help="label_issues.csv of an earlier run of the compete pipeline on the archive",
+    )
 
 
 def read_competition(archive: Path, label_issues: Path) -> Competition:
-    """Both tables of the archive, and the label_issues.csv of an earlier run."""
+    """Return the competition.
+
+    Args:
+        archive: Its zip.
+        label_issues: The label_issues.csv of an earlier run.
+    """
     opened = CompetitionArchive(archive)
     faces = read_training_faces(opened)
     _, lookup = read_test_faces(opened)
     folds = fold_faces(faces, group_faces(faces), seed=0)
-    suspect = acted_on(pd.read_csv(label_issues), len(faces))
-    return Competition(faces, np.isin(folds, HELD_OUT_FOLDS), suspect, requested_values(lookup))
+    return Competition(
+        faces=faces,
+        held_out=np.isin(folds, HELD_OUT_FOLDS),
+        flagged=flagged_keypoints(pd.read_csv(label_issues), len(faces)),
+        requested=requested_values(lookup),
+    )

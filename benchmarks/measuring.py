@@ -1,4 +1,4 @@
-"""What the benchmarks share: fresh processes, their peak memory, alternating clocks, tables."""
+"""Helpers of the benchmarks: fresh processes, their peak memory, paired timings, tables."""
 
 import argparse
 import logging
@@ -14,8 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Generic, ParamSpec, TypeVar
 
+from joblib.externals.loky import get_reusable_executor
+
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.synthetic import write_archive
 from facial_keypoints.training.hardware import peak_memory
+
+KAGGLE_TRAINING, KAGGLE_TEST = 7049, 1783
+"""Rows of Kaggle's training.csv and test.csv."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,41 +29,73 @@ T = TypeVar("T")
 
 @dataclass
 class Times:
-    """Seconds of one way, one entry per repeat."""
+    """Seconds of one implementation, one entry per repeat.
+
+    Attributes:
+        wall: Elapsed time.
+        cpu: CPU time on all cores; hardly changes when other programs are running.
+    """
 
     wall: list[float] = field(default_factory=list)
     cpu: list[float] = field(default_factory=list)
-    """On all cores together; hardly changes when other programs are running too."""
 
-    def take(self, way: Callable[[], object]) -> None:
-        """Do it once and note how long it took."""
+    def measure(self, work: Callable[[], object]) -> None:
+        """Do ``work`` once and add how long it takes."""
         wall, cpu = time.perf_counter(), time.process_time()
-        way()
+        work()
         self.wall.append(time.perf_counter() - wall)
         self.cpu.append(time.process_time() - cpu)
 
 
 @dataclass(frozen=True)
 class Measured(Generic[T]):
-    """What a piece of work gave in a process of its own, and what that cost."""
+    """A result, and its cost in a process of its own.
+
+    Attributes:
+        result: What the work returned.
+        seconds: Elapsed time.
+        peak: Peak memory of the process in MiB, Python and libraries included.
+        before: The same just before the work began.
+    """
 
     result: T
     seconds: float
     peak: float
-    """Most memory that the process ever held, in MiB, with Python and every library."""
     before: float
-    """The same, just before the work began."""
 
 
 def in_fresh_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Measured[T]:
     """Do ``work`` in a new Python process.
 
-    On Linux the peak of a new process cannot lie below that of the process that started it, so
-    a benchmark's main process must hold no large data: all work is done through this function.
+    On Linux the peak memory of a new process is at least that of its parent, so a benchmark's main
+    process must hold no large data: it does all work through this function.
+
+    Args:
+        work: A function that can be pickled.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
     """
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=spawn) as pool:
         return pool.submit(_measure, partial(work, *args, **kwargs)).result()
+
+
+def write_synthetic_archive(path: Path, train_faces: int, test_faces: int) -> None:
+    """Write a synthetic competition in a process of its own, see ``synthetic.write_archive``.
+
+    Args:
+        path: The zip to write.
+        train_faces: Rows of training.csv.
+        test_faces: Rows of test.csv.
+    """
+    rows = f"{train_faces:,} training and {test_faces:,} test rows"
+    print(f"Writing a synthetic archive of {rows} ...", flush=True)
+    in_fresh_process(_write_archive, path, train_faces, test_faces)
+
+
+def _write_archive(path: Path, train_faces: int, test_faces: int) -> None:
+    write_archive(path, train_faces, test_faces, seed=0)
+    get_reusable_executor().shutdown()  # else this process would wait for joblib's idle workers
 
 
 def _measure(work: Callable[[], T]) -> Measured[T]:
@@ -67,14 +105,20 @@ def _measure(work: Callable[[], T]) -> Measured[T]:
     return Measured(result, time.perf_counter() - began, peak_memory(), before)
 
 
-def alternate(
+def time_in_turns(
     first: Callable[[], object], second: Callable[[], object], repeats: int
 ) -> tuple[Times, Times]:
-    """Seconds of both, taken in turns, so that whatever else the machine does meets both."""
+    """Return the times of both, measured in turns, so that other load meets both alike.
+
+    Args:
+        first: One implementation.
+        second: The other.
+        repeats: How often each is timed.
+    """
     times = Times(), Times()
     for _ in range(repeats):
-        times[0].take(first)
-        times[1].take(second)
+        times[0].measure(first)
+        times[1].measure(second)
     return times
 
 
@@ -83,7 +127,13 @@ def print_comparison(
     times: tuple[Times, Times],
     memory: tuple[Measured[None], Measured[None]],
 ) -> None:
-    """A table of both ways, and the second as a multiple of the first."""
+    """Print a table of two implementations, and the second as a multiple of the first.
+
+    Args:
+        names: Of each.
+        times: Of each.
+        memory: Of each.
+    """
     figures = [
         [
             min(seconds.wall),
@@ -101,23 +151,29 @@ def print_comparison(
     ]
     ratios = [f"{second / first:.2f}" for first, second in zip(*figures, strict=True)]
     rows.append(["ratio (second / first)", *ratios])
-    header = ["", "fastest", "median", "CPU, median", "peak memory", "by the work"]
+    header = ["", "fastest", "median", "CPU, median", "peak memory", "of the work"]
     print_table(header, rows)
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns aligned, the first to the left and the others to the right."""
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> None:
+    """Print aligned columns.
+
+    Args:
+        header: Of each column.
+        rows: Cells.
+        left: How many columns are aligned to the left; the others are to the right.
+    """
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, ["-" * width for width in widths], *rows]:
         cells = [
-            text.ljust(width) if i == 0 else text.rjust(width)
+            text.ljust(width) if i < left else text.rjust(width)
             for i, (text, width) in enumerate(zip(row, widths, strict=True))
         ]
         print("  ".join(cells).rstrip())
 
 
 def print_machine() -> None:
-    """One line that says what the figures were taken on."""
+    """Print the machine that the figures are of, and its load, on one line."""
     load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     print(
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
@@ -125,27 +181,31 @@ def print_machine() -> None:
     )
 
 
-def parse_arguments(doc: str | None, unit: str, default: int, repeats: int) -> argparse.Namespace:
-    """``archive`` (a path or None), ``repeats``, and how many of ``unit`` to fabricate.
+def parse_arguments(doc: str | None, repeats: int) -> argparse.Namespace:
+    """Return ``archive`` (a path or None), ``repeats``, and ``rows`` of a synthetic archive.
+
+    Args:
+        doc: The script's description.
+        repeats: Default of ``repeats``.
 
     Raises:
-        InputError: if the archive is not the competition's.
+        InputError: If the archive is not the competition's.
     """
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     data = parser.add_mutually_exclusive_group()
     data.add_argument(
-        "--archive", type=Path, metavar="ZIP", help="Kaggle's zip, or one in its layout"
+        "--archive", type=Path, metavar="ZIP", help="the competition's zip, or one in its layout"
     )
     data.add_argument(
-        f"--{unit}",
+        "--rows",
         type=count,
-        default=default,
-        help=f"{unit} to fabricate where there is no archive (default: %(default)s)",
+        default=KAGGLE_TRAINING,
+        help="training rows of a synthetic archive, without --archive (default: %(default)s)",
     )
     parser.add_argument(
-        "--repeats", type=count, default=repeats, help="timings of each way (%(default)s)"
+        "--repeats", type=count, default=repeats, help="timings of each (default: %(default)s)"
     )
     args = parser.parse_args()
     if args.archive:
@@ -154,7 +214,7 @@ def parse_arguments(doc: str | None, unit: str, default: int, repeats: int) -> a
 
 
 def count(text: str) -> int:
-    """A whole number from 1, for argparse."""
+    """Return a whole number from 1 up, for argparse."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")

@@ -15,15 +15,15 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
-from fabricating import lookup_lines, test_lines, write_archive
 from measuring import print_table
-from stages import CONF, run_in_memory
+from project import CONF, run_in_memory
 
 from facial_keypoints.augmentation.offline import AugmentationSummary
 from facial_keypoints.errors import InputError
@@ -34,9 +34,12 @@ from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE, SWAP_INDE
 from facial_keypoints.metrics import paper_accuracy
 from facial_keypoints.pipelines import augment, clean, split
 from facial_keypoints.pipelines.clean.nodes import DataReport
+from facial_keypoints.synthetic import write_archive
 
 BLANK: Final = " ".join(["0"] * IMAGE_SIZE**2)
+TRAIN_IMAGES: Final = 2
 TEST_IMAGES: Final = 4
+"""Of the synthetic archive, whose training.csv is replaced."""
 
 EXPECTED: Final[dict[str, tuple[int, str]]] = {
     "rows of training.csv": (7049, "7,049"),
@@ -69,12 +72,7 @@ def check_labels(path: Path) -> bool:
     names = ["data_report", "augmentation_summary", "split_summary", "augmented_faces"]
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder) / "blank.zip"
-        write_archive(
-            archive,
-            blank_training_lines(path),
-            test_lines(TEST_IMAGES),
-            lookup_lines(TEST_IMAGES),
-        )
+        write_archive_with(blank_training_lines(path), archive)
         results = run_in_memory(pipelines, load_parameters(CONF, env="paper"), archive, names)
     found = counts(*(results[name] for name in names[:3]))
     rows = [
@@ -157,6 +155,28 @@ def counts(
     }
 
 
+def write_archive_with(training: Iterable[str], path: Path) -> None:
+    """Write a synthetic archive with another training.csv.
+
+    Args:
+        training: Lines of training.csv.
+        path: The zip to write.
+    """
+    synthetic = path.with_name("synthetic.zip")
+    write_archive(synthetic, TRAIN_IMAGES, TEST_IMAGES, seed=0)
+    with ZipFile(synthetic) as source, ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        for name in source.namelist():
+            if name != "training.zip":
+                archive.writestr(name, source.read(name))
+        with (
+            archive.open("training.zip", "w", force_zip64=True) as stream,
+            ZipFile(stream, "w", ZIP_DEFLATED) as inner,
+            inner.open("training.csv", "w", force_zip64=True) as table,
+        ):
+            for line in training:
+                table.write(f"{line}\n".encode())
+
+
 def blank_training_lines(path: Path) -> Iterator[str]:
     """Yield the lines of the label table, each with a blank image appended."""
     with path.open(encoding="utf-8-sig") as table:
@@ -178,7 +198,7 @@ def check_sample(path: Path) -> bool:
         archive = Path(folder) / "sample.zip"
         with path.open(encoding="utf-8-sig") as table:
             lines = (line.rstrip("\n") for line in table)
-            write_archive(archive, lines, test_lines(TEST_IMAGES), lookup_lines(TEST_IMAGES))
+            write_archive_with(lines, archive)
         results = run_in_memory(
             clean.create_pipeline(),
             load_parameters(CONF),

@@ -1,12 +1,12 @@
-"""Print the layers, weights and multiply-adds of every configured variant.
+"""Layers, weights and multiply-adds of every configured variant.
 
-The networks are those of the base environment. --scale applies `study.scale`.
+Builds each network of the base environment; --scale builds them as study.scale makes them.
 """
 
 import argparse
 
 from measuring import print_table
-from stages import CONF
+from project import CONF
 
 from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.models.complexity import network_size
@@ -28,7 +28,7 @@ def main() -> None:
         rows.append(
             [
                 name,
-                *map(str, (size.convs, size.pools, size.dense)),
+                *(str(count) for count in (size.convs, size.pools, size.dense)),
                 f"{size.parameters:,}",
                 f"{size.multiply_adds / 1e6:,.1f} M",
                 str(variant.train.epochs),

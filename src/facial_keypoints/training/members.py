@@ -95,14 +95,14 @@ def _digest(weights: Sequence[npt.NDArray[np.float32]]) -> str:
 
 def train_members(
     tasks: Sequence[MemberTask],
-    training_store: TrainingStore,
+    training_store: TrainingStore | None,
     num_processes: int = 1,
 ) -> list[MemberResult]:
     """Train members, each from its checkpoint where there is one.
 
     Args:
         tasks: In the order in which they start.
-        training_store: The checkpoints that they resume from.
+        training_store: The checkpoints that they resume from; None keeps none.
         num_processes: How many train side by side, each on its own cores; one trains in this
             process.
 
@@ -112,7 +112,9 @@ def train_members(
     Raises:
         InputError: If a process is killed, as for a lack of memory.
     """
-    stored = [(task, training_store.checkpoint(task.fingerprint)) for task in tasks]
+    stored = [
+        (task, training_store and training_store.checkpoint(task.fingerprint)) for task in tasks
+    ]
     return _map(train_member, stored, num_processes)
 
 

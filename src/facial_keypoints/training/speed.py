@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from facial_keypoints.training.augmentation import make_augmenter
 from facial_keypoints.training.input_pipeline import make_batches
@@ -31,29 +31,38 @@ class Speed:
 
 
 def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Speed:
-    """Train and predict for some seconds.
+    """Train and predict for some seconds, with augmentation, averaged weights and schedule.
 
     Args:
         task: What to train; its end does not matter.
         seconds: Time to measure training for, after the graph is built.
     """
     from facial_keypoints.models.inference import make_predictor
+    from facial_keypoints.training.callbacks import CosineSchedule, ExponentialMovingAverage
     from facial_keypoints.training.progress import Progress, Stopwatch
 
-    precision, _ = choose_precision(task.train.precision)
-    batch_size = min(task.train.batch_size, len(task.samples))
-    with keras_session(task.train, precision), out_of_memory_as_failure():
-        stopwatch = Stopwatch(seconds)
+    train = task.train
+    precision, _ = choose_precision(train.precision)
+    batch_size = min(train.batch_size, len(task.samples))
+    with keras_session(train, precision), out_of_memory_as_failure():
+        stopwatch, progress = Stopwatch(seconds), Progress()
         model = build_training_model(task)
+        callbacks: list[Any] = [progress]
+        if train.ema_decay is not None:
+            average = ExponentialMovingAverage(progress, train.ema_decay)
+            average.build(model)
+            callbacks.append(average)
+        if train.schedule == "cosine":
+            callbacks.append(CosineSchedule(progress, train.learning_rate, train.warmup_steps))
         batches = make_batches(
-            task.samples, batch_size, 0, seed=0, augment=make_augmenter(task, Progress())
+            task.samples, batch_size, 0, seed=0, augment=make_augmenter(task, progress)
         )
         model.fit(
             batches,
             steps_per_epoch=_MAX_STEPS,
             shuffle=False,
             verbose=0,
-            callbacks=[stopwatch],
+            callbacks=[*callbacks, stopwatch],  # it waits for the others' work, too
         )
         predict = make_predictor(model)
         few = task.samples.images[: 4 * batch_size]

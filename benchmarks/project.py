@@ -1,4 +1,4 @@
-"""Running stages of the project outside of a Kedro session, with the project's configuration."""
+"""The project's configuration, and its pipelines outside of a Kedro session."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -16,8 +16,12 @@ CONF: Final = Path(__file__).resolve().parents[1] / "conf"
 
 
 def run_on_disk(pipeline: Pipeline, archive: Path, folder: Path) -> None:
-    """Run ``pipeline`` with the base parameters and the project's own catalog, all of whose
-    files but the archive are written under ``folder``.
+    """Run a pipeline with the base parameters and the project's catalog.
+
+    Args:
+        pipeline: What to run.
+        archive: The competition's zip.
+        folder: Where every other file of the catalog is written.
     """
     loader = OmegaConfigLoader(str(CONF), env="base", **LOADER_ARGUMENTS)
     loader["globals"] = {**loader["globals"], "data_root": str(folder), "raw_root": str(folder)}
@@ -32,7 +36,17 @@ def run_on_disk(pipeline: Pipeline, archive: Path, folder: Path) -> None:
 def run_in_memory(
     pipeline: Pipeline, parameters: Parameters, archive: Path, results: list[str]
 ) -> dict[str, Any]:
-    """Run ``pipeline`` without a file, and give the datasets named in ``results``."""
+    """Run a pipeline without files.
+
+    Args:
+        pipeline: What to run.
+        parameters: Its parameters.
+        archive: The competition's zip.
+        results: Names of the datasets to return.
+
+    Returns:
+        The datasets by name.
+    """
     inputs = {
         "competition_archive": MemoryDataset(CompetitionArchive(archive), copy_mode="assign"),
         **_sections(parameters),
