@@ -230,7 +230,7 @@ def _set_up_process(cores: Any, records: Any) -> None:
         os.sched_setaffinity(0, own)
     ours = logging.getLogger("facial_keypoints")
     ours.setLevel(logging.INFO)
-    ours.handlers = [QueueHandler(records)]
+    ours.handlers, ours.propagate = [QueueHandler(records)], False  # the parent propagates
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
