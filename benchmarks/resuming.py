@@ -106,7 +106,7 @@ def main() -> int:
         print(f"\n{both[['epoch', *order]].to_string(index=False)}\n")
         same = curve(whole).equals(curve(killed)) and have_same_weights(whole, killed)
     print(f"Killed {kills} times of {len(args.kill_after)}.")
-    print("Curves and weights are equal to the last digit." if same else "Curves or weights differ.")
+    print("Curves and weights are equal to the last digit." if same else "They differ.")
     return 0 if same and kills == len(args.kill_after) else 1
 
 
