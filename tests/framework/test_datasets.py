@@ -33,7 +33,7 @@ from facial_keypoints.training.session import Session
 
 
 def contents(folder):
-    """Every file below ``folder`` with its bytes."""
+    """Return every file below ``folder`` with its bytes."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in Path(folder).rglob("*")
@@ -42,7 +42,7 @@ def contents(folder):
 
 
 class SmallModel:
-    """As much of a Keras model as its dataset needs."""
+    """The part of a Keras model that its dataset needs."""
 
     def save(self, path):
         Path(path).write_bytes(b"a model")
@@ -61,7 +61,7 @@ class HalfFigure(Figure):
 
 
 class HalfFaces:
-    """Breaks off after the first of its arrays."""
+    """Raises an error after the first of its arrays."""
 
     def arrays(self):
         class Second:
@@ -91,7 +91,7 @@ ATOMIC = {
 
 @pytest.mark.parametrize("suffix", ATOMIC)
 @pytest.mark.parametrize("there_before", [True, False])
-def test_a_save_that_breaks_off_leaves_the_old_file(tmp_path, make_faces, suffix, there_before):
+def test_failed_save_keeps_the_earlier_file(tmp_path, make_faces, suffix, there_before):
     kind, good, bad = ATOMIC[suffix]
     dataset = kind(filepath=str(tmp_path / "deep" / f"file.{suffix}"))
     if there_before:
@@ -102,12 +102,12 @@ def test_a_save_that_breaks_off_leaves_the_old_file(tmp_path, make_faces, suffix
         dataset.save(bad)
     assert contents(tmp_path) == before
     assert dataset.exists() == there_before
-    dataset.save(make_faces(3) if good is None else good)  # and it still knows its place
+    dataset.save(make_faces(3) if good is None else good)  # the dataset still has its path
     assert list(contents(tmp_path)) == [f"deep/file.{suffix}"]
 
 
 @pytest.mark.parametrize("kind", [SessionDataset, FaceSetDataset])
-def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path, make_faces, monkeypatch, kind):
+def test_earlier_file_is_kept_until_the_new_one_is_whole(tmp_path, make_faces, monkeypatch, kind):
     dataset = kind(filepath=str(tmp_path / "file"))
     data = Session(1.5) if kind is SessionDataset else make_faces(2)
     dataset.save(data)
@@ -125,7 +125,7 @@ def test_the_old_file_stands_until_the_new_one_is_whole(tmp_path, make_faces, mo
     assert contents(tmp_path) == before
 
 
-def test_faces_survive_being_saved_and_loaded(tmp_path, make_faces):
+def test_faces_load_as_they_were_saved(tmp_path, make_faces):
     faces = make_faces(5, of_b=2)
     dataset = FaceSetDataset(filepath=str(tmp_path / "faces.npz"))
     assert not dataset.exists()
@@ -136,7 +136,7 @@ def test_faces_survive_being_saved_and_loaded(tmp_path, make_faces):
         assert getattr(loaded, name).dtype == array.dtype
 
 
-def test_faces_survive_on_a_file_system_that_is_not_local(make_faces):
+def test_faces_load_as_they_were_saved_on_a_remote_file_system(make_faces):
     dataset = FaceSetDataset(filepath=f"memory://host/{uuid4().hex}/faces.npz")
     dataset.save(make_faces(3))
     dataset.save(make_faces(2))
@@ -145,7 +145,7 @@ def test_faces_survive_on_a_file_system_that_is_not_local(make_faces):
     assert dataset._fs.ls(folder, detail=False) == [str(dataset._filepath)]
 
 
-def test_arrays_json_and_tables_survive_being_saved_and_loaded(tmp_path):
+def test_arrays_and_tables_load_as_they_were_saved(tmp_path):
     array = ArrayDataset(filepath=str(tmp_path / "a.npy"))
     array.save(np.arange(6, dtype=np.float32).reshape(3, 2))
     loaded = array.load()
@@ -178,11 +178,11 @@ def test_pickled_objects_are_neither_saved_nor_loaded(tmp_path):
 
 def training(fingerprint="aaaa", model=None, **record):
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
-    made = make_record(fingerprint=fingerprint, **record)
-    return Training(made, history, lambda: model or SmallModel())
+    full = make_record(fingerprint=fingerprint, **record)
+    return Training(full, history, lambda: model or SmallModel())
 
 
-def test_a_training_survives_being_saved_and_loaded(tmp_path):
+def test_training_loads_as_it_was_saved(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     dataset = TrainingDataset(filepath=str(tmp_path / "models" / "net"))
@@ -196,7 +196,7 @@ def test_a_training_survives_being_saved_and_loaded(tmp_path):
     assert found.reused
 
 
-def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
+def test_another_training_of_a_variant_keeps_the_earlier_one(tmp_path):
     dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     folder = TrainingFolderDataset(filepath=str(tmp_path / "net")).load()
     assert folder.earlier() == {}
@@ -212,7 +212,7 @@ def test_another_training_of_a_variant_leaves_the_earlier_one(tmp_path):
     assert list(folder.earlier()) == ["aaaa", "bbbb"]
 
 
-def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
+def test_repeated_training_replaces_its_folder(tmp_path):
     dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     dataset.save(training("aaaa", minutes=1))
     dataset.save(training("aaaa", minutes=2))
@@ -220,7 +220,7 @@ def test_a_training_done_again_on_demand_replaces_its_own_folder(tmp_path):
     assert {path.split("/")[0] for path in contents(tmp_path / "net")} == {"aaaa", "current"}
 
 
-def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
+def test_failed_save_of_a_training_leaves_nothing(tmp_path):
     dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     with pytest.raises(DatasetError):
         dataset.save(training("aaaa", HalfModel()))
@@ -233,7 +233,7 @@ def test_a_training_whose_save_breaks_off_is_not_there(tmp_path):
     assert dataset.load().fingerprint == "aaaa"
 
 
-def test_a_training_whose_folder_is_gone_is_trained_again(tmp_path):
+def test_training_whose_folder_was_deleted_does_not_exist(tmp_path):
     dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     folder = TrainingFolderDataset(filepath=str(tmp_path / "net")).load()
     dataset.save(training("aaaa"))
@@ -247,7 +247,7 @@ def test_a_training_whose_folder_is_gone_is_trained_again(tmp_path):
     assert dataset.load().fingerprint == "aaaa"
 
 
-def test_a_training_kept_just_before_a_kill_is_found_again(tmp_path):
+def test_training_saved_just_before_a_kill_is_found(tmp_path):
     dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     dataset.save(training("aaaa"))
     (tmp_path / "net" / "current").unlink()  # the folder is in its place, the pointer not yet
@@ -256,7 +256,7 @@ def test_a_training_kept_just_before_a_kill_is_found_again(tmp_path):
     assert list(TrainingFolderDataset(filepath=str(tmp_path / "net")).load().earlier()) == ["aaaa"]
 
 
-def test_a_variant_that_was_never_trained_is_told(tmp_path):
+def test_load_raises_input_error_for_a_variant_without_training(tmp_path):
     dataset = TrainingDataset(filepath=str(tmp_path / "net"))
     assert not dataset.exists()
     with pytest.raises(DatasetError) as caught:
@@ -268,7 +268,7 @@ def test_a_variant_that_was_never_trained_is_told(tmp_path):
         dataset.load()
 
 
-def test_a_report_that_says_something_else_leaves_the_earlier_one(tmp_path, caplog):
+def test_keep_earlier_keeps_the_earlier_version_of_a_report(tmp_path, caplog):
     dataset = AtomicTextDataset(filepath=str(tmp_path / "study.html"), keep_earlier=True)
     dataset.save("one")
     dataset.save("one")
@@ -296,7 +296,7 @@ def test_figure_is_previewed_in_kedro_viz(tmp_path):
     assert b64decode(dataset.preview()) == (tmp_path / "figure.png").read_bytes()
 
 
-def test_an_archive_is_copied_to_its_path(tmp_path, archive_path):
+def test_archive_is_copied_to_its_path(tmp_path, archive_path):
     dataset = ArchiveDataset(filepath=str(tmp_path / "raw" / "competition.zip"))
     assert not dataset.exists()
     dataset.save(CompetitionArchive(archive_path))
@@ -319,7 +319,7 @@ def test_datasets_describe_their_file(tmp_path):
         assert json.dumps(str(tmp_path / "x"))[1:-1] in str(kind(filepath=str(tmp_path / "x")))
 
 
-def test_a_file_that_is_not_there_yet_names_what_to_run(tmp_path):
+def test_load_raises_input_error_for_a_missing_file(tmp_path):
     for dataset in (
         AtomicCSVDataset(filepath=str(tmp_path / "a.csv")),
         SessionDataset(filepath=str(tmp_path / "a.json")),
@@ -329,7 +329,7 @@ def test_a_file_that_is_not_there_yet_names_what_to_run(tmp_path):
             dataset.load()
 
 
-def test_a_record_is_saved_as_json_and_validated_on_load(tmp_path):
+def test_record_is_saved_as_json_and_validated_on_load(tmp_path):
     path = tmp_path / "session.json"
     dataset = SessionDataset(filepath=str(path))
     session = Session(1.5, mlflow_run_ids={"tiny": "abc"})

@@ -1,4 +1,4 @@
-"""A disk that is full, or may not be written: a real one, of memory, where the system lets us."""
+"""A full or read-only disk: a real one in memory, where the system permits."""
 
 import shlex
 import shutil
@@ -49,10 +49,12 @@ FILES = {
 
 
 @pytest.mark.fault(
-    "Disk", "full in the middle of a file (each kind of file)", "told; the earlier file is intact"
+    "Disk",
+    "full in the middle of a file (each kind of file)",
+    "the earlier file is kept",
 )
 @pytest.mark.parametrize("name", FILES)
-def test_a_full_disk_leaves_the_earlier_file(tmp_path, name):
+def test_full_disk_keeps_the_earlier_file(tmp_path, name):
     kind, make = FILES[name]
     dataset = kind(filepath=str(tmp_path / name))
     dataset.save(make(10))
@@ -67,9 +69,9 @@ def test_a_full_disk_leaves_the_earlier_file(tmp_path, name):
     assert (tmp_path / name).read_bytes() != before
 
 
-@pytest.mark.fault("Disk", "a folder that cannot be written", "told, with the file and what to do")
+@pytest.mark.fault("Disk", "a folder that cannot be written", "reported, with a remedy")
 @pytest.mark.parametrize("name", FILES)
-def test_a_folder_that_cannot_be_written_is_told(tmp_path, name):
+def test_save_raises_input_error_for_a_folder_that_cannot_be_written(tmp_path, name):
     kind, make = FILES[name]
     (tmp_path / "folder").write_text("a file in its place")
     with pytest.raises(Exception, match="cannot be written") as caught:
@@ -78,9 +80,11 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path, name):
 
 
 @pytest.mark.fault(
-    "Disk", "full while a trained model is saved", "told; the next run goes on after the last epoch"
+    "Disk",
+    "full while a trained model is saved",
+    "the next run resumes after the last epoch",
 )
-def test_a_model_that_cannot_be_saved_is_not_lost(tmp_path):
+def test_training_resumes_after_a_model_could_not_be_saved(tmp_path):
     trainings = datasets.TrainingDataset(filepath=str(tmp_path / "tiny"))
     folder = datasets.TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load()
     spots = bright_spots(32), bright_spots(16)
@@ -98,7 +102,7 @@ def test_a_model_that_cannot_be_saved_is_not_lost(tmp_path):
 
 
 def unshared(*command: str, **options) -> subprocess.CompletedProcess:
-    """Run in a namespace of its own, where mounting is allowed and seen by nobody else."""
+    """Run in a separate namespace, where mounting is permitted and invisible to others."""
     return subprocess.run(
         ["unshare", "--map-root-user", "--mount", *command],
         capture_output=True,
@@ -121,7 +125,7 @@ def may_mount(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def size(may_mount, tmp_path_factory):
-    """KiB that the data of a whole run takes."""
+    """Return the KiB of the data of a whole run."""
     project = make_project(tmp_path_factory.mktemp("size"))
     subprocess.run([sys.executable, "-m", "kedro", *COMMAND], cwd=project, check=True, timeout=300)
     files = (path for path in (project / "data").rglob("*") if path.is_file())
@@ -162,10 +166,12 @@ def fill(project: Path, folder: str, first: str, setup: str = "") -> tuple[str, 
 @pytest.mark.long
 @pytest.mark.session
 @pytest.mark.fault(
-    "Disk", "full in each stage of a run (a real, small disk)", "told; with space the run goes on"
+    "Disk",
+    "full in each stage of a run (a real, small disk)",
+    "the run resumes with more space",
 )
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97])
-def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_space(tmp_path, size, share):
+def test_run_resumes_after_a_full_disk(tmp_path, size, share):
     project = make_project(tmp_path / "project")
     printed, status = fill(project, "data", f"size={int(size * share)}k")
     assert status == "1", printed
@@ -175,8 +181,8 @@ def test_a_run_on_a_disk_that_fills_up_goes_on_when_there_is_space(tmp_path, siz
 
 @pytest.mark.long
 @pytest.mark.session
-@pytest.mark.fault("Disk", "data folder read-only", "told at once; when it is writable, it runs")
-def test_a_read_only_folder_is_told_at_once(tmp_path, may_mount):
+@pytest.mark.fault("Disk", "data folder read-only", "reported at once; it runs when writable")
+def test_run_reports_a_read_only_folder_at_once(tmp_path, may_mount):
     project = make_project(tmp_path / "project")
     printed, status = fill(project, "data", "size=1g", "mount -o remount,ro data")
     assert status == "1", printed

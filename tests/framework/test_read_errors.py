@@ -1,4 +1,4 @@
-"""Files of our own that were cut off, emptied, or replaced by something that would run code."""
+"""Data files that are truncated, empty, or replaced by something that would run code."""
 
 import json
 import pickle
@@ -29,14 +29,14 @@ from facial_keypoints.framework.datasets import (
 from facial_keypoints.training.records import Training
 
 CATALOG = yaml.safe_load((Path(__file__).parents[2] / "conf/base/catalog.yml").read_text())
-AGAIN = "told with the file and the stage to run again"
+AGAIN = "reported, with the file and the pipeline to run again"
 SessionDataset = partial(RecordDataset, record="facial_keypoints.training.session.Session")
 CODE = "Code in a model or an array: pickles, Lambda layers, imports, file names that lead outside"
 NEVER_RUN = "refused with the file's name; the code does not run"
 
 
 def refusal(load):
-    """The one line that a user is told."""
+    """Return the message that a user sees."""
     with pytest.raises((DatasetError, InputError)) as caught:
         load()
     message = user_message(caught.value)
@@ -49,7 +49,7 @@ def refusal(load):
 
 
 class Payload:
-    """Writes a file when it is unpickled."""
+    """Write a file when it is unpickled."""
 
     def __init__(self, path):
         self.path = path
@@ -60,7 +60,7 @@ class Payload:
 
 @pytest.fixture
 def written(tmp_path):
-    """The file that every payload would write."""
+    """Return the file that every payload would write."""
     path = tmp_path / "written"
     yield path
     assert not path.exists()
@@ -70,7 +70,7 @@ def written(tmp_path):
 
 
 @pytest.mark.fault("Models", CODE, NEVER_RUN)
-def test_pickles_in_arrays_are_not_opened(tmp_path, written, make_faces):
+def test_pickles_in_arrays_are_not_loaded(tmp_path, written, make_faces):
     np.save(tmp_path / "a.npy", np.array([Payload(written)], dtype=object), allow_pickle=True)
     arrays = {**make_faces(2).arrays(), "images": np.array([Payload(written)], dtype=object)}
     np.savez(tmp_path / "a.npz", **arrays)
@@ -105,14 +105,14 @@ FAKES = {
 @pytest.mark.fault("Models", "Results emptied, cut off or replaced by something else", AGAIN)
 @pytest.mark.parametrize("fake", FAKES)
 @pytest.mark.parametrize("kind", [ArrayDataset, FaceSetDataset, SessionDataset])
-def test_a_file_of_something_else_is_told(tmp_path, kind, fake):
+def test_load_raises_input_error_for_another_kind_of_file(tmp_path, kind, fake):
     path = tmp_path / "file"
     path.write_bytes(FAKES[fake])
     assert refusal(kind(filepath=str(path)).load).startswith(f"{path}: cannot be read (")
 
 
 @pytest.mark.fault("Models", "Results emptied, cut off or replaced by something else", AGAIN)
-def test_faces_with_an_array_missing_or_of_another_shape_are_told(tmp_path, make_faces):
+def test_load_raises_input_error_for_faces_with_missing_or_wrong_arrays(tmp_path, make_faces):
     path = tmp_path / "faces.npz"
     arrays = make_faces(3).arrays()
     spoilt = [
@@ -139,7 +139,7 @@ def test_faces_with_an_array_missing_or_of_another_shape_are_told(tmp_path, make
         ("submission.csv", "submit"),
     ],
 )
-def test_the_stage_that_makes_a_damaged_file_is_named(tmp_path, monkeypatch, name, stage):
+def test_error_names_the_pipeline_that_writes_the_file(tmp_path, monkeypatch, name, stage):
     kinds = {
         ".json": SessionDataset,
         ".npz": FaceSetDataset,
@@ -154,8 +154,8 @@ def test_the_stage_that_makes_a_damaged_file_is_named(tmp_path, monkeypatch, nam
     assert f"Write it again: kedro run --pipeline={stage}, with the same --env" in message
 
 
-def test_files_are_called_as_the_catalog_calls_their_dataset():
-    """By which the stage that makes a damaged file is found."""
+def test_files_have_the_names_of_their_datasets():
+    """Errors find the pipeline that writes a corrupt file by its name."""
     for name, entry in CATALOG.items():
         if not entry["type"].endswith(
             ("TrainingDataset", "TrainingFolderDataset", "ArchiveDataset")
@@ -175,7 +175,7 @@ def keras_model(*layers):
 
 @pytest.fixture(scope="module")
 def sound_training(tmp_path_factory):
-    """The folder of a dataset that holds one training."""
+    """Return the folder of a variant with one training."""
     folder = tmp_path_factory.mktemp("models") / "net"
     history = pd.DataFrame({"epoch": [1, 2], "val_loss": [4.0, 3.5]})
     record = make_record(fingerprint="aaaa")
@@ -231,7 +231,7 @@ CODE_IN_MODELS = {
 
 @pytest.mark.fault("Models", CODE, NEVER_RUN)
 @pytest.mark.parametrize("code", CODE_IN_MODELS)
-def test_code_named_in_a_model_is_not_run(trained, written, tmp_path, monkeypatch, code):
+def test_code_named_in_a_model_does_not_run(trained, written, tmp_path, monkeypatch, code):
     (tmp_path / "trap_module.py").write_text(f"open({str(written)!r}, 'w').close()")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -244,7 +244,7 @@ def test_code_named_in_a_model_is_not_run(trained, written, tmp_path, monkeypatc
 
 @pytest.mark.fault("Models", CODE, NEVER_RUN)
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
-def test_a_lambda_layer_is_not_run(trained, written, tmp_path, suffix):
+def test_lambda_layer_does_not_run(trained, written, tmp_path, suffix):
     keras = pytest.importorskip("keras")
     trap = keras.layers.Lambda(
         lambda x, path=str(written): (__import__("pathlib").Path(path).touch(), x)[1]
@@ -261,7 +261,7 @@ def test_a_lambda_layer_is_not_run(trained, written, tmp_path, suffix):
 
 
 @pytest.mark.fault("Models", CODE, NEVER_RUN)
-def test_a_model_with_members_that_lead_outside_writes_none_of_them(trained, tmp_path):
+def test_members_of_a_model_are_not_written_outside_its_folder(trained, tmp_path):
     before = {str(path) for path in tmp_path.parent.rglob("*")}
     outside = {"../../outside": b"x", str(tmp_path / "absolute"): b"x", "assets/../../up": b"x"}
     reconfigured(trained / "aaaa" / "model.keras", lambda _: None, **outside)
@@ -270,14 +270,14 @@ def test_a_model_with_members_that_lead_outside_writes_none_of_them(trained, tmp
 
 
 @pytest.mark.fault("Models", CODE, NEVER_RUN)
-def test_a_pickle_in_place_of_a_model_is_not_opened(trained, written):
+def test_pickle_in_place_of_a_model_is_not_loaded(trained, written):
     model = trained / "aaaa" / "model.keras"
     model.write_bytes(pickle.dumps(Payload(written)))
     assert refusal(lambda: load_model(trained)).startswith(f"{model}: cannot be read (ValueError")
 
 
 @pytest.mark.fault("Models", "A model emptied, cut off, or of another net", AGAIN)
-def test_a_model_that_is_none_is_told(trained):
+def test_load_raises_input_error_for_a_file_that_is_no_model(trained):
     model = trained / "aaaa" / "model.keras"
     content = model.read_bytes()
     for fake in (b"", b"x", FAKES["an empty zip"], content[:300], content[:-30]):
@@ -294,7 +294,7 @@ def test_a_model_that_is_none_is_told(trained):
 
 
 @pytest.mark.fault("Models", "A model emptied, cut off, or of another net", AGAIN)
-def test_a_model_with_one_byte_changed_is_told_or_the_same(trained):
+def test_model_with_one_changed_byte_is_rejected_or_equal(trained):
     model = trained / "aaaa" / "model.keras"
     content = model.read_bytes()
     kernel, bias = load_model(trained).get_weights()
@@ -335,7 +335,7 @@ def test_a_model_with_one_byte_changed_is_told_or_the_same(trained):
         ("model.keras", None),
     ],
 )
-def test_a_damaged_record_or_curve_is_told(trained, name, content, caplog):
+def test_load_raises_input_error_for_a_corrupt_record_or_history(trained, name, content, caplog):
     path = trained / "aaaa" / name
     if content is None:
         path.unlink()
@@ -355,7 +355,7 @@ def test_a_damaged_record_or_curve_is_told(trained, name, content, caplog):
 @pytest.mark.parametrize(
     "content", [b"", b"\n", b"..", b"../../secret", b"/etc", b".", b"\xff", b"aa\0aa", b"cccc"]
 )
-def test_a_pointer_that_names_no_training_is_told(trained, tmp_path, content):
+def test_load_raises_input_error_for_a_pointer_that_names_no_training(trained, tmp_path, content):
     secret = shutil.copytree(trained / "aaaa", tmp_path.parent / "secret", dirs_exist_ok=True)
     (trained / "current").write_bytes(content)
     dataset = TrainingDataset(filepath=str(trained))

@@ -18,48 +18,48 @@ def hooks_for(folder):
 
 
 @pytest.fixture
-def begin():
-    """Begins runs in data folders; frees what is still held."""
-    begun = []
+def start_run():
+    """Return a function that starts runs in data folders; the locks are freed afterwards."""
+    started = []
 
-    def begin_in(folder):
+    def start_in(folder):
         hooks = hooks_for(folder)
         list(hooks.before_pipeline_run())  # the others' hooks would run at its one yield
-        begun.append(hooks)
+        started.append(hooks)
         return hooks
 
-    yield begin_in
-    for hooks in begun:
+    yield start_in
+    for hooks in started:
         hooks.close("FINISHED")
 
 
 @pytest.mark.fault(
-    "Two runs", "a run in data beside one in data/demo", "the other's half-written files stay"
+    "Two runs", "a run in data next to one in data/demo", "the other's partial files stay"
 )
-def test_the_files_of_a_run_in_a_folder_within_are_let_alone(tmp_path, begin):
-    begin(tmp_path / "data" / "demo")
+def test_partial_files_of_a_run_in_a_subfolder_are_kept(tmp_path, start_run):
+    start_run(tmp_path / "data" / "demo")
     (tmp_path / "data/demo/06_models").mkdir()
     (tmp_path / "data/05_model_input").mkdir()
     theirs, ours = tmp_path / "data/demo/06_models" / HALF, tmp_path / "data/05_model_input" / HALF
     for half in (theirs, ours):
         half.write_text("half")
-    begin(tmp_path / "data")
+    start_run(tmp_path / "data")
     assert theirs.exists()
     assert not ours.exists()
 
 
-def test_a_second_run_is_refused_and_named(tmp_path, begin):
-    first = begin(tmp_path)
+def test_second_run_is_refused_with_the_holder_of_the_lock(tmp_path, start_run):
+    first = start_run(tmp_path)
     with pytest.raises(InputError, match=r"is in use by another run \(process \d+ on "):
-        begin(tmp_path)
+        start_run(tmp_path)
     first.close("FINISHED")
     assert not (tmp_path / NOTE).exists()
-    begin(tmp_path)
+    start_run(tmp_path)
 
 
-def test_another_folders_note_is_not_taken_along(tmp_path, begin):
-    begin(tmp_path / "a")
-    other = begin(tmp_path / "b")
+def test_note_of_another_folder_is_kept(tmp_path, start_run):
+    start_run(tmp_path / "a")
+    other = start_run(tmp_path / "b")
     settings = {"globals": {"data_root": str(tmp_path / "a")}}
     other.after_context_created(SimpleNamespace(config_loader=settings, project_path=tmp_path))
     other.close("FINISHED")
@@ -71,18 +71,18 @@ def test_another_folders_note_is_not_taken_along(tmp_path, begin):
     ("facts", "status"),
     [({}, "KILLED"), ({"ended": "FINISHED"}, "FINISHED"), ({"ended": "FAILED"}, "FAILED")],
 )
-def test_what_mlflow_holds_open_is_closed_by_the_next_run(
-    tmp_path, begin, monkeypatch, facts, status
+def test_next_run_ends_the_mlflow_runs_of_a_killed_run(
+    tmp_path, start_run, monkeypatch, facts, status
 ):
     closed = []
     monkeypatch.setattr(run_lock, "close_run", lambda *run: closed.append(run))
     (tmp_path / NOTE).write_text(json.dumps({"mlflow_run_id": "abc", **facts}))
-    begin(tmp_path)
+    start_run(tmp_path)
     assert closed == [("abc", status)]
 
 
 @pytest.mark.parametrize("note", ["", "[]", "{}", "nonsense", '{"mlflow_run_id": null}'])
-def test_a_note_that_cannot_be_read_hinders_nothing(tmp_path, begin, note):
+def test_unreadable_note_is_ignored(tmp_path, start_run, note):
     (tmp_path / NOTE).write_text(note)
-    begin(tmp_path)
+    start_run(tmp_path)
     assert (tmp_path / LOCK).exists()
