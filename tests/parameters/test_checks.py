@@ -35,7 +35,7 @@ def problem(given):
     ("given", "path", "suggested", "valid"),
     [
         (raw(augmnt={}), "augmnt", "augment", "download, clean, augment, split, train"),
-        (raw(train={"epoch": 3}), "train.epoch", "epochs", "epochs, batch_size, learning_rate"),
+        (raw(train={"epoch": 3}), "train.epoch", "epochs", "epochs, batch_size, optimizer"),
         (raw(split={"hold_out": 0.1}), "split.hold_out", "holdout", "by, holdout, validation"),
         (raw(competition={"minute": 5}), "competition.minute", "minutes", "minutes, size"),
         (
@@ -78,7 +78,7 @@ def problem(given):
             raw(variants={"small": variant(settings={"pols": 2})}),
             "variants.small.settings.pols",
             "pools",
-            "width, convs, filters, pools",
+            "width, fast_training, convs, filters, pools",
         ),
         (
             raw(paper={"table_3": [{"row": "A", "variant": "small", "tst_loss": 1}]}),
@@ -198,5 +198,10 @@ def test_wrong_settings_of_an_architecture_are_reported_once():
 
 
 def test_null_value_of_a_variant_is_reported_at_the_variant():
+    line = problem(raw(variants={"a": variant(train={"batch_size": None})}))
+    assert line.startswith("variants.a.train.batch_size: should be a valid integer")
+
+
+def test_training_without_end_is_reported():
     line = problem(raw(variants={"a": variant(train={"epochs": None})}))
-    assert line.startswith("variants.a.train.epochs: should be a valid integer")
+    assert line.startswith("variants.a.train: set epochs or max_minutes")

@@ -11,5 +11,5 @@ def test_none_disables_every_random_transform():
 
 def test_nested_changes_keep_the_other_values():
     base = section(CompetitionParameters)
-    changed = section(CompetitionParameters, recipe={"batch_size": 16})
-    assert changed.recipe == base.recipe.model_copy(update={"batch_size": 16})
+    changed = section(CompetitionParameters, train={"batch_size": 16})
+    assert changed.train == base.train.model_copy(update={"batch_size": 16})
