@@ -1,4 +1,4 @@
-"""What comes between in whole sessions: MLflow away, a second run, a variant that fails."""
+"""Faults in whole sessions: MLflow unreachable, a second run, a failing variant."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ def project(tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(project):
-    """Starts a run in a process of its own, which does not outlive the test."""
+    """Return a function that starts a run in another process, which ends with the test."""
     processes = []
     yield lambda *parameters: processes.append(begin(project, *parameters)) or processes[-1]
     for process in processes:
@@ -70,7 +70,7 @@ def wait_for(process: subprocess.Popen, words: str) -> list[str]:
 
 
 def finished_files(project: Path) -> dict[Path, int]:
-    """All but what a training in progress writes, with the time of their last change."""
+    """Return the files, except checkpoints, with the times of their last changes."""
     files = (path for path in data(project).rglob("*") if path.is_file())
     return {path: path.stat().st_mtime_ns for path in files if "unfinished" not in path.name}
 
@@ -78,7 +78,7 @@ def finished_files(project: Path) -> dict[Path, int]:
 @pytest.mark.fault(
     "Two runs", "a second run in the same data folder", "refused at once; the first is unharmed"
 )
-def test_a_second_run_is_refused_and_a_killed_one_cleaned_up_after(project, started):
+def test_second_run_is_refused_and_a_killed_one_cleaned_up(project, started):
     first = started("train.epochs=1000000", "train.early_stopping_patience=1000000")
     wait_for(first, "epoch 2/")
     before = finished_files(project)
@@ -99,8 +99,8 @@ def test_a_second_run_is_refused_and_a_killed_one_cleaned_up_after(project, star
 
 
 @pytest.mark.long
-@pytest.mark.fault("Two runs", "two data folders, begun at once in a new project", "both run")
-def test_two_runs_may_begin_together_in_a_new_project(project):
+@pytest.mark.fault("Two runs", "two data folders, started at once in a new project", "both run")
+def test_two_runs_start_together_in_a_new_project(project):
     environments = ("test", "demo")
     processes = [
         subprocess.Popen(
@@ -120,8 +120,8 @@ def test_two_runs_may_begin_together_in_a_new_project(project):
         assert [run.info.status for run in runs_of(project, experiment)[1]] == ["FINISHED"]
 
 
-@pytest.mark.fault("MLflow", "server away at the start", "refused at once, with what to start")
-def test_a_server_that_is_away_is_told_at_once(project):
+@pytest.mark.fault("MLflow", "server unreachable at the start", "refused at once, with a remedy")
+def test_unreachable_server_raises_input_error_at_once(project):
     (project / "conf/local/mlflow.yml").write_text(
         "tracking_uri: 'http://user:pass-word@127.0.0.1:9'\n"
     )
@@ -134,7 +134,7 @@ def test_a_server_that_is_away_is_told_at_once(project):
     assert not (project / "data").exists()
 
 
-def test_a_damaged_database_is_told_at_once(project):
+def test_damaged_database_raises_input_error_at_once(project):
     (project / "mlflow.db").write_text("rubbish")
     with pytest.raises(InputError, match=r"cannot be used \(file is not a database\)"):
         run(project)
@@ -143,7 +143,7 @@ def test_a_damaged_database_is_told_at_once(project):
 
 
 class Server:
-    """MLflow's own server on this computer, that can be killed and started again."""
+    """MLflow's server on this computer, to be killed and started again."""
 
     def __init__(self, project: Path, port: int) -> None:
         self.uri = f"http://127.0.0.1:{port}"
@@ -206,9 +206,11 @@ def check_curve(client: MlflowClient, child, history: pd.DataFrame) -> None:
 
 @pytest.mark.long
 @pytest.mark.fault(
-    "MLflow", "server killed in mid-training, back later", "training goes on; all is delivered"
+    "MLflow",
+    "server killed in mid-training, back later",
+    "training continues; all is recorded",
 )
-def test_a_server_that_comes_back_is_told_everything(project, server, monkeypatch, caplog):
+def test_server_that_comes_back_receives_all_records(project, server, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(delivery, "_FIRST_PAUSE", 0.0)
     monkeypatch.setattr(delivery, "_LONGEST_PAUSE", 0.0)
@@ -231,9 +233,9 @@ def test_a_server_that_comes_back_is_told_everything(project, server, monkeypatc
 @pytest.mark.fault(
     "MLflow",
     "server killed in mid-training, for good",
-    "the run ends well; the next one records it",
+    "the run finishes; the next one records it",
 )
-def test_what_a_server_missed_is_recorded_by_the_next_run(project, server, monkeypatch, caplog):
+def test_next_run_records_what_a_server_missed(project, server, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     at_epochs(monkeypatch, {2: server.kill})
     run(project, study={"only": ["tiny-2cl"]}, train={"epochs": 4})
@@ -263,7 +265,7 @@ def curve(project: Path) -> pd.DataFrame:
 
 
 def at_epochs(monkeypatch: pytest.MonkeyPatch, actions: dict) -> None:
-    """Do something at the end of epochs, before their metrics are sent."""
+    """Call functions at the end of epochs, before their metrics are sent."""
     from facial_keypoints.training.progress import ProgressLog
 
     told = ProgressLog.on_epoch_end
@@ -277,9 +279,9 @@ def at_epochs(monkeypatch: pytest.MonkeyPatch, actions: dict) -> None:
 
 @pytest.mark.long  # SQLite waits twenty seconds for a lock
 @pytest.mark.fault(
-    "MLflow", "its SQLite file locked by another program", "waits; then all is delivered"
+    "MLflow", "its SQLite file locked by another program", "records wait until it is free"
 )
-def test_a_locked_database_does_not_hold_training_up(project, monkeypatch, caplog):
+def test_locked_database_does_not_block_training(project, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(delivery, "_FIRST_PAUSE", 0.0)
     monkeypatch.setattr(delivery, "_LONGEST_PAUSE", 0.0)
@@ -302,11 +304,11 @@ BROKEN = {
 
 @pytest.mark.fault(
     "Training",
-    "one variant of a study fails (loss runs away, or no memory)",
-    "the study goes on; leaderboard, page and MLflow show it as failed",
+    "one variant of a study fails (diverged, or out of memory)",
+    "the study continues; leaderboard, page and MLflow show it as failed",
 )
 @pytest.mark.parametrize("how", ["diverges", pytest.param("too large", marks=pytest.mark.long)])
-def test_a_study_goes_on_without_a_variant_that_fails(project, how, caplog):
+def test_study_continues_without_a_failing_variant(project, how, caplog):
     caplog.set_level(logging.INFO)
     run(project, variants={"tiny-2cl": BROKEN[how]})
     leaderboard = pd.read_csv(data(project) / "08_reporting/leaderboard.csv")
@@ -333,15 +335,15 @@ def test_a_study_goes_on_without_a_variant_that_fails(project, how, caplog):
 
 
 @pytest.mark.fault("Training", "a variant fails, study.on_failure: stop", "stops, with the reason")
-def test_a_study_can_be_told_to_stop_at_a_failure(project):
+def test_study_stops_at_a_failure_with_on_failure_stop(project):
     with pytest.raises(Exception, match="loss became nan") as caught:
         run(project, variants={"tiny-2cl": BROKEN["diverges"]}, study={"on_failure": "stop"})
     assert "study.on_failure=continue" in user_message(caught.value)
     assert set(statuses(project)) == {"FAILED"}
 
 
-@pytest.mark.fault("Training", "every variant fails", "told with each one's reason; no submission")
-def test_a_study_of_which_every_variant_fails_says_why(project):
+@pytest.mark.fault("Training", "every variant fails", "each reason is reported; no submission")
+def test_study_whose_variants_all_fail_reports_the_reasons(project):
     with pytest.raises(Exception, match="tiny-2cl: the loss became nan") as caught:
         run(project, variants={"tiny-2cl": BROKEN["diverges"]}, study={"only": ["tiny-2cl"]})
     assert "their trainings failed" in user_message(caught.value)

@@ -1,4 +1,4 @@
-"""Whole sessions on the tiny drawn competition, as `kedro run --env=test` runs them."""
+"""Whole sessions on the tiny synthetic competition of `--env=test`."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def no_run_left_open():
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A project in which `full` has run once."""
+    """Return a project in which `full` has run once."""
     project = make_project(tmp_path_factory.mktemp("finished"))
     before = Path.cwd()
     os.chdir(project)
@@ -48,7 +48,7 @@ def fresh(tmp_path, monkeypatch):
     return project
 
 
-def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
+def test_full_writes_a_complete_submission_and_its_score(finished):
     submission = pd.read_csv(finished.data / "07_model_output" / "submission.csv")
     lookup = pd.read_csv(finished.data / "03_primary" / "lookup.csv")
     key = pd.read_csv(finished.data / "01_raw" / "answer_key.csv")
@@ -62,20 +62,20 @@ def test_a_full_run_ends_with_a_complete_submission_and_its_score(finished):
     assert score["num_values"] == len(key) == len(both)
 
 
-def test_a_command_starts_without_warnings(fresh):
+def test_command_starts_without_warnings(fresh):
     listed = kedro(fresh, "registry", "list")
     assert "full" in listed.stdout
     assert "Warning" not in listed.stdout + listed.stderr
 
 
-def test_a_full_run_leaves_its_reports(finished):
+def test_full_writes_its_reports(finished):
     reports = finished.data / "08_reporting"
     table = pd.read_csv(reports / "leaderboard.csv")
     assert set(table["variant"]) == {"tiny-2cl", "tiny-3cl", "(mean face)"}
     champion = read(finished.data / "07_model_output" / "champion.json")
     assert champion["variant"] == table["variant"].iloc[0]
-    pictures = {path.name for path in reports.glob("*.png")}
-    assert pictures == {
+    figures = {path.name for path in reports.glob("*.png")}
+    assert figures == {
         "face_grid.png",
         "augmentation_grid.png",
         "learning_curves.png",
@@ -92,10 +92,10 @@ def test_a_full_run_leaves_its_reports(finished):
     assert len(pd.read_csv(reports / "study_table_3.csv")) == 16
     assert read(reports / "split_summary.json")["leaked_holdout_samples"] == 0
     hidden = {path.name for path in finished.data.rglob(".*")}
-    assert hidden == {".run.lock", ".fetching.lock"}  # nothing half-written
+    assert hidden == {".run.lock", ".fetching.lock"}  # no partial files
 
 
-def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
+def test_mlflow_has_a_parent_run_and_a_child_run_per_variant(finished):
     client, runs = runs_of(finished.path)
     parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = {run.info.run_name: run for run in runs if "mlflow.parentRunId" in run.data.tags}
@@ -119,7 +119,7 @@ def test_mlflow_holds_a_parent_and_a_child_per_variant(finished):
     assert {"study.html", "study.json", "study_table_3.csv"} <= parent_artifacts
 
 
-def test_the_champion_is_registered_and_can_be_loaded_from_mlflow(finished):
+def test_champion_is_registered_and_loads_from_mlflow(finished):
     client, _ = runs_of(finished.path)
     champion = read(finished.data / "07_model_output" / "champion.json")
     version = client.get_model_version_by_alias("facial-keypoints-test", "champion")
@@ -136,7 +136,7 @@ def test_the_champion_is_registered_and_can_be_loaded_from_mlflow(finished):
     )
 
 
-def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
+def test_one_variant_is_trained_again_in_the_same_process(finished):
     earlier = trained(finished.data, "tiny-3cl")
     other = trained(finished.data, "tiny-2cl")
     untouched = {path: path.read_bytes() for f in (earlier, other) for path in f.iterdir()}
@@ -151,10 +151,10 @@ def test_one_variant_can_be_trained_again_alone_in_the_same_process(finished):
 
 @pytest.mark.fault(
     "Stale results",
-    "evaluated otherwise than trained",
-    "refused, with what differs",
+    "evaluation of a training of other parameters",
+    "refused, with the differences",
 )
-def test_what_was_trained_otherwise_is_not_evaluated(finished):
+def test_training_of_other_parameters_is_not_evaluated(finished):
     submission = finished.data / "07_model_output" / "submission.csv"
     before = submission.read_bytes()
     with pytest.raises(InputError, match=r"tiny-2cl was trained .*train\.epochs 2, now 7"):
@@ -163,7 +163,7 @@ def test_what_was_trained_otherwise_is_not_evaluated(finished):
     assert set(statuses(finished.path)[-3:]) == {"FAILED", "KILLED"}
 
 
-def test_evaluating_in_a_later_session_names_the_run_that_trained_the_model(finished):
+def test_evaluation_in_a_later_session_names_the_run_that_trained_the_model(finished):
     record = read(trained(finished.data, "tiny-2cl") / "training_record.json")
     run(finished.path, "evaluate", study={"only": ["tiny-2cl"]})
     champion = read(finished.data / "07_model_output" / "champion.json")
@@ -173,7 +173,7 @@ def test_evaluating_in_a_later_session_names_the_run_that_trained_the_model(fini
     assert version.run_id == record["mlflow_run_id"]
 
 
-def test_a_study_by_sample_with_seeds_measures_the_leak_and_the_spread(finished):
+def test_study_split_by_sample_with_seeds_measures_leak_and_spread(finished):
     before = trained(finished.data, "tiny-2cl")
     run(
         finished.path,
@@ -188,18 +188,18 @@ def test_a_study_by_sample_with_seeds_measures_the_leak_and_the_spread(finished)
     assert row["leak"] == pytest.approx(row["unseen_loss"] / row["test_loss"], rel=1e-3)
     metrics = read(finished.data / "07_model_output" / "tiny-2cl-seed1" / "metrics.json")
     assert metrics["unseen"]["samples"] != metrics["holdout"]["samples"]
-    assert before.is_dir()  # trained on other samples, and kept
+    assert before.is_dir()  # trained on other samples and kept
     reports = finished.data / "08_reporting"
-    assert len(list(reports.glob("study-*.html"))) >= 1  # so are the earlier pages
+    assert len(list(reports.glob("study-*.html"))) >= 1  # earlier pages are kept, too
 
 
 @pytest.mark.fault(
     "Killed",
     "kill -9, in the second variant of a study",
-    "goes on; the first is reused",
+    "resumes; the first variant is reused",
 )
 @pytest.mark.long
-def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
+def test_killed_study_resumes_with_equal_results(fresh, tmp_path):
     arguments = ["run", "--pipelines=full", "--env=test", "--params"]
     arguments.append("train.deterministic=true,train.epochs=1")
     process = subprocess.Popen(
@@ -235,7 +235,7 @@ def test_a_killed_study_goes_on_and_ends_as_if_it_had_not_been(fresh, tmp_path):
     pd.testing.assert_frame_equal(*tables)
 
 
-def test_a_failing_node_leaves_no_run_open_and_earlier_results_as_they_were(finished):
+def test_failing_node_leaves_no_run_open_and_keeps_earlier_results(finished):
     archive = finished.data / "01_raw" / "facial-keypoints-detection.zip"
     before = archive.read_bytes()
     key = archive.with_name("answer_key.csv")
@@ -251,7 +251,7 @@ def test_a_failing_node_leaves_no_run_open_and_earlier_results_as_they_were(fini
     assert "RUNNING" not in statuses(finished.path)
 
 
-def test_a_failing_variant_is_closed_as_failed(fresh, monkeypatch):
+def test_run_of_a_failing_variant_is_failed(fresh, monkeypatch):
     from facial_keypoints.training import variants
 
     def fail(*_, **__):
@@ -263,13 +263,13 @@ def test_a_failing_variant_is_closed_as_failed(fresh, monkeypatch):
     assert sorted(statuses(fresh)) == ["FAILED", "FAILED", "KILLED"]
 
 
-def test_wrong_parameters_are_told_before_anything_runs(fresh):
+def test_wrong_parameters_raise_input_error_before_anything_runs(fresh):
     with pytest.raises(InputError, match=r"train\.epochz.*did you mean 'epochs'"):
         run(fresh, train={"epochz": 3})
     assert not (fresh / "data").exists()
 
 
-def test_the_command_line_tells_an_error_in_one_message_and_exits_with_1(fresh):
+def test_command_reports_an_error_in_one_message_and_exits_with_1(fresh):
     done = kedro(fresh, "run", "--pipeline=full", "--env=test", "--params", "study.only=tiny-9cl")
     assert done.returncode == 1
     assert "unknown variant 'tiny-9cl'" in done.stderr
@@ -277,28 +277,26 @@ def test_the_command_line_tells_an_error_in_one_message_and_exits_with_1(fresh):
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "told"),
+    ("pipeline", "message"),
     [
         ("evaluate", r"(file not found|not been trained yet).*run"),
         ("trian", r"named 'trian'.*\n?.*train"),
         ("clean", "file not found; download it"),
     ],
 )
-def test_a_stage_out_of_turn_is_told_what_is_missing(fresh, pipeline, told):
+def test_pipeline_whose_inputs_are_missing_names_what_to_run(fresh, pipeline, message):
     with pytest.raises(Exception) as caught:  # noqa: PT011 (Kedro's, of several kinds)
         run(fresh, pipeline)
-    assert re.search(told, user_message(caught.value), re.DOTALL)
+    assert re.search(message, user_message(caught.value), re.DOTALL)
     files = {path.name for path in fresh.glob("data/**/*") if path.is_file()}
     assert files <= {".run.lock", "session.json"}
 
 
-@pytest.mark.fault(
-    "Killed", "Ctrl-C, or a polite kill (SIGTERM)", "ends cleanly; MLflow's runs are KILLED"
-)
+@pytest.mark.fault("Killed", "Ctrl-C or SIGTERM", "ends cleanly; MLflow's runs are KILLED")
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
 )
-def test_an_interrupted_run_is_closed_as_killed(fresh, number):
+def test_interrupted_run_is_killed_in_mlflow(fresh, number):
     command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"]
     command += ["--params", "train.epochs=100000,train.early_stopping_patience=100000"]
     process = subprocess.Popen(
@@ -322,7 +320,7 @@ def test_an_interrupted_run_is_closed_as_killed(fresh, number):
     assert statuses(fresh) == ["KILLED"] * 3
 
 
-def test_the_registry_and_the_catalog_do_not_load_tensorflow(fresh):
+def test_registry_and_catalog_do_not_import_tensorflow(fresh):
     program = (
         "import sys; from pathlib import Path\n"
         "from kedro.framework.startup import bootstrap_project\n"
@@ -354,7 +352,7 @@ def test_the_registry_and_the_catalog_do_not_load_tensorflow(fresh):
     assert done.stdout.splitlines()[-1] == f"{names} False False"
 
 
-def test_from_kaggle_and_back_over_http(fresh, finished, monkeypatch, tmp_path):
+def test_download_from_kaggle_and_upload_over_http(fresh, finished, monkeypatch, tmp_path):
     archive = finished.data / "01_raw" / "facial-keypoints-detection.zip"
     with fake_kaggle(monkeypatch, tmp_path / "kaggle") as kaggle:
         kaggle.archive = archive.read_bytes()

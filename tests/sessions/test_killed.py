@@ -1,4 +1,4 @@
-"""Runs that are killed in every phase, and the same command typed again."""
+"""Runs that are killed in every phase and resumed by the same command."""
 
 import random
 import re
@@ -34,7 +34,7 @@ def kill_at(point: str, project: Path) -> subprocess.CompletedProcess:
 
 
 def again(project: Path) -> str:
-    """What the same command prints, typed again."""
+    """Return the output of the same command."""
     done = subprocess.run(
         [sys.executable, "-m", "kedro", *COMMAND],
         cwd=project,
@@ -68,14 +68,14 @@ def check_same(project: Path, whole: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A project in which the same has run without being killed."""
+    """Return a project in which the same command has run without interruption."""
     project = make_project(tmp_path_factory.mktemp("whole"))
     again(project)
     return project
 
 
 def epochs_lost(killed: str, output: str) -> int:
-    """Epochs, the one in progress as a whole, that the killed run did and the next did not keep."""
+    """Return how many epochs the killed run started that the next one did not keep."""
     if "trains in" not in killed or "trained for" in killed:
         assert ("trained for" in killed) == ("reusing training" in output)
         return 0
@@ -110,14 +110,14 @@ POINTS = {
             phase,
             point,
             marks=pytest.mark.fault(
-                "Killed", f"kill -9, {phase}", "the next run goes on; same curve and submission"
+                "Killed", f"kill -9, {phase}", "the next run resumes; equal curve and submission"
             ),
         )
         for phase, points in POINTS.items()
         for point in points
     ],
 )
-def test_a_run_that_was_killed_goes_on(tmp_path, whole, phase, point, record_property):
+def test_killed_run_resumes_with_equal_results(tmp_path, whole, phase, point, record_property):
     project = make_project(tmp_path / "project")
     killed = kill_at(point, project)
     assert killed.returncode == -signal.SIGKILL, killed.stdout + killed.stderr
@@ -129,9 +129,9 @@ def test_a_run_that_was_killed_goes_on(tmp_path, whole, phase, point, record_pro
 
 
 @pytest.mark.fault(
-    "Killed", "kill -9 at random moments, run after run", "each run goes on; same in the end"
+    "Killed", "kill -9 at random times, run after run", "each run resumes; equal results"
 )
-def test_a_run_that_is_killed_again_and_again_comes_to_an_end(tmp_path, whole, record_property):
+def test_run_that_is_killed_repeatedly_finishes(tmp_path, whole, record_property):
     project = make_project(tmp_path / "project")
     moments = random.Random(4)  # noqa: S311
     kills = 0
@@ -158,7 +158,7 @@ def test_a_run_that_is_killed_again_and_again_comes_to_an_end(tmp_path, whole, r
     check_same(project, whole)
 
 
-def test_the_points_are_those_of_the_whole_run(whole):
-    """The points above name files that a run really writes, and steps that it really does."""
+def test_points_exist_in_a_whole_run(whole):
+    """The points name files that a run writes and steps that it trains."""
     record = read(trained(whole / "data/test", "tiny-2cl") / "training_record.json")
     assert record["steps"] == EPOCHS * STEPS
