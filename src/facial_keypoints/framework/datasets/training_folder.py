@@ -38,7 +38,7 @@ class TrainingFolder:
     """The finished trainings of one variant, and the checkpoints of unfinished ones.
 
     Each training has a folder that is named after its fingerprint; the file ``current`` names the
-    one of the last run. A folder is written beside its place and moved there whole. Trainings of
+    one of the last run. A folder is written under another name and then moved. Trainings of
     other data or parameters are kept.
 
     Args:
