@@ -14,8 +14,8 @@ from facial_keypoints.parameters.checks import check_parameters
     ("changes", "path"),
     [
         ({"train": {"epochs": 0}}, "train.epochs"),
-        ({"train": {"epochs": 2.5}}, "train"),
-        ({"train": {"epochs": None}}, "train.epochs"),
+        ({"train": {"epochs": 2.5}}, "train.epochs"),
+        ({"train": {"epochs": None}}, "train"),
         ({"train": {"learning_rate": 0}}, "train.learning_rate"),
         ({"train": {"learning_rate": float("inf")}}, "train.learning_rate"),
         ({"train": {"max_minutes": -1}}, "train.max_minutes"),
