@@ -257,7 +257,7 @@ def test_run_of_a_failing_variant_is_failed(fresh, monkeypatch):
     def fail(*_, **__):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(variants, "network_size", fail)
+    monkeypatch.setattr(variants, "train_model", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
         run(fresh)
     assert sorted(statuses(fresh)) == ["FAILED", "FAILED", "KILLED"]

@@ -82,7 +82,7 @@ def arm_training(kind: str, number: int) -> None:
             Killer.epochs += 1
 
     if kind == "ended":
-        variants.network_size = lambda *_: die()
+        variants.TrainingRecord = lambda **_: die()
     else:
         callbacks.DivergenceGuard = Killer
 
