@@ -109,9 +109,8 @@ def main() -> None:
     print_table(["", "minutes", "epochs", "A", "B", "leaderboard"], rows)
     if ours is not None and ours.rmse[2] <= paper.rmse[2]:
         ratio = paper.minutes / ours.minutes
-        print(
-            f"\nAs accurate in {ours.minutes:.2f} of {paper.minutes:.1f} minutes: {ratio:.0f} times sooner"
-        )
+        minutes_of_both = f"{ours.minutes:.2f} of {paper.minutes:.1f} minutes"
+        print(f"\nAs accurate in {minutes_of_both}: {ratio:.0f} times sooner")
     else:
         print(f"\nNot as accurate in {args.minutes:g} minutes")
 
