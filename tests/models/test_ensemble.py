@@ -11,8 +11,15 @@ SETTINGS = {"filters": 2, "blocks": 1}
 
 
 def random_weights(model, seed):
+    """Kernels and statistics of batch normalisation; the positions of the heat maps stay."""
     random = np.random.default_rng(seed)
-    return [np.abs(w + random.normal(0, 0.1, w.shape)) for w in model.get_weights()]
+
+    def drawn(weight):
+        if weight.ndim == 4:
+            return weight + random.normal(0, 0.05, weight.shape)
+        return np.abs(weight + random.normal(0, 0.1, weight.shape)) if weight.ndim == 1 else weight
+
+    return [drawn(weight) for weight in model.get_weights()]
 
 
 @pytest.fixture(scope="module")

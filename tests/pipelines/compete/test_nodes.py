@@ -1,114 +1,118 @@
-"""What the nodes ask of the processes that measure and train, which are stood in for here."""
+"""Nodes of the compete pipeline; the machine's speed is replaced."""
 
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
-from facial_keypoints.training.member import Speed, TrainedNet
 from parameters import section
 
-from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import nodes
+from facial_keypoints.pipelines.compete.records import FirstStage, Members
 from facial_keypoints.training.session import Session
+from facial_keypoints.training.speed import Speed
 
 
 @pytest.fixture
 def planned(make_faces, monkeypatch):
-    """Gives the timetable for eight faces, on a machine whose speed is known."""
+    """Returns folds and plan for eight faces, on a machine of a given speed."""
     monkeypatch.setattr(nodes, "number_of_processes", lambda folds: 1)
-    monkeypatch.setattr(nodes, "run_side_by_side", lambda *given: [[Speed(100.0, 500.0)]])
+    monkeypatch.setattr(nodes, "measure_speeds", lambda *given: Speed(100.0, 500.0, 5.0))
 
-    def plan(competition):
+    def plan(started_at=None, **competition):
+        competition = section(CompetitionParameters, **competition)
         faces = make_faces(8)
         folds = nodes.make_folds(faces, competition)
-        return (
-            faces,
-            folds,
-            nodes.plan_competition(faces, faces, folds, competition, Session(time.time())),
-        )
+        session = Session(time.time() if started_at is None else started_at)
+        return folds, nodes.plan_budget(faces, faces, folds, competition, session)
 
     return plan
 
 
-def test_more_members_than_folds_are_told(planned, caplog):
-    with caplog.at_level("WARNING"):
-        _, folds, timetable = planned(section(CompetitionParameters, minutes=30, members=10))
-    count = int(folds["fold"].max()) + 1
-    assert count < 10
-    assert timetable["members"] == count
-    assert f"competition.members=10, but only {count} can each hold out a fold" in caplog.text
+def test_more_members_than_folds_are_reported(planned, caplog):
+    folds, plan = planned(minutes=30, members=10)
+    assert folds.count < 10
+    assert plan.num_members == folds.count
+    assert f"competition.members=10, but there are only {folds.count} folds" in caplog.text
     caplog.clear()
-    planned(section(CompetitionParameters, minutes=30, members=count))
+    planned(minutes=30, members=folds.count)
     assert "competition.members" not in caplog.text
 
 
-@pytest.mark.parametrize(("minutes", "told"), [(9, True), (10, False)])
-def test_fewer_than_ten_minutes_are_told(planned, caplog, minutes, told):
-    with caplog.at_level("WARNING"):
-        planned(section(CompetitionParameters, minutes=minutes))
-    assert ("10 are a start" in caplog.text) == told
+@pytest.mark.parametrize(("minutes", "warned"), [(9, True), (10, False)])
+def test_fewer_than_ten_minutes_are_warned_of(planned, caplog, minutes, warned):
+    planned(minutes=minutes)
+    assert (f"competition.minutes={minutes} is short" in caplog.text) == warned
 
 
-def test_the_largest_seed_is_followed_by_the_smallest(planned, monkeypatch):
-    seeds = {}
-
-    def noting(queues, backups, variant, keep=True):
-        tasks = dict(task for queue in queues for task in queue)
-        seeds.update({number: task.seed for number, task in tasks.items()})
-        return {
-            number: TrainedNet([], [], np.zeros((len(task.predict), NUM_HEADS, 2)), [], 1, 0.0)
-            for number, task in tasks.items()
-        }
-
-    monkeypatch.setattr(nodes, "trained", noting)
-    competition = section(CompetitionParameters, minutes=30, seed=2**32 - 1)
-    faces, folds, timetable = planned(competition)
-    nodes.train_scouts(faces, folds, timetable, competition, backups=None)
-    assert seeds == {0: 2**32 - 1, 1: 0}
+def test_exhausted_budget_is_reported(planned, caplog):
+    _, plan = planned(started_at=time.time() - 3600, minutes=30)
+    assert plan.training_seconds == 0
+    assert "Budget of 30 min exhausted before training" in caplog.text
 
 
-def test_labels_are_taught_without_their_asymmetry_and_answers_get_it_back(
-    planned, monkeypatch, caplog
-):
-    """All labels lie 2 px to the right of what scouts find in pictures and mirror images."""
-    competition = section(CompetitionParameters, minutes=30)
-    faces, folds, timetable = planned(competition)
-    taught = []
-
-    def knowing_by_heart(queues, backups, variant, keep=True):
-        tasks = dict(task for queue in queues for task in queue)
-        taught.extend(task.taught for task in tasks.values())
-        found = {
-            number: np.full((len(task.predict), NUM_HEADS, 2), 40, np.float32)
-            for number, task in tasks.items()
-        }
-        return {
-            number: TrainedNet([], [], found[number], [(1.0, 1.0, 1.0)], 1, 1.0) for number in found
-        }
-
-    monkeypatch.setattr(nodes, "trained", knowing_by_heart)
-    scouts = {"found": faces.keypoints - np.float32([2, 0])}
-    no_doubts = pd.DataFrame({"row": [], "point": [], "act": []}).astype({"act": bool})
+def test_plan_is_logged(planned, caplog):
     with caplog.at_level("INFO"):
-        members = nodes.train_members(
-            faces,
-            faces,
-            folds,
-            scouts,
-            no_doubts,
-            timetable,
-            competition,
-            None,
-            Session(time.time()),
-        )
-    assert "Population A: labels lie +2.00 px" in caplog.text
-    assert np.nanmax(np.concatenate(taught)[..., 0]) == faces.keypoints[..., 0].max() - 2
-    assert np.nanmax(np.concatenate(taught)[..., 1]) == faces.keypoints[..., 1].max()
-    of_a = members["test"][:, :, :NUM_KEYPOINTS]
-    np.testing.assert_allclose(of_a[..., 0], 42)
-    np.testing.assert_allclose(of_a[..., 1], 40)
-    held_out = folds["fold"] == members["held_out"][0]
-    np.testing.assert_allclose(members["found"][0, held_out, :NUM_KEYPOINTS, 0], 42)
+        planned(minutes=30, members=2, size="small")
+    assert "30 minutes remain to train 2 small model(s) for about" in caplog.text
+
+
+@pytest.fixture
+def members():
+    count = 2
+    return Members(
+        test_predictions=np.zeros((count, 4, NUM_HEADS, 2), np.float32),
+        predictions=np.zeros((count, 8, NUM_HEADS, 2), np.float32),
+        held_out=np.array([1, 0]),
+        mirror_bias=np.zeros((NUM_HEADS, 2), np.float32),
+        weights=[[np.full(3, i, np.float32)] for i in range(count)],
+        histories=[[np.array([[1.0, 9.0], [2.0, 4.0]])], [np.array([[1.0, 8.0]])]],
+        epochs=np.array([2.0, 1.0]),
+        steps=np.array([8, 4]),
+        samples=np.array([6, 6]),
+        seconds=np.array([30.0, 90.0]),
+        fingerprints=np.array(["c", "d"]),
+    )
+
+
+def assembled(planned, members):
+    _, plan = planned(minutes=30, members=2)
+    first = FirstStage(np.zeros((8, 15, 2), np.float32), [[], []], np.array(["a", "b"]))
+    session = Session(0.0, mlflow_run_ids={"ensemble": "child"})
+    competition = section(CompetitionParameters, minutes=30)
+    return nodes.assemble_ensemble(first, members, plan, competition, session)
+
+
+def test_record_of_the_ensemble_describes_its_members(planned, members):
+    record = assembled(planned, members).record
+    assert (record.variant, record.architecture) == ("ensemble", "heatmap_unet")
+    assert record.settings["members"] == 2
+    assert (record.samples, record.epochs, record.steps) == (6, 1.5, 12)
+    assert record.minutes == 2  # one after another
+    assert record.images_per_second == pytest.approx(18 / 120)
+    assert record.mlflow_run_id == "child"
+    assert record.checkpoints == ["a", "b", "c", "d"]
+
+
+def test_history_has_a_column_per_member(planned, members):
+    history = assembled(planned, members).history
+    expected = pd.DataFrame(
+        {"epoch": [1, 2], "member_1_loss": [9.0, 4.0], "member_2_loss": [8.0, np.nan]}
+    )
+    pd.testing.assert_frame_equal(history, expected)
+
+
+def test_other_weights_are_another_ensemble(planned, members):
+    first = assembled(planned, members)
+    members.weights[1][0][:] = 7
+    assert assembled(planned, members).fingerprint != first.fingerprint
+
+
+def test_ensemble_becomes_the_champion(planned, members):
+    training = assembled(planned, members)
+    champion = nodes.select_ensemble(training)
+    assert champion.variant == "ensemble"
+    assert champion.fingerprint == training.fingerprint
+    assert champion.mlflow_run_id == "child"

@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+from parameters import section
+from spots import bright_spots, variant
+from trainings import make_record
+
+from facial_keypoints.parameters import StudyParameters
+from facial_keypoints.training import variants
+from facial_keypoints.training.records import Training
+from facial_keypoints.training.speed import Speed
+from facial_keypoints.training.variants import estimate_study, fit_variant
+
+
+@pytest.fixture(scope="module")
+def spots():
+    return bright_spots(32), bright_spots(16, seed=1)
+
+
+@pytest.fixture(scope="module")
+def training(spots):
+    return fit_variant(variant(epochs=2), *spots, run_id="run")
+
+
+def test_record_describes_the_training(training):
+    record = training.record
+    assert (record.variant, record.architecture) == ("tiny", "conv_stack")
+    assert (record.samples, record.epochs, record.steps) == (32, 2, 4)
+    assert (record.ended_by, record.precision) == ("all epochs", "float32")
+    assert record.mlflow_run_id == "run"
+    assert record.size.convs == 2
+    assert record.minutes > 0
+    assert training.is_final
+    assert not training.reused
+
+
+def test_model_of_a_training_is_loaded_on_demand(training, spots):
+    model = training.load_model()
+    points = np.asarray(model(spots[1].images)).reshape(-1, 15, 2)
+    best = training.history.loc[training.record.best_epoch - 1, "val_rmse"]
+    assert np.sqrt(np.nanmean((points - spots[1].keypoints) ** 2)) == pytest.approx(best, rel=1e-3)
+
+
+@pytest.mark.fault("Training", "loss not finite", "the variant fails; the record has the reason")
+def test_failed_training_has_a_reason_and_no_size(spots):
+    failed = fit_variant(variant(epochs=1, learning_rate=1e30), *spots)
+    assert "the loss became" in failed.failure
+    assert failed.record.ended_by == "failure"
+    assert failed.record.size is None
+    assert failed.is_final
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Names of the variants whose speed is measured: 100 images/s, less for more convolutions."""
+    names = []
+
+    def measure(task, seconds):
+        names.append(task.name)
+        return Speed(100.0 / task.settings["convs"], 300.0, 6.0)
+
+    monkeypatch.setattr(variants, "measure_speed", measure)
+    return names
+
+
+def named(name, convs=2, **train):
+    settings = {"convs": convs, "pools": 0, "width": 0.1}
+    return variant(**train).model_copy(update={"name": name, "settings": settings})
+
+
+def estimate(spots, *chosen, earlier=None, **study):
+    by_name = {each.name: each for each in chosen}
+    earlier = {name: (earlier or {}).get(name, {}) for name in by_name}
+    return estimate_study(*spots, section(StudyParameters, **study), by_name, earlier)
+
+
+def test_estimate_is_every_epoch_or_the_time_budget(spots, measured):
+    found = estimate(spots, named("a", epochs=10), named("b", epochs=10, max_minutes=0.05))
+    assert found.minutes["a"] == pytest.approx((6 + 10 * 32 / 50) / 60)
+    assert found.minutes["b"] == 0.05
+    assert found.total_minutes == pytest.approx(sum(found.minutes.values()))
+    assert found.images_per_second == {"a": 50, "b": 50}
+
+
+def test_estimate_without_epochs_is_the_time_budget(spots, measured):
+    found = estimate(spots, named("a", epochs=None, max_minutes=3))
+    assert found.minutes == {"a": 3}
+
+
+def test_three_of_many_variants_are_measured_and_the_others_lie_between(spots, measured):
+    found = estimate(spots, *(named(f"c{convs}", convs, epochs=1) for convs in (5, 3, 1, 2, 4)))
+    assert measured == ["c1", "c3", "c5"]
+    minutes = [found.minutes[f"c{convs}"] for convs in (1, 2, 3, 4, 5)]
+    assert minutes == sorted(set(minutes))
+
+
+@pytest.mark.fault("Stale results", "nothing has changed", "the earlier training takes no time")
+def test_earlier_training_is_not_measured(spots, measured, training):
+    chosen = variant(epochs=2)
+    earlier = {"tiny": {training.fingerprint: training}}
+    found = estimate(spots, chosen, earlier=earlier)
+    assert (found.minutes, found.already_trained) == ({}, ["tiny"])
+    assert measured == []
+    assert list(estimate(spots, chosen, earlier=earlier, reuse=False).minutes) == ["tiny"]
+
+
+def test_study_of_days_is_warned_of(spots, measured, caplog):
+    estimate(spots, named("a", epochs=10**9), named("b", epochs=10**8))
+    assert "Stop with Ctrl-C" in caplog.text
+    assert "study.only=b" in caplog.text
+
+
+@pytest.mark.fault("Training", "memory is exhausted", "not measured; the study continues")
+def test_variant_without_enough_memory_is_not_measured(spots, monkeypatch, caplog):
+    def fail(task, seconds):
+        raise MemoryError("OOM when allocating tensor with shape[9,9]")
+
+    monkeypatch.setattr(variants, "measure_speed", fail)
+    found = estimate(spots, named("a", epochs=1))
+    assert found.minutes == {"a": 0.0}
+    assert "a: not measured, memory is exhausted" in caplog.text
+
+
+def test_record_of_another_variant_is_no_earlier_training(spots, measured):
+    other = Training(make_record(fingerprint="0" * 12), None, lambda: None)
+    found = estimate(spots, named("a", epochs=1), earlier={"a": {other.fingerprint: other}})
+    assert list(found.minutes) == ["a"]
