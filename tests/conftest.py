@@ -1,7 +1,9 @@
 """Small valid faces, metrics, tables and archives, to use as they are or to corrupt."""
 
 import csv
+import gc
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -24,6 +26,12 @@ from facial_keypoints.keypoints import (
 pytest_plugins = ["fault_table"]
 
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
+
+
+def pytest_runtest_setup():
+    """Exempt what Keras imported from the garbage collections that it does after each model."""
+    if "keras" in sys.modules and not gc.get_freeze_count():
+        gc.freeze()
 
 
 def _faces(n=6, of_b=0, seed=0):

@@ -101,6 +101,7 @@ def test_second_run_is_refused_and_a_killed_one_cleaned_up(project, started):
 @pytest.mark.long
 @pytest.mark.fault("Two runs", "two data folders, started at once in a new project", "both run")
 def test_two_runs_start_together_in_a_new_project(project):
+    (project / "mlflow.db").unlink()  # both create it
     environments = ("test", "demo")
     processes = [
         subprocess.Popen(

@@ -31,7 +31,7 @@ def no_run_left_open():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Return a project in which `full` has run once."""
-    project = make_project(tmp_path_factory.mktemp("finished"))
+    project = make_project(tmp_path_factory.mktemp("finished"), database=False)
     before = Path.cwd()
     os.chdir(project)
     try:

@@ -1,5 +1,6 @@
 """How fast a model trains and predicts on this machine."""
 
+import math
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -12,6 +13,7 @@ from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.task import TrainingTask
 
 _MAX_STEPS: Final = 10**6
+_MIN_STEPS: Final = 4  # two build the graph
 _MEASURED_SECONDS: Final = 4.0
 
 
@@ -34,8 +36,9 @@ def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Spe
     """Train and predict for some seconds, with augmentation, averaged weights and schedule.
 
     Args:
-        task: What to train; its end does not matter.
-        seconds: Time to measure training for, after the graph is built.
+        task: What to train.
+        seconds: Time to measure training for, after the graph is built; less where the task's
+            epochs take less.
     """
     from facial_keypoints.models.inference import make_predictor
     from facial_keypoints.training.callbacks import CosineSchedule, ExponentialMovingAverage
@@ -59,7 +62,7 @@ def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Spe
         )
         model.fit(
             batches,
-            steps_per_epoch=_MAX_STEPS,
+            steps_per_epoch=_steps(task, batch_size),
             shuffle=False,
             verbose=0,
             callbacks=[*callbacks, stopwatch],  # it waits for the others' work, too
@@ -72,3 +75,10 @@ def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Spe
         predicted = len(few) / (2 * (time.monotonic() - started))
     trained = batch_size / stopwatch.seconds_per_step
     return Speed(trained, predicted, stopwatch.set_up_seconds)
+
+
+def _steps(task: TrainingTask, batch_size: int) -> int:
+    """Return the number of steps to measure at most: as many as the training has."""
+    if task.train.epochs is None:
+        return _MAX_STEPS
+    return max(_MIN_STEPS, task.train.epochs * math.ceil(len(task.samples) / batch_size))
