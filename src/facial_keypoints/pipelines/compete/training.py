@@ -84,6 +84,7 @@ def train_first_stage(
     """
     half = folds.fold % NUM_HALVES
     targets = to_heads(faces.keypoints, faces.population)
+    weights = np.ones((len(faces), NUM_HEADS), np.float32)
     start = max(plan.started_at, time.time() - plan.first_stage_seconds)
     deadlines = assign_deadlines(
         [1.0] * plan.num_first_stage,
@@ -94,9 +95,7 @@ def train_first_stage(
     tasks = []
     for number, deadline in enumerate(deadlines):
         own = half == number % NUM_HALVES
-        samples = Samples(
-            faces.images[own], targets[own], np.ones((int(own.sum()), NUM_HEADS), np.float32)
-        )
+        samples = _selected(faces, targets, weights, own)
         images = faces.images[~own]
         task = _task(plan, competition, "first-stage", number, samples, None)
         tasks.append(
@@ -152,37 +151,18 @@ def train_members(
     """
     flagged = flagged_keypoints(first_label_issues, len(faces))
     bias = _mirror_bias(faces, flagged, first_stage.predictions)
-    targets = to_heads(faces.keypoints, faces.population)
     weights = _head_weights(faces, flagged, competition)
     # nobody is trained on these labels, so that every member may predict them
     excluded = (flagged & (_WEIGHT_OF_ISSUES[competition.label_issues] == 0)).any(axis=1)
     held_out = [_held_out_fold(number, folds.count) for number in range(plan.num_members)]
     predicted = [(folds.fold == fold) | excluded for fold in held_out]
-    starts = [_start_of(first_stage, number) for number in range(plan.num_members)]
-    remaining = [
-        1 - plan.first_stage_fraction if number < plan.num_first_stage else 1.0
-        for number in range(plan.num_members)
+    targets = to_heads(faces.keypoints, faces.population)
+    samples = [
+        _selected(faces, targets, weights, (folds.fold != fold) & (weights.max(axis=1) > 0))
+        for fold in held_out
     ]
-    deadlines = assign_deadlines(remaining, plan.num_processes, time.time(), plan.deadline)
-    tasks = []
-    for number, deadline in enumerate(deadlines):
-        rows = (folds.fold != held_out[number]) & (weights.max(axis=1) > 0)
-        samples = Samples(faces.images[rows], targets[rows], weights[rows])
-        images = np.concatenate([faces.images[predicted[number]], test_faces.images])
-        task = _task(plan, competition, "member", number, samples, starts[number])
-        continued = number < plan.num_first_stage
-        tasks.append(
-            _member_task(
-                plan,
-                competition,
-                task,
-                images,
-                deadline=deadline - plan.seconds_to_predict(len(images), plan.num_views),
-                span=(plan.first_stage_fraction if continued else 0.0, 1.0),
-                num_views=plan.num_views,
-                bias=bias,
-            )
-        )
+    images = [np.concatenate([faces.images[rows], test_faces.images]) for rows in predicted]
+    tasks = _timed_members(samples, images, first_stage, plan, competition, bias)
     results = run_members(tasks, training_store, plan.num_processes)
     sound = [n for n, result in enumerate(results) if result.training.failure is None]
     if not sound:
@@ -195,9 +175,8 @@ def train_members(
         count = int(predicted[number].sum())
         oof[i, predicted[number]] = results[number].predictions[:count] + bias
     kept = [results[number] for number in sound]
-    tests = np.stack([result.predictions[-len(test_faces) :] for result in kept]) + bias
     return Members(
-        test_predictions=tests,
+        test_predictions=np.stack([r.predictions[-len(test_faces) :] for r in kept]) + bias,
         predictions=oof,
         held_out=np.asarray([held_out[number] for number in sound]),
         mirror_bias=bias,
@@ -209,6 +188,47 @@ def train_members(
         seconds=np.asarray([result.training.seconds for result in kept]),
         fingerprints=np.asarray([task.fingerprint for task in tasks]),
     )
+
+
+def _timed_members(
+    samples: list[Samples],
+    images: list[npt.NDArray[np.uint8]],
+    first_stage: FirstStage,
+    plan: Plan,
+    competition: CompetitionParameters,
+    bias: Points,
+) -> list[MemberTask]:
+    """The members' trainings; one that continues a first-stage model has less left to train."""
+    spans = [
+        (plan.first_stage_fraction if number < plan.num_first_stage else 0.0, 1.0)
+        for number in range(plan.num_members)
+    ]
+    shares = [end - start for start, end in spans]
+    deadlines = assign_deadlines(shares, plan.num_processes, time.time(), plan.deadline)
+    return [
+        _member_task(
+            plan,
+            competition,
+            _task(plan, competition, "member", number, own, _start_of(first_stage, number)),
+            predicted,
+            deadline=deadline - plan.seconds_to_predict(len(predicted), plan.num_views),
+            span=span,
+            num_views=plan.num_views,
+            bias=bias,
+        )
+        for number, (own, predicted, deadline, span) in enumerate(
+            zip(samples, images, deadlines, spans, strict=True)
+        )
+    ]
+
+
+def _selected(
+    faces: FaceSet,
+    targets: Points,
+    weights: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.bool_],
+) -> Samples:
+    return Samples(faces.images[rows], targets[rows], weights[rows])
 
 
 def _task(
