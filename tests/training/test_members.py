@@ -74,7 +74,7 @@ def test_two_processes_give_the_results_of_one(tasks, trained, caplog, tmp_path)
         results = train_members(tasks, store, num_processes=2)
     for one, other in zip(results, trained[0], strict=True):
         for ours, theirs in zip(one.training.weights, other.training.weights, strict=True):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)  # fewer cores each
+            np.testing.assert_allclose(ours, theirs, atol=2e-3)  # fewer cores each
         np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-3)
     epochs = [record for record in caplog.records if hasattr(record, "metrics")]
     assert {next(iter(record.metrics)) for record in epochs} == {"member_1_loss", "member_2_loss"}
