@@ -28,6 +28,12 @@ pytest_plugins = ["fault_table"]
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
 
+def pytest_collection_modifyitems(items):
+    """Run files with sessions first: two workers end at the same time if short files come last."""
+    with_sessions = {item.path for item in items if item.get_closest_marker("session")}
+    items.sort(key=lambda item: item.path not in with_sessions)
+
+
 def pytest_runtest_setup():
     """Exempt what Keras imported from the garbage collections that it does after each model."""
     if "keras" in sys.modules and not gc.get_freeze_count():

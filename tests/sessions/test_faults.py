@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import requests
 from mlflow.tracking import MlflowClient
-from sessions import kedro, make_project, read, run, runs_of, statuses, trained
+from sessions import make_project, read, run, runs_of, statuses, trained
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
@@ -40,17 +40,17 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def started(project):
+def started(split_project):
     """Return a function that starts a run in another process, which ends with the test."""
     processes = []
-    yield lambda *parameters: processes.append(begin(project, *parameters)) or processes[-1]
+    yield lambda *parameters: processes.append(begin(split_project, *parameters)) or processes[-1]
     for process in processes:
         process.kill()
         process.communicate()
 
 
 def begin(project: Path, *parameters: str) -> subprocess.Popen:
-    command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"]
+    command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=train", "--env=test"]
     return subprocess.Popen(
         [*command, "--params", ",".join(("study.only=tiny-2cl", *parameters))],
         cwd=project,
@@ -78,23 +78,22 @@ def finished_files(project: Path) -> dict[Path, int]:
 @pytest.mark.fault(
     "Two runs", "a second run in the same data folder", "refused at once; the first is unharmed"
 )
-def test_second_run_is_refused_and_a_killed_one_cleaned_up(project, started):
+def test_second_run_is_refused_and_a_killed_one_cleaned_up(split_project, started):
     first = started("train.epochs=1000000", "train.early_stopping_patience=1000000")
     wait_for(first, "epoch 2/")
-    before = finished_files(project)
-    second = kedro(project, "run", "--pipelines=full", "--env=test")
-    assert second.returncode == 1
-    assert f"{project}/data/test is in use by another run (process {first.pid} " in second.stderr
-    assert "Traceback" not in second.stderr
-    assert finished_files(project) == before
-    assert first.poll() is None
+    before = finished_files(split_project)
+    message = rf"{split_project}/data/test is in use by another run \(process {first.pid} "
+    with pytest.raises(InputError, match=message):
+        run(split_project)
+    assert finished_files(split_project) == before
+    wait_for(first, "epoch ")
     first.kill()
     first.communicate(timeout=60)
-    (project / "data/test/08_reporting" / f".{'0' * 32}.leaderboard.csv").write_text("half")
-    assert statuses(project).count("RUNNING") == 2
-    run(project, study={"only": ["tiny-2cl"]})
-    assert sorted(statuses(project)) == ["FINISHED", "FINISHED", "KILLED", "KILLED"]
-    names = {path.name for path in (project / "data/test").rglob(".*")}
+    (split_project / "data/test/08_reporting" / f".{'0' * 32}.leaderboard.csv").write_text("half")
+    assert statuses(split_project).count("RUNNING") == 2
+    run(split_project, "train", study={"only": ["tiny-2cl"]})
+    assert sorted(statuses(split_project)) == ["FINISHED", "FINISHED", "KILLED", "KILLED"]
+    names = {path.name for path in (split_project / "data/test").rglob(".*")}
     assert names == {LOCK, ".fetching.lock"}
 
 
@@ -329,23 +328,33 @@ def test_study_continues_without_a_failing_variant(project, how, caplog):
     }
     assert reason in status["tiny-2cl"].data.tags["failure"]
     caplog.clear()
-    run(project, variants={"tiny-2cl": BROKEN[how]})
+    run(project, "train", variants={"tiny-2cl": BROKEN[how]})
     expected = {"diverges": "failed in an earlier run", "too large": "training again (memory"}
     assert expected[how] in caplog.text
     assert caplog.text.count("reusing training") == 1
 
 
 @pytest.mark.fault("Training", "a variant fails, study.on_failure: stop", "stops, with the reason")
-def test_study_stops_at_a_failure_with_on_failure_stop(project):
+def test_study_stops_at_a_failure_with_on_failure_stop(split_project):
     with pytest.raises(Exception, match="loss became nan") as caught:
-        run(project, variants={"tiny-2cl": BROKEN["diverges"]}, study={"on_failure": "stop"})
+        run(
+            split_project,
+            "train",
+            variants={"tiny-2cl": BROKEN["diverges"]},
+            study={"on_failure": "stop"},
+        )
     assert "study.on_failure=continue" in user_message(caught.value)
-    assert sorted(statuses(project)) == ["FAILED", "FAILED", "KILLED"]
+    assert sorted(statuses(split_project)) == ["FAILED", "FAILED", "KILLED"]
 
 
 @pytest.mark.fault("Training", "every variant fails", "each reason is reported; no submission")
-def test_study_whose_variants_all_fail_reports_the_reasons(project):
+def test_study_whose_variants_all_fail_reports_the_reasons(split_project):
     with pytest.raises(Exception, match="tiny-2cl: the loss became nan") as caught:
-        run(project, variants={"tiny-2cl": BROKEN["diverges"]}, study={"only": ["tiny-2cl"]})
+        run(
+            split_project,
+            "train,evaluate,submit",
+            variants={"tiny-2cl": BROKEN["diverges"]},
+            study={"only": ["tiny-2cl"]},
+        )
     assert "their trainings failed" in user_message(caught.value)
-    assert not (data(project) / "07_model_output/submission.csv").exists()
+    assert not (data(split_project) / "07_model_output/submission.csv").exists()

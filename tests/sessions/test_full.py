@@ -251,7 +251,7 @@ def test_failing_node_leaves_no_run_open_and_keeps_earlier_results(finished):
     assert "RUNNING" not in statuses(finished.path)
 
 
-def test_run_of_a_failing_variant_is_failed(fresh, monkeypatch):
+def test_run_of_a_failing_variant_is_failed(split_project, monkeypatch):
     from facial_keypoints.training import variants
 
     def fail(*_, **__):
@@ -259,8 +259,8 @@ def test_run_of_a_failing_variant_is_failed(fresh, monkeypatch):
 
     monkeypatch.setattr(variants, "train_model", fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        run(fresh)
-    assert sorted(statuses(fresh)) == ["FAILED", "FAILED", "KILLED"]
+        run(split_project, "train")
+    assert sorted(statuses(split_project)) == ["FAILED", "FAILED", "KILLED"]
 
 
 def test_wrong_parameters_raise_input_error_before_anything_runs(fresh):
@@ -296,11 +296,11 @@ def test_pipeline_whose_inputs_are_missing_names_what_to_run(fresh, pipeline, me
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
 )
-def test_interrupted_run_is_killed_in_mlflow(fresh, number):
-    command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=full", "--env=test"]
+def test_interrupted_run_is_killed_in_mlflow(split_project, number):
+    command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=train", "--env=test"]
     command += ["--params", "train.epochs=100000,train.early_stopping_patience=100000"]
     process = subprocess.Popen(
-        command, cwd=fresh, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=split_project, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     lines = []
     for line in process.stdout:
@@ -315,9 +315,9 @@ def test_interrupted_run_is_killed_in_mlflow(fresh, number):
     output = "".join(lines) + rest
     assert process.returncode == 130, output
     assert "Interrupted" in output
-    assert len(list((fresh / "data/test/06_models").glob("*/*.unfinished.npz"))) == 1
+    assert len(list((split_project / "data/test/06_models").glob("*/*.unfinished.npz"))) == 1
     assert "Traceback" not in output
-    assert statuses(fresh) == ["KILLED"] * 3
+    assert statuses(split_project) == ["KILLED"] * 3
 
 
 def test_registry_and_catalog_do_not_import_tensorflow(fresh):

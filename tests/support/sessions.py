@@ -42,11 +42,11 @@ def _empty_database() -> bytes:
         return Path(folder, "mlflow.db").read_bytes()
 
 
-def run(project: Path, pipeline: str = "full", only: str | None = None, **parameters):
+def run(project: Path, pipelines: str = "full", only: str | None = None, **parameters):
     """Run `kedro run --pipeline=... --namespaces=... --env=test --params ...` in this process."""
     bootstrap_project(project)
     with KedroSession.create(project, env="test", runtime_params=parameters) as session:
-        return session.run(pipeline_names=[pipeline], namespaces=[only] if only else None)
+        return session.run(pipeline_names=pipelines.split(","), namespaces=[only] if only else None)
 
 
 def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
