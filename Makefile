@@ -30,13 +30,13 @@ setup-gpu: $(VENV)/.run ## install with TensorFlow for Nvidia GPUs (Linux)
 demo: setup ## run the whole pipeline on the synthetic competition, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
 
-check: lint types contracts ## run lint, types, import contracts and unit tests: a minute
-	$(PYTEST) -m "not session and not long"
+check: lint types contracts ## run lint, types, import contracts and quick unit tests: a minute
+	$(PYTEST) -m "not session and not training and not slow"
 
-test: lint types contracts ## run check and whole Kedro sessions: minutes
-	$(PYTEST) -m "not long" --durations=10
+test: lint types contracts ## run check, trainings and whole Kedro sessions: minutes
+	$(PYTEST) -m "not slow" --durations=10
 
-test-all: lint types contracts ## run test and the long tests
+test-all: lint types contracts ## run test and the slow tests
 	$(PYTEST) --durations=20
 
 lint: $(VENV)/.dev

@@ -30,8 +30,9 @@ PIXELS = IMAGE_SIZE * IMAGE_SIZE
 
 def pytest_collection_modifyitems(items):
     """Run files with sessions first: two workers end at the same time if short files come last."""
-    with_sessions = {item.path for item in items if item.get_closest_marker("session")}
-    items.sort(key=lambda item: item.path not in with_sessions)
+    first = {item.path for item in items if item.get_closest_marker("session")}
+    second = {item.path for item in items if item.get_closest_marker("training")}
+    items.sort(key=lambda item: (item.path not in first, item.path not in second))
 
 
 def pytest_runtest_setup():

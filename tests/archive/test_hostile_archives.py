@@ -346,7 +346,7 @@ corruption = st.lists(
 @pytest.mark.fault(
     "Archives", "Bytes flipped, cut, inserted or swapped at random", "rejected, or the same tables"
 )
-@pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("inner", [False, True])
 def test_corrupted_archive_gives_the_same_tables_or_is_rejected(
     tmp_path, make_archive, examples, inner, record_property

@@ -413,7 +413,7 @@ READ_OR_REJECTED = "read exactly as Python's csv and float read it, or rejected 
 
 
 @pytest.mark.fault("Tables", CORRUPTED, READ_OR_REJECTED)
-@pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", TABLES)
 def test_corrupted_table_is_read_as_python_reads_it_or_rejected(name, examples, record_property):
     count_outcomes(
@@ -488,7 +488,7 @@ WHOLE = st.integers(0, 2).flatmap(
 
 
 @pytest.mark.fault("Tables", CORRUPTED, READ_OR_REJECTED)
-@pytest.mark.parametrize("examples", [100, pytest.param(2000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [100, pytest.param(2000, marks=pytest.mark.slow)])
 def test_corrupted_tables_give_the_expected_faces_or_are_rejected(
     tmp_path, make_archive, examples, record_property
 ):

@@ -163,7 +163,7 @@ def fill(project: Path, folder: str, first: str, setup: str = "") -> tuple[str, 
     return (project / "first.txt").read_text(), (project / "first.rc").read_text().strip()
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.session
 @pytest.mark.fault(
     "Disk",
@@ -179,7 +179,7 @@ def test_run_resumes_after_a_full_disk(tmp_path, size, share):
     assert "Traceback" not in printed
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.session
 @pytest.mark.fault("Disk", "data folder read-only", "reported at once; it runs when writable")
 def test_run_reports_a_read_only_folder_at_once(tmp_path, may_mount):

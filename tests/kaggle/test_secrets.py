@@ -42,7 +42,7 @@ def log_everything(project: Path) -> None:
 
 
 @pytest.mark.session
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.fault(
     "Secrets",
     "wrong credentials (401) and 500, whose messages repeat the credentials",

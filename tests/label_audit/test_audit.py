@@ -34,7 +34,7 @@ def synthetic():
     return labels, predicted.astype(np.float32), population
 
 
-@pytest.mark.long  # thousands of faces are posed
+@pytest.mark.slow  # thousands of faces are posed
 def test_wrong_rows_of_the_synthetic_competition_are_found(synthetic):
     labels, predicted, population = synthetic
     wrong = set(list_wrong_labels(FACES, 0)["row"])

@@ -11,6 +11,8 @@ from facial_keypoints.models.architectures.heatmap_unet import fold_norms
 from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import architectures, build_model
 
+pytestmark = pytest.mark.training
+
 TABLE_1 = [32, 32, 64, 64, 96, 96, 128, 128, 256, 256, 512, 512, 1024, 1024, 1024]
 
 keras = pytest.importorskip("keras")
@@ -62,7 +64,7 @@ QUICK = {"5cl-3mpl", *(set(MODELS) - set(STACKS))}
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in MODELS],
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS],
 )
 def test_training_lowers_the_loss_on_one_batch(name):
     keras.utils.set_random_seed(0)

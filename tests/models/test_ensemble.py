@@ -6,6 +6,8 @@ from facial_keypoints.models.ensemble import build_ensemble
 from facial_keypoints.models.heads import NUM_HEADS, unmirror
 from facial_keypoints.models.registry import build_model
 
+pytestmark = pytest.mark.training
+
 keras = pytest.importorskip("keras")
 SETTINGS = {"filters": 2, "blocks": 1}
 

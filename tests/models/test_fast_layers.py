@@ -3,6 +3,8 @@ import pytest
 
 from facial_keypoints.models.registry import build_model
 
+pytestmark = pytest.mark.training
+
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 

@@ -225,7 +225,7 @@ def test_ensemble_without_any_trained_member_is_an_input_error(done, tmp_path, f
         compete(project, given)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_run_is_resumed(tmp_path):
     project = make_project(tmp_path / "project")
     parameters = (

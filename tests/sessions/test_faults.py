@@ -97,7 +97,7 @@ def test_second_run_is_refused_and_a_killed_one_cleaned_up(split_project, starte
     assert names == {LOCK, ".fetching.lock"}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.fault("Two runs", "two data folders, started at once in a new project", "both run")
 def test_two_runs_start_together_in_a_new_project(project):
     (project / "mlflow.db").unlink()  # both create it
@@ -204,7 +204,7 @@ def check_curve(client: MlflowClient, child, history: pd.DataFrame) -> None:
     assert logged == pytest.approx(dict(enumerate(history["val_rmse"])))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.fault(
     "MLflow",
     "server killed in mid-training, back later",
@@ -229,7 +229,7 @@ def test_server_that_comes_back_receives_all_records(project, server, monkeypatc
     assert child.outputs.model_outputs
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.fault(
     "MLflow",
     "server killed in mid-training, for good",
@@ -277,7 +277,7 @@ def at_epochs(monkeypatch: pytest.MonkeyPatch, actions: dict) -> None:
     monkeypatch.setattr(ProgressLog, "on_epoch_end", tell)
 
 
-@pytest.mark.long  # SQLite waits twenty seconds for a lock
+@pytest.mark.slow  # SQLite waits twenty seconds for a lock
 @pytest.mark.fault(
     "MLflow", "its SQLite file locked by another program", "records wait until it is free"
 )
@@ -307,7 +307,7 @@ BROKEN = {
     "one variant of a study fails (diverged, or out of memory)",
     "the study continues; leaderboard, page and MLflow show it as failed",
 )
-@pytest.mark.parametrize("how", ["diverges", pytest.param("too large", marks=pytest.mark.long)])
+@pytest.mark.parametrize("how", ["diverges", pytest.param("too large", marks=pytest.mark.slow)])
 def test_study_continues_without_a_failing_variant(project, how, caplog):
     caplog.set_level(logging.INFO)
     run(project, variants={"tiny-2cl": BROKEN[how]})

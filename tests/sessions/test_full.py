@@ -198,7 +198,7 @@ def test_study_split_by_sample_with_seeds_measures_leak_and_spread(finished):
     "kill -9, in the second variant of a study",
     "resumes; the first variant is reused",
 )
-@pytest.mark.long
+@pytest.mark.slow
 def test_killed_study_resumes_with_equal_results(fresh, tmp_path):
     arguments = ["run", "--pipelines=full", "--env=test", "--params"]
     arguments.append("train.deterministic=true,train.epochs=1")
@@ -294,7 +294,7 @@ def test_pipeline_whose_inputs_are_missing_names_what_to_run(fresh, pipeline, me
 
 @pytest.mark.fault("Killed", "Ctrl-C or SIGTERM", "ends cleanly; MLflow's runs are KILLED")
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
 )
 def test_interrupted_run_is_killed_in_mlflow(split_project, number):
     command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=train", "--env=test"]

@@ -93,7 +93,7 @@ def packaged(project, tmp_path_factory):
     return folder, project / "dist/conf-facial_keypoints.tar.gz"
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("conf_source", ["folder", "archive"])
 def test_packaged_project_runs_with_conf_source(packaged, project, tmp_path, conf_source):
     folder, archive = packaged

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from sessions import ROOT, make_project, read, statuses, trained
 
-pytestmark = [pytest.mark.session, pytest.mark.long]
+pytestmark = [pytest.mark.session, pytest.mark.slow]
 
 EPOCHS = 4
 STEPS = 3  # of an epoch

@@ -22,6 +22,8 @@ from facial_keypoints.training.fingerprints import fingerprint, origin_of, sampl
 from facial_keypoints.training.trainer import train_model
 from facial_keypoints.training.variants import fit_variant
 
+pytestmark = pytest.mark.training
+
 STEPS = 4  # of an epoch
 VARIANT = {
     "epochs": 6,
@@ -97,8 +99,8 @@ def train_until(step, chosen, store):
     [
         ("variant", [1, 4]),
         ("member", [3]),
-        *(pytest.param("variant", [cut], marks=pytest.mark.long) for cut in (2, 3, 5)),
-        pytest.param("member", [1, 2, 5], marks=pytest.mark.long),
+        *(pytest.param("variant", [cut], marks=pytest.mark.slow) for cut in (2, 3, 5)),
+        pytest.param("member", [1, 2, 5], marks=pytest.mark.slow),
     ],
 )
 def test_resumed_training_equals_an_uninterrupted_one(tasks, whole, file, kind, cuts):
@@ -203,7 +205,7 @@ def test_unusable_checkpoint_is_refused_with_a_warning(tasks, spots, tmp_path, d
     assert_same_weights(model.get_weights(), before)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.fault("Killed", "the checkpoint is damaged", "logged; same result as without it")
 def test_training_starts_over_from_a_damaged_checkpoint(tasks, whole, tmp_path, file, caplog):
     train_until(2 * STEPS + 2, tasks["variant"], file)

@@ -23,6 +23,8 @@ from facial_keypoints.training.members import (
 )
 from facial_keypoints.training.speed import Speed
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def spots():
@@ -205,7 +207,7 @@ def test_killed_process_is_an_input_error(importable):
         members._map(importable.kill_itself, [(1,), (2,)], 2)
 
 
-@pytest.mark.long  # starts processes
+@pytest.mark.slow  # starts processes
 def test_first_error_of_a_process_ends_all(importable):
     with pytest.raises(InputError, match="no more than 1"):
         members._map(importable.fail, [(1,), (1,)], 2)

@@ -5,6 +5,8 @@ from spots import all_transforms, bright_spots, task
 from facial_keypoints.training import callbacks
 from facial_keypoints.training.speed import Speed, measure_speed
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def faces():

@@ -15,6 +15,8 @@ from facial_keypoints.training import trainer
 from facial_keypoints.training.models import build_trained_model
 from facial_keypoints.training.trainer import train_model
 
+pytestmark = pytest.mark.training
+
 keras = pytest.importorskip("keras")
 
 
@@ -227,7 +229,7 @@ def test_lack_of_memory_is_a_failure_that_may_pass(spots, monkeypatch, error):
     assert list(result.history["loss"]) == []
 
 
-@pytest.mark.long  # TensorFlow waits ten seconds for memory
+@pytest.mark.slow  # TensorFlow waits ten seconds for memory
 @pytest.mark.fault("Training", "memory is exhausted", "the training fails; the next run retries")
 def test_training_without_enough_memory_fails(spots):
     chosen = task(spots[0], epochs=1)

@@ -10,6 +10,8 @@ from facial_keypoints.training.records import Training
 from facial_keypoints.training.speed import Speed
 from facial_keypoints.training.variants import estimate_study, fit_variant
 
+pytestmark = pytest.mark.training
+
 
 @pytest.fixture(scope="module")
 def spots():
