@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from parameters import section
@@ -103,6 +105,13 @@ def test_earlier_training_is_not_measured(spots, measured, training):
     assert (found.minutes, found.already_trained) == ({}, ["tiny"])
     assert measured == []
     assert list(estimate(spots, chosen, earlier=earlier, reuse=False).minutes) == ["tiny"]
+
+
+def test_training_that_lacked_memory_is_measured_again(spots, measured, training):
+    record = replace(training.record, failure="memory is exhausted", may_pass=True)
+    earlier = {"tiny": {training.fingerprint: replace(training, record=record)}}
+    found = estimate(spots, variant(epochs=2), earlier=earlier)
+    assert (list(found.minutes), found.already_trained) == (["tiny"], [])
 
 
 def test_study_of_days_is_warned_of(spots, measured, caplog):

@@ -95,6 +95,17 @@ class Training:
         return not self.record.may_pass
 
 
+def reusable_training(earlier: Mapping[str, Training], fingerprint: str) -> Training | None:
+    """Return the earlier training of a fingerprint; None without one, or if it may end better now.
+
+    Args:
+        earlier: Trainings by fingerprint.
+        fingerprint: Of what is to be trained.
+    """
+    training = earlier.get(fingerprint)
+    return training if training is not None and training.is_final else None
+
+
 def check_origin(
     training: Training, variant: VariantParameters, samples: Mapping[str, str]
 ) -> None:

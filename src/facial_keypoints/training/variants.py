@@ -18,7 +18,7 @@ from facial_keypoints.training.fingerprints import fingerprint, origin_of, sampl
 from facial_keypoints.training.input_pipeline import Samples
 from facial_keypoints.training.keras_session import out_of_memory_as_failure
 from facial_keypoints.training.models import build_trained_model
-from facial_keypoints.training.records import Training, TrainingRecord
+from facial_keypoints.training.records import Training, TrainingRecord, reusable_training
 from facial_keypoints.training.speed import measure_speed
 from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.task import TrainingTask
@@ -150,7 +150,8 @@ def estimate_study(
     waiting = {
         name: variant
         for name, variant in variants.items()
-        if not study.reuse or fingerprint(origin_of(variant, samples)) not in earlier[name]
+        if not study.reuse
+        or reusable_training(earlier[name], fingerprint(origin_of(variant, samples))) is None
     }
     tasks = {
         name: replace(variant_task(variant, train, validation), validation=None)

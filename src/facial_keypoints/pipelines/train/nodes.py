@@ -17,7 +17,7 @@ from facial_keypoints.training.fingerprints import (
     origin_of,
     samples_origin,
 )
-from facial_keypoints.training.records import Training
+from facial_keypoints.training.records import Training, reusable_training
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.stores import TrainingStore
 from facial_keypoints.training.variants import StudyEstimate, estimate_study, fit_variant
@@ -70,8 +70,9 @@ def train_variant(
     origin = origin_of(variant, samples_origin(train, validation))
     name, run_id = fingerprint(origin), session.run_id_of(variant.name)
     earlier, checkpoint = training_store.earlier(), training_store.checkpoint(name)
-    if study.reuse and name in earlier and earlier[name].is_final:
-        return _reuse(earlier[name], variant, study, run_id)
+    finished = reusable_training(earlier, name)
+    if study.reuse and finished is not None:
+        return _reuse(finished, variant, study, run_id)
     if earlier and not checkpoint.exists():
         reason = differences(list(earlier.values())[-1].record.origin, origin)
         reason = reason or ("memory was exhausted" if study.reuse else "study.reuse is false")
