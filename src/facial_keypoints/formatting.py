@@ -25,6 +25,19 @@ def format_duration(seconds: float) -> str:
     return f"{minutes / 60 / 24:.1f} days"
 
 
+def format_count(number: int, noun: str) -> str:
+    """Format a number with its noun, in the singular or the plural.
+
+    Args:
+        number: How many.
+        noun: In the singular; its plural ends with s.
+
+    >>> format_count(1, "epoch"), format_count(2_000, "label")
+    ('1 epoch', '2,000 labels')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def suggest(name: Any, known: Iterable[str]) -> str:
     """Suggest the known name closest to an unknown one.
 

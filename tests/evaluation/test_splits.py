@@ -151,14 +151,17 @@ def test_raises_input_error_for_empty_set():
         split([], section(SplitParameters, by="sample"))
 
 
-def test_summary_counts_samples_groups_and_leaked_holdout_samples(make_faces):
+def test_summary_counts_samples_groups_and_leaked_holdout_samples(make_faces, caplog):
     faces = make_faces(30)
     faces.group[:] = np.arange(30) // 3
-    summary, sets = summary_of(faces, section(SplitParameters, by="sample", unseen=0.2))
+    with caplog.at_level("INFO"):
+        summary, sets = summary_of(faces, section(SplitParameters, by="sample", unseen=0.2))
     training_groups = {*sets["train"].group, *sets["validation"].group}
     leaked = sum(group in training_groups for group in sets["holdout"].group)
     assert summary.leaked_holdout_samples == leaked > 0
     assert summary.leaks
+    percent = 100 * leaked / len(sets["holdout"])
+    assert f"{percent:.1f} % of the hold-out samples have a copy of the same image" in caplog.text
     for name in SETS:
         described = getattr(summary, name)
         assert described.samples == len(sets[name])

@@ -209,7 +209,7 @@ def test_mean_face_predicts_where_models_are_worse(done, tmp_path, caplog, fake_
 
 
 def test_failed_first_stage_model_is_survived(done, tmp_path, caplog, fake_models):
-    fake_models(48, 50, failing={"first-stage 1"})
+    fake_models(48, 50, failing={"first-stage model 1"})
     given = done / "01_raw" / "facial-keypoints-detection.zip"
     with caplog.at_level("WARNING"):
         data = compete(make_project(tmp_path / "project"), given)

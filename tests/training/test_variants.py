@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -112,6 +113,17 @@ def test_training_that_lacked_memory_is_measured_again(spots, measured, training
     earlier = {"tiny": {training.fingerprint: replace(training, record=record)}}
     found = estimate(spots, variant(epochs=2), earlier=earlier)
     assert (list(found.minutes), found.already_trained) == (["tiny"], [])
+
+
+@pytest.mark.parametrize(
+    ("epochs", "line"),
+    [(1, "1 epoch takes"), (10, "10 epochs take"), (None, "training takes 3 min")],
+)
+def test_estimate_is_logged(spots, measured, caplog, epochs, line):
+    with caplog.at_level("INFO"):
+        estimate(spots, named("a", epochs=epochs, max_minutes=3))
+    assert f"a: 50 images/s, {line}" in caplog.text
+    assert re.search(r"Training takes about [\w ]+ for 1 variant$", caplog.text, re.MULTILINE)
 
 
 def test_study_of_days_is_warned_of(spots, measured, caplog):

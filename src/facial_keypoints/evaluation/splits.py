@@ -117,7 +117,7 @@ def summarise_split(
     )
     logger.info(
         "Split by %s: %s training, %s validation, %s hold-out and %s unseen samples; "
-        "%.1f %% of the hold-out has a sibling in training%s",
+        "%.1f %% of the hold-out samples have a copy of the same image in training or validation%s",
         parameters.by,
         *(f"{len(sets[name]):,}" for name in SETS),
         100 * leaked.mean(),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import format_count
 from facial_keypoints.keypoints import (
     IMAGE_SIZE,
     KEYPOINTS,
@@ -206,10 +207,10 @@ def audit_faces(
     issues = audit_labels(faces.keypoints, predicted, faces.population + len(POPULATIONS) * half)
     flagged = issues[issues["flagged"].astype(bool)]
     logger.info(
-        "Label audit (%s): %s labels of %s rows flagged, %s of them whole rows",
+        "Label audit (%s): flagged %s in %s (%s)",
         stage,
-        f"{len(flagged):,}",
-        f"{flagged['row'].nunique():,}",
-        f"{int((flagged['point'] == WHOLE).sum()):,}",
+        format_count(len(flagged), "label"),
+        format_count(flagged["row"].nunique(), "row"),
+        format_count(int((flagged["point"] == WHOLE).sum()), "whole row"),
     )
     return issues

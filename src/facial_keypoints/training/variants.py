@@ -10,7 +10,7 @@ import numpy as np
 
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.formatting import format_duration
+from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
@@ -200,22 +200,28 @@ def _minutes(
         bounds.append(whole)
     minutes = min(bounds)
     logger.info(
-        "%s: %.0f images/s%s, %s takes %s%s",
+        "%s: %.0f images/s%s, %s %s%s",
         variant.name,
         1 / per_image,
         "" if measured else " (by its arithmetic)",
-        "training" if train.epochs is None else f"{train.epochs} epochs",
+        _subject_and_verb(train.epochs),
         format_duration(60 * (whole or minutes)),
         "" if minutes == whole else f", stopped after {format_duration(60 * minutes)}",
     )
     return minutes
 
 
+def _subject_and_verb(epochs: int | None) -> str:
+    if epochs is None:
+        return "training takes"
+    return f"{format_count(epochs, 'epoch')} {'takes' if epochs == 1 else 'take'}"
+
+
 def _log_estimate(estimate: StudyEstimate) -> None:
     logger.info(
-        "Training %d variant(s) takes about %s%s",
-        len(estimate.minutes),
+        "Training takes about %s for %s%s",
         format_duration(60 * estimate.total_minutes),
+        format_count(len(estimate.minutes), "variant"),
         f"; {len(estimate.already_trained)} already trained" if estimate.already_trained else "",
     )
     if estimate.total_minutes > 60 * _LONG_STUDY_HOURS:

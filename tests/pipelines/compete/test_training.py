@@ -105,12 +105,15 @@ def test_first_stage_predicts_the_half_that_it_was_not_trained_on(faces, folds, 
     assert (found.predictions[::2] == 41).all()
     assert [w[0][0] for w in found.weights] == [40, 41]
     assert found.fingerprints.tolist() == [even.fingerprint, odd.fingerprint]
-    assert [task.training.name for task in trained.tasks] == ["first-stage 1", "first-stage 2"]
+    assert [task.training.name for task in trained.tasks] == [
+        "first-stage model 1",
+        "first-stage model 2",
+    ]
 
 
 @pytest.mark.fault("Training", "a first-stage model diverges", "its half has no predictions")
 def test_failed_first_stage_model_leaves_its_half_without_predictions(faces, folds, trained):
-    trained.failing = {"first-stage 1"}
+    trained.failing = {"first-stage model 1"}
     found = first_stage(faces, folds, competition_of())
     assert np.isnan(found.predictions[1::2]).all()
     assert (found.predictions[::2] == 41).all()
@@ -182,7 +185,7 @@ def test_mirror_bias_is_subtracted_from_labels_and_added_to_predictions(
     first = FirstStage(faces.keypoints - np.float32([2, 0]), weights, np.array(["a"]))
     with caplog.at_level("INFO"):
         found = members(faces, faces, folds, competition_of(members=1), first)
-    assert "Population A: mirror bias of the labels +2.00 px" in caplog.text
+    assert "Population A: labels lie 2.00 px too far right on average" in caplog.text
     (task,) = trained.tasks
     rows = folds.fold != found.held_out[0]
     np.testing.assert_allclose(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.formatting import format_duration
+from facial_keypoints.formatting import format_count
 from facial_keypoints.label_audit.audit import audit_faces
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.models.ensemble import build_ensemble
@@ -94,14 +94,12 @@ def plan_budget(
 def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
     precision, reason = choose_precision(competition.train.precision)
     logger.info(
-        "%s of %g minutes remain to train %d %s model(s) for about %.0f epochs, %d side by side, "
-        "in %s (%s)",
-        format_duration(plan.training_seconds),
-        competition.minutes,
-        plan.num_members,
-        plan.size,
-        plan.epochs,
-        plan.num_processes,
+        "Plan: %s, about %s each, %s at a time; %g of %s remain; precision %s (%s)",
+        format_count(plan.num_members, f"{plan.size} model"),
+        format_count(round(plan.epochs), "epoch"),
+        "one" if plan.num_processes == 1 else plan.num_processes,
+        round(plan.training_seconds / 60, 1),
+        "1 minute" if competition.minutes == 1 else f"{competition.minutes:g} minutes",
         precision,
         reason,
     )
@@ -114,7 +112,8 @@ def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
         )
     elif competition.minutes < _MIN_MINUTES:
         logger.warning(
-            "competition.minutes=%g is short for models and label audit; use %d or more",
+            "%g minutes are too few for good models and a label audit; "
+            "use competition.minutes=%d or more",
             competition.minutes,
             _MIN_MINUTES,
         )

@@ -97,7 +97,7 @@ def train_first_stage(
         own = half == number % NUM_HALVES
         samples = _selected(faces, targets, weights, own)
         images = faces.images[~own]
-        task = _task(plan, competition, "first-stage", number, samples, None)
+        task = _task(plan, competition, "first-stage model", number, samples, None)
         tasks.append(
             _member_task(
                 plan,
@@ -301,10 +301,11 @@ def _mirror_bias(faces: FaceSet, flagged: npt.NDArray[np.bool_], predicted: Poin
     for name, own in zip(POPULATIONS, (bias[:NUM_KEYPOINTS], bias[NUM_KEYPOINTS:]), strict=True):
         if own.any():
             logger.info(
-                "Population %s: mirror bias of the labels %+.2f px (mean of x; at most %.2f px); "
-                "subtracted for training, added to predictions",
+                "Population %s: labels lie %.2f px too far %s on average (mirror bias, at most "
+                "%.2f px); corrected",
                 name,
-                own[:, 0].mean(),
+                abs(own[:, 0].mean()),
+                "left" if own[:, 0].mean() < 0 else "right",
                 np.abs(own).max(),
             )
     return bias
