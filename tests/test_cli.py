@@ -23,7 +23,12 @@ def project(tmp_path_factory):
         ("--from-nodes=nothing", "Pipeline does not contain nodes named ['nothing']"),
         ("--namespaces=nothing", "Pipeline does not contain nodes with the following namespaces"),
         ("--load-versions=nothing:1", "'load_versions' keys [nothing] are not found"),
-        ("--pipelines=nothing", "Failed to find the pipeline named 'nothing'"),
+        ("--pipelines=nothing", "unknown pipeline 'nothing'; valid names: augment, clean, compete"),
+        ("--pipelines=competee", "unknown pipeline 'competee' (did you mean 'compete'?)"),
+        (
+            "--env=tset",
+            "unknown environment 'tset' (did you mean 'test'?); valid names: demo, pape",
+        ),
     ],
 )
 def test_wrong_option_is_reported_in_one_message_before_anything_runs(

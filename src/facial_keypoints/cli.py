@@ -3,18 +3,20 @@
 import logging
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
-from kedro.framework.project import settings
+from kedro.framework.project import pipelines, settings
 from kedro.io import DatasetNotFoundError
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.formatting import suggest
 from facial_keypoints.framework.runners import check_runner
 from facial_keypoints.training import interruption
 
@@ -25,8 +27,10 @@ _USER_ERRORS: Final = (
     YAMLError,
     DatasetNotFoundError,
 )
+_NO_PIPELINE: Final = "Failed to find the pipeline named"
+_NO_CONFIGURATION: Final = "Given configuration path either does not exist"
 _NAMES_NOT_FOUND: Final = (
-    "Failed to find the pipeline named",
+    _NO_PIPELINE,
     "Pipeline does not contain",
     "Pipeline contains no nodes",
 )
@@ -76,7 +80,23 @@ def user_message(error: BaseException) -> str | None:
     Such errors, or their causes, are an ``InputError`` (Kedro wraps what a dataset raises), a
     configuration that is missing or not YAML, and an unknown name on the command line.
     """
-    return next((str(e) for e in _causes(error) if _is_correctable(e)), None)
+    return next((_text_of(e) for e in _causes(error) if _is_correctable(e)), None)
+
+
+def _text_of(error: BaseException) -> str:
+    """The error's message; those of Kedro about unknown names do not list the valid ones."""
+    text = str(error)
+    if text.startswith(_NO_PIPELINE):
+        return _unknown("pipeline", text.split("'")[1], {*pipelines} - {"__default__"})
+    folder = Path(text.rpartition(": ")[2])
+    if text.startswith(_NO_CONFIGURATION) and folder.parent.is_dir():
+        environments = {path.name for path in folder.parent.iterdir() if path.is_dir()}
+        return _unknown("environment", folder.name, environments - {"base", "local"})
+    return text
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    return f"unknown {kind} {name!r}{suggest(name, known)}; valid names: {', '.join(sorted(known))}"
 
 
 def _is_correctable(error: BaseException) -> bool:
