@@ -27,7 +27,7 @@ def project(tmp_path_factory):
         ("--pipelines=competee", "unknown pipeline 'competee' (did you mean 'compete'?)"),
         (
             "--env=tset",
-            "unknown environment 'tset' (did you mean 'test'?); valid names: demo, pape",
+            "unknown environment 'tset' (did you mean 'test'?)",
         ),
     ],
 )
