@@ -69,15 +69,16 @@ def test_finished_member_is_restored_from_its_checkpoint(tasks, trained, caplog)
     np.testing.assert_array_equal(again.predictions, results[0].predictions)
 
 
-def test_two_processes_give_the_results_of_one(tasks, trained, caplog, tmp_path):
+def test_two_processes_give_the_results_of_one(tasks, trained, caplog, tmp_path, monkeypatch):
     """Log records reach this process with the figures of each epoch, for MLflow."""
+    # sums of another number of threads differ, and training enlarges the difference
+    monkeypatch.setattr(members, "_core_sets", lambda processes: [[]] * processes)
     store = TrainingFolderDataset(filepath=str(tmp_path / "ensemble")).load()
     with caplog.at_level("INFO"):
         results = train_members(tasks, store, num_processes=2)
     for one, other in zip(results, trained[0], strict=True):
-        for ours, theirs in zip(one.training.weights, other.training.weights, strict=True):
-            np.testing.assert_allclose(ours, theirs, atol=2e-3)  # fewer cores each
-        np.testing.assert_allclose(one.predictions, other.predictions, atol=1e-3)
+        assert_same_weights(one.training.weights, other.training.weights)
+        np.testing.assert_array_equal(one.predictions, other.predictions)
     epochs = [record for record in caplog.records if hasattr(record, "metrics")]
     assert {next(iter(record.metrics)) for record in epochs} == {"member_1_loss", "member_2_loss"}
     assert {record.variant for record in epochs} == {"ensemble"}
