@@ -1,5 +1,6 @@
 """Kedro's ``run`` command, with one-line messages for errors that a user can correct."""
 
+import copy
 import logging
 import sys
 import warnings
@@ -42,12 +43,38 @@ def cli() -> None:
     """Commands of this project."""
 
 
+class _ConsoleFormatter(logging.Formatter):
+    """Put the level before warnings and errors."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.levelno >= logging.WARNING:
+            record = copy.copy(record)
+            record.msg, record.args = f"{record.levelname}: {record.getMessage()}", None
+        return super().format(record)
+
+
+def _is_printed(record: logging.LogRecord) -> bool:
+    """Whether the console shows a record; the command itself prints a node's user error."""
+    error = sys.exc_info()[1]
+    return record.name != "kedro.pipeline.node" or error is None or user_message(error) is None
+
+
+def configure_console() -> None:
+    """Adapt the handler "console" of ``conf/logging.yml``, where Kedro allows no class of ours."""
+    for handler in logging.getLogger().handlers:
+        if handler.name == "console":
+            given = handler.formatter or logging.Formatter()
+            handler.setFormatter(_ConsoleFormatter(given._fmt, given.datefmt))
+            handler.addFilter(_is_printed)
+
+
 class _Run(click.Command):
     """``kedro run`` that ends MLflow's runs and reports a user's errors without a traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and exit with 130 after Ctrl-C and with 1 after a user's error."""
         interruption.listen()
+        configure_console()
         # both spellings work, and the documentation uses the short one
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         try:
@@ -118,10 +145,33 @@ def _close(status: str) -> None:
             hooks.close(status)
 
 
-run = _Run(
-    name="run",
-    params=kedro_run.params,
-    callback=kedro_run.callback,
-    help=kedro_run.help,
-)
+_HELP: Final = """Run a pipeline on Kaggle's data, or on synthetic data.
+
+\b
+Pipelines (--pipeline; `kedro registry list` prints all names):
+  full     all steps from the download to a submission (the default)
+  compete  the best submission within a time budget
+  upload   send the submission to Kaggle
+  or one step of full: download, clean, augment, split, train, evaluate,
+  study, submit
+
+\b
+Environments (--env; without one, Kaggle's data):
+  demo     a small synthetic competition
+  paper    the paper's study, on Kaggle's data
+  test     the smallest synthetic competition, for tests
+
+\b
+Examples:
+  kedro run --env=demo
+  kedro run --pipeline=compete --params competition.minutes=60
+  kedro run --params study.only=10cl-3mpl+15cl-5mpl,train.epochs=20
+
+A comma separates parameters in --params, and + the items of a list.
+"""
+
+run = _Run(name="run", params=kedro_run.params, callback=kedro_run.callback, help=_HELP)
+for option in run.params:
+    if isinstance(option, click.Option) and option.name == "is_async":
+        option.hidden = True  # refused by ``check_runner``
 cli.add_command(run)

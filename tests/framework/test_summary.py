@@ -1,8 +1,11 @@
+from pathlib import PurePosixPath
+
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from facial_keypoints.archive.submission import SubmissionScore
+from facial_keypoints.framework import summary
 from facial_keypoints.framework.summary import leaderboard_table, print_next_commands, print_score
 
 LEADERBOARD = pd.DataFrame(
@@ -46,6 +49,41 @@ def test_leaderboard_fits_a_terminal(width):
         assert figure in text
     assert "nan" not in text
     assert "…" not in text
+
+
+@pytest.mark.parametrize("leaks", [False, True])
+def test_headings_and_long_names_fit_80_columns(leaks):
+    board = LEADERBOARD.assign(variant=["15cl-5mpl-drop10-2dense", "(mean face)"])
+    if leaks:
+        board = board.assign(unseen_rmse=[2.125, 4.375])
+    text = printed(lambda console: console.print(leaderboard_table(board)), width=80)
+    for heading in ("validation", "hold-out", "NME", "> 0.1", "params", "time,"):
+        assert heading in text
+    assert "15cl-5mpl-drop10-2dense" in text
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("holdout", "advised"), [(1.625, False), (4.25, True), (None, False)])
+def test_champion_no_better_than_the_mean_face_is_reported(holdout, advised):
+    board = LEADERBOARD.assign(holdout_rmse=[holdout, 4.25], failure=None)
+    text = printed(summary._print_leaderboard, board)
+    assert ("not better than the mean face" in text) == advised
+    assert '"(mean face)" predicts the mean positions' in text
+
+
+@pytest.mark.parametrize(
+    ("flagged", "line"),
+    [
+        ([False, False], "No label is probably wrong; issues.csv lists the most suspicious ones"),
+        ([True, False], "1 label probably wrong: the first rows of issues.csv"),
+        ([True, True], "2 labels probably wrong: the first rows of issues.csv"),
+    ],
+)
+def test_number_of_label_issues_is_printed(flagged, line):
+    issues = pd.DataFrame({"flagged": flagged})
+    text = printed(summary._print_label_issues, issues, PurePosixPath("issues.csv"))
+    assert line in text.splitlines()
 
 
 def test_leaderboard_of_a_split_by_sample_shows_unseen_faces():

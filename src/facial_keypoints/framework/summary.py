@@ -14,21 +14,23 @@ from rich.console import Console
 from rich.table import Table
 
 from facial_keypoints.archive.submission import SubmissionScore
+from facial_keypoints.evaluation.leaderboard import MEAN_FACE
+from facial_keypoints.formatting import format_count
 from facial_keypoints.pipelines.compete.estimate import Interval
 from facial_keypoints.pipelines.compete.score import ScoreEstimate
 from facial_keypoints.training.hardware import peak_memory
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "variant": ("Variant", str),
-    "validation_rmse": ("vali-\ndation", "{:.3f}".format),
-    "holdout_rmse": ("hold-\nout", "{:.3f}".format),
-    "unseen_rmse": ("un-\nseen", "{:.3f}".format),
-    "holdout_rmse_a": ("\nA", "{:.3f}".format),
-    "holdout_rmse_b": ("\nB", "{:.3f}".format),
-    "holdout_failure_rate": ("\nfailed", "{:.1%}".format),
-    "holdout_paper_accuracy": ("paper's\nacc.", "{:.3f}".format),
-    "parameters": ("para-\nmeters", lambda count: f"{count / 1e6:.2f}M"),
-    "minutes": ("\nmin", "{:.1f}".format),
+    "validation_rmse": ("validation", "{:.3f}".format),
+    "holdout_rmse": ("hold-out", "{:.3f}".format),
+    "unseen_rmse": ("unseen", "{:.3f}".format),
+    "holdout_rmse_a": ("A", "{:.3f}".format),
+    "holdout_rmse_b": ("B", "{:.3f}".format),
+    "holdout_failure_rate": ("NME\n> 0.1", "{:.1%}".format),
+    "holdout_paper_accuracy": ("paper\nacc.", "{:.3f}".format),
+    "parameters": ("params", lambda count: f"{count / 1e6:.2f}M"),
+    "minutes": ("time,\nmin", "{:.1f}".format),
 }
 
 
@@ -68,17 +70,32 @@ def _print_leaderboard(console: Console, leaderboard: pd.DataFrame) -> None:
     console.print(
         "\nRMSE in px, with populations A and B weighted as on Kaggle's leaderboard. The champion\n"
         "has the lowest RMSE on the validation set; the hold-out never decides. The paper's\n"
-        "accuracy is the fraction of faces whose largest coordinate is the right one of the 30.\n",
+        "accuracy is the fraction of faces whose largest coordinate is the right one of the 30.\n"
+        f'"{MEAN_FACE}" predicts the mean positions for every image. NME > 0.1: faces whose mean\n'
+        "error exceeds a tenth of the distance between the eyes.\n",
         soft_wrap=True,
     )
+    champion, mean_face = leaderboard.iloc[0], leaderboard.iloc[-1]
+    if champion["holdout_rmse"] >= mean_face["holdout_rmse"]:
+        console.print(
+            "The champion is not better than the mean face on the hold-out: train longer (raise\n"
+            "train.epochs or train.max_minutes).\n",
+            style="yellow",
+            soft_wrap=True,
+        )
 
 
 def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: PurePosixPath) -> None:
     flagged = int(label_issues["flagged"].astype(bool).sum())
     console.print(
-        "RMSE in px on out-of-fold faces, less what averaging members gains; 95 % intervals.\n"
-        "Kaggle's hidden labels should contain few wrong ones.\n"
-        f"Labels that are probably wrong: {flagged:,}, the first rows of {path}\n",
+        "RMSE in px on faces that the models were not trained on, corrected for the averaging of\n"
+        "models; 95 % intervals. Kaggle's score lies between the two columns if its hidden labels\n"
+        "contain some wrong ones.\n"
+        + (
+            f"{format_count(flagged, 'label')} probably wrong: the first rows of {path}\n"
+            if flagged
+            else f"No label is probably wrong; {path} lists the most suspicious ones\n"
+        ),
         soft_wrap=True,
     )
 
@@ -93,7 +110,8 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     table = Table(
         title="RMSE of the variants, best first",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
+        show_edge=False,
         title_justify="left",
     )
     columns = dict(_COLUMNS)
@@ -117,7 +135,7 @@ def estimate_table(estimate: ScoreEstimate) -> Table:
     with all labels.
     """
     table = Table(
-        title=f"Expected score of {estimate.members} model(s)",
+        title=f"Expected score of {format_count(estimate.members, 'model')}",
         box=box.SIMPLE_HEAD,
         title_justify="left",
     )

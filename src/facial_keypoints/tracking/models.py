@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,8 @@ from facial_keypoints.training.records import Training
 
 if TYPE_CHECKING:
     import keras
+
+logger = logging.getLogger(__name__)
 
 CHAMPION_ALIAS: Final = "champion"
 
@@ -115,8 +118,10 @@ def register_model(model_uri: str, run_id: str, variant: str) -> None:
     """
     client = MlflowClient()
     experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
-    version = mlflow.register_model(model_uri, experiment.name, tags={"variant": variant})
+    with contextlib.redirect_stderr(io.StringIO()):  # MLflow prints two lines
+        version = mlflow.register_model(model_uri, experiment.name, tags={"variant": variant})
     client.set_registered_model_alias(experiment.name, CHAMPION_ALIAS, version.version)
+    logger.info("MLflow: registered %s, version %s", experiment.name, version.version)
 
 
 def _summary(model: "keras.Model") -> str:
