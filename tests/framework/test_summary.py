@@ -35,7 +35,7 @@ def printed(write, *arguments, width=120, **options):
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_leaderboard_fits_a_terminal(width):
-    text = printed(lambda console: console.print(leaderboard_table(LEADERBOARD)), width=width)
+    text = printed(lambda console: console.print(leaderboard_table(LEADERBOARD, 0.1)), width=width)
     for figure in (
         "15cl-5mpl-quarter",
         "1.500",
@@ -56,7 +56,7 @@ def test_headings_and_long_names_fit_80_columns(leaks):
     board = LEADERBOARD.assign(variant=["15cl-5mpl-drop10-2dense", "(mean face)"])
     if leaks:
         board = board.assign(unseen_rmse=[2.125, 4.375])
-    text = printed(lambda console: console.print(leaderboard_table(board)), width=80)
+    text = printed(lambda console: console.print(leaderboard_table(board, 0.1)), width=80)
     for heading in ("validation", "hold-out", "NME", "> 0.1", "params", "time,"):
         assert heading in text
     assert "15cl-5mpl-drop10-2dense" in text
@@ -67,8 +67,9 @@ def test_headings_and_long_names_fit_80_columns(leaks):
 @pytest.mark.parametrize(("holdout", "advised"), [(1.625, False), (4.25, True), (None, False)])
 def test_champion_no_better_than_the_mean_face_is_reported(holdout, advised):
     board = LEADERBOARD.assign(holdout_rmse=[holdout, 4.25], failure=None)
-    text = printed(summary._print_leaderboard, board)
+    text = printed(summary._print_leaderboard, board, 0.08)
     assert ("not better than the mean face" in text) == advised
+    assert "> 0.08" in text
     assert '"(mean face)" predicts the mean positions' in text
 
 
@@ -90,11 +91,11 @@ def test_leaderboard_of_a_split_by_sample_shows_unseen_faces():
     leaky = LEADERBOARD.assign(
         variant=["15cl-5mpl-drop10-2dense", "(mean face)"], unseen_rmse=[2.125, 4.375]
     )
-    text = printed(lambda console: console.print(leaderboard_table(leaky)), width=80)
+    text = printed(lambda console: console.print(leaderboard_table(leaky, 0.1)), width=80)
     for figure in ("15cl-5mpl-drop10-2dense", "1.625", "2.125", "28.78M", "20.0"):
         assert figure in text
     unmeasured = printed(
-        lambda console: console.print(leaderboard_table(leaky.assign(unseen_rmse=None)))
+        lambda console: console.print(leaderboard_table(leaky.assign(unseen_rmse=None), 0.1))
     )
     assert "nan" not in unmeasured.lower()
 

@@ -27,7 +27,7 @@ _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "unseen_rmse": ("unseen", "{:.3f}".format),
     "holdout_rmse_a": ("A", "{:.3f}".format),
     "holdout_rmse_b": ("B", "{:.3f}".format),
-    "holdout_failure_rate": ("NME\n> 0.1", "{:.1%}".format),
+    "holdout_failure_rate": ("NME\n> {threshold:g}", "{:.1%}".format),
     "holdout_paper_accuracy": ("paper\nacc.", "{:.3f}".format),
     "parameters": ("params", lambda count: f"{count / 1e6:.2f}M"),
     "minutes": ("time,\nmin", "{:.1f}".format),
@@ -47,7 +47,8 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if not console.is_terminal:
         console = Console(width=120)
     if "leaderboard" in outputs:
-        _print_leaderboard(console, catalog.load("leaderboard"))
+        threshold = catalog.load("params:evaluate").failure_threshold
+        _print_leaderboard(console, catalog.load("leaderboard"), threshold)
     if "study_page" in outputs:
         page = _path(catalog, "study_page")
         console.print(f"The paper's tables and figures and ours: {page}\n", soft_wrap=True)
@@ -63,16 +64,18 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         print_next_commands(console, env, name, scored=score.num_values > 0)
 
 
-def _print_leaderboard(console: Console, leaderboard: pd.DataFrame) -> None:
-    console.print(leaderboard_table(leaderboard))
+def _print_leaderboard(
+    console: Console, leaderboard: pd.DataFrame, failure_threshold: float
+) -> None:
+    console.print(leaderboard_table(leaderboard, failure_threshold))
     for _, row in leaderboard.dropna(subset="failure").iterrows():
         console.print(f"{row['variant']} failed: {row['failure']}", style="red", soft_wrap=True)
     console.print(
         "\nRMSE in px, with populations A and B weighted as on Kaggle's leaderboard. The champion\n"
         "has the lowest RMSE on the validation set; the hold-out never decides. The paper's\n"
         "accuracy is the fraction of faces whose largest coordinate is the right one of the 30.\n"
-        f'"{MEAN_FACE}" predicts the mean positions for every image. NME > 0.1: faces whose mean\n'
-        "error exceeds a tenth of the distance between the eyes.\n",
+        f'"{MEAN_FACE}" predicts the mean positions for every image. NME: mean error divided\n'
+        "by the distance between the eyes; the table has the fraction of faces above the limit.\n",
         soft_wrap=True,
     )
     champion, mean_face = leaderboard.iloc[0], leaderboard.iloc[-1]
@@ -105,8 +108,13 @@ def _path(catalog: DataCatalog, name: str) -> PurePosixPath:
     return PurePosixPath(dataset.path)
 
 
-def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
-    """Return the leaderboard as a table for a terminal; the champion is the first row."""
+def leaderboard_table(leaderboard: pd.DataFrame, failure_threshold: float) -> Table:
+    """Return the leaderboard as a table for a terminal; the champion is the first row.
+
+    Args:
+        leaderboard: From ``rank_variants``.
+        failure_threshold: NME above which a face counts as failed.
+    """
     table = Table(
         title="RMSE of the variants, best first",
         box=box.SIMPLE_HEAD,
@@ -120,7 +128,11 @@ def leaderboard_table(leaderboard: pd.DataFrame) -> Table:
     for column in ("holdout_rmse_a", "holdout_rmse_b") if leaks else ("unseen_rmse",):
         del columns[column]
     for heading, _ in columns.values():
-        table.add_column(heading, justify="left" if heading == "Variant" else "right", no_wrap=True)
+        table.add_column(
+            heading.format(threshold=failure_threshold),
+            justify="left" if heading == "Variant" else "right",
+            no_wrap=True,
+        )
     for position, row in leaderboard.iterrows():
         cells = [
             "" if pd.isna(row[column]) else show(row[column])

@@ -42,10 +42,14 @@ def test_more_members_than_folds_are_reported(planned, caplog):
     assert "competition.members" not in caplog.text
 
 
-@pytest.mark.parametrize(("minutes", "warned"), [(9, True), (10, False)])
+@pytest.mark.parametrize(
+    ("minutes", "warned"),
+    [("9 minutes are", True), ("1 minute is", True), ("10 minutes are", False)],
+)
 def test_fewer_than_ten_minutes_are_warned_of(planned, caplog, minutes, warned):
-    planned(minutes=minutes)
-    assert (f"{minutes} minutes are too few for good models" in caplog.text) == warned
+    planned(minutes=int(minutes.split()[0]))
+    assert (f"{minutes} too few for good models" in caplog.text) == warned
+    assert ("too few" in caplog.text) == warned
 
 
 def test_exhausted_budget_is_reported(planned, caplog):
@@ -62,6 +66,12 @@ def test_plan_is_logged(planned, caplog):
         r"[\d.]+ of 30 minutes remain",
         caplog.text,
     )
+
+
+def test_plan_of_one_model_is_logged(planned, caplog):
+    with caplog.at_level("INFO"):
+        planned(minutes=30, members=1, size="small")
+    assert re.search(r"Plan: 1 small model, about [\d,]+ epochs; [\d.]+ of 30", caplog.text)
 
 
 @pytest.fixture

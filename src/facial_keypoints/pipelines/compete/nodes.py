@@ -93,13 +93,15 @@ def plan_budget(
 
 def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
     precision, reason = choose_precision(competition.train.precision)
+    minutes = "1 minute" if competition.minutes == 1 else f"{competition.minutes:g} minutes"
+    at_a_time = "one" if plan.num_processes == 1 else plan.num_processes
     logger.info(
-        "Plan: %s, about %s each, %s at a time; %g of %s remain; precision %s (%s)",
+        "Plan: %s, about %s%s; %g of %s remain; precision %s (%s)",
         format_count(plan.num_members, f"{plan.size} model"),
         format_count(round(plan.epochs), "epoch"),
-        "one" if plan.num_processes == 1 else plan.num_processes,
+        "" if plan.num_members == 1 else f" each, {at_a_time} at a time",
         round(plan.training_seconds / 60, 1),
-        "1 minute" if competition.minutes == 1 else f"{competition.minutes:g} minutes",
+        minutes,
         precision,
         reason,
     )
@@ -112,9 +114,9 @@ def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
         )
     elif competition.minutes < _MIN_MINUTES:
         logger.warning(
-            "%g minutes are too few for good models and a label audit; "
-            "use competition.minutes=%d or more",
-            competition.minutes,
+            "%s %s too few for good models and a label audit; use competition.minutes=%d or more",
+            minutes,
+            "is" if competition.minutes == 1 else "are",
             _MIN_MINUTES,
         )
 
