@@ -63,7 +63,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def rows(config: pytest.Config) -> list[tuple[str, ...]]:
-    """Area and the columns of every fault that was provoked."""
+    """Area and the columns of every fault; those that this run left out say so."""
     found = []
     for (area, what, outcome), cases in config.stash[FAULTS].items():
         provoked = sum(case["faults"] for case in cases if case["outcome"] != "skipped")
@@ -78,6 +78,8 @@ def rows(config: pytest.Config) -> list[tuple[str, ...]]:
                 ", ".join(files),
             )
         )
+    left_out = sorted(config.stash[KNOWN] - set(config.stash[FAULTS]))
+    found += [(*fault, "0", "0", "not run", "") for fault in left_out]
     return sorted(found, key=lambda row: AREAS.index(row[0]))
 
 
@@ -111,7 +113,10 @@ def write(page: Path, found: list[tuple[str, ...]], total: list[int]) -> None:
                 "| " + " | ".join(COLUMNS) + " |",
                 "|---|---|--:|--:|---|---|",
             ]
-            lines += ["| " + " | ".join((*row[:-1], f"`{row[-1]}`")) + " |" for row in of_area]
+            lines += [
+                "| " + " | ".join((*row[:-1], f"`{row[-1]}`" if row[-1] else "")) + " |"
+                for row in of_area
+            ]
             lines += [""]
     text = page.read_text(encoding="utf-8")
     before, after = text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
