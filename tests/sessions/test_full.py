@@ -280,7 +280,7 @@ def test_command_reports_an_error_in_one_message_and_exits_with_1(fresh):
     ("pipeline", "message"),
     [
         ("evaluate", r"(file not found|not been trained yet).*run"),
-        ("trian", r"named 'trian'.*\n?.*train"),
+        ("trian", "unknown pipeline 'trian'.*'train'"),
         ("clean", "file not found; download it"),
     ],
 )

@@ -79,9 +79,9 @@ def epochs_lost(killed: str, output: str) -> int:
     if "trains in" not in killed or "trained for" in killed:
         assert ("trained for" in killed) == ("reusing training" in output)
         return 0
-    told = len(re.findall(r"epoch \d+/\d+  loss \S+  validation", killed))
-    kept = re.search(r"was interrupted: goes on after epoch (\d+)", output)
-    return min(told + 1, EPOCHS) - (int(kept.group(1)) if kept else 0)
+    finished = len(re.findall(r"epoch \d+/\d+  loss \S+  validation", killed))
+    kept = re.search(r"resumed after epoch (\d+)", output)
+    return min(finished + 1, EPOCHS) - (int(kept.group(1)) if kept else 0)
 
 
 POINTS = {
