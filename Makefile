@@ -33,7 +33,7 @@ demo: setup ## run the whole pipeline on the synthetic competition, in minutes
 check: lint types contracts ## run lint, types, import contracts and quick unit tests: a minute
 	$(PYTEST) -m "not session and not training and not slow"
 
-test: lint types contracts ## run check, trainings and whole Kedro sessions: minutes
+test: lint types contracts ## run check, trainings and whole Kedro sessions: nine minutes
 	$(PYTEST) -m "not slow" --durations=10
 
 test-all: lint types contracts ## run test and the slow tests
