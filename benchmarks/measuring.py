@@ -49,7 +49,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Measured(Generic[T]):
-    """A result, and its cost in a process of its own.
+    """A result, and its cost in a separate process.
 
     Attributes:
         result: What the work returned.
@@ -81,7 +81,7 @@ def in_fresh_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) ->
 
 
 def write_synthetic_archive(path: Path, train_faces: int, test_faces: int) -> None:
-    """Write a synthetic competition in a process of its own, see ``synthetic.write_archive``.
+    """Write a synthetic competition in a separate process, see ``synthetic.write_archive``.
 
     Args:
         path: The zip to write.

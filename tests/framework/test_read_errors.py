@@ -276,7 +276,7 @@ def test_pickle_in_place_of_a_model_is_not_loaded(trained, written):
     assert refusal(lambda: load_model(trained)).startswith(f"{model}: cannot be read (ValueError")
 
 
-@pytest.mark.fault("Models", "A model emptied, cut off, or of another net", AGAIN)
+@pytest.mark.fault("Models", "A model emptied, cut off, or of another architecture", AGAIN)
 def test_load_raises_input_error_for_a_file_that_is_no_model(trained):
     model = trained / "aaaa" / "model.keras"
     content = model.read_bytes()
@@ -293,7 +293,7 @@ def test_load_raises_input_error_for_a_file_that_is_no_model(trained):
     assert "cannot be read (OSError" in refusal(lambda: load_model(trained))
 
 
-@pytest.mark.fault("Models", "A model emptied, cut off, or of another net", AGAIN)
+@pytest.mark.fault("Models", "A model emptied, cut off, or of another architecture", AGAIN)
 def test_model_with_one_changed_byte_is_rejected_or_equal(trained):
     model = trained / "aaaa" / "model.keras"
     content = model.read_bytes()

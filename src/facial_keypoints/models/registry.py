@@ -101,7 +101,7 @@ def build_model(architecture: str, settings: dict[str, Any]) -> "keras.Model":
 
     Args:
         architecture: Name of a registered architecture.
-        settings: Of the architecture; what is left out has its default.
+        settings: Of the architecture; omitted ones have their defaults.
 
     Raises:
         ValueError: If the architecture is unknown, or its settings are invalid.

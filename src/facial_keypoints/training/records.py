@@ -67,7 +67,7 @@ class Training:
     """What a training leaves.
 
     Attributes:
-        record: How it came about.
+        record: Origin, size and outcome of the training.
         history: The curve, a row per epoch.
         load_model: Returns the Keras model with its best weights; lazily, since most readers of a
             training do not need it. A failed training has none.

@@ -48,7 +48,7 @@ def training(fingerprint="aaaa", model=None, **record):
 def test_training_loads_as_it_was_saved(tmp_path):
     keras = pytest.importorskip("keras")
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
-    dataset = TrainingDataset(filepath=str(tmp_path / "models" / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "models" / "tiny"))
     dataset.save(training("aaaa", model))
     found = dataset.load()
     given = np.ones((1, 3), np.float32)
@@ -60,31 +60,31 @@ def test_training_loads_as_it_was_saved(tmp_path):
 
 
 def test_another_training_of_a_variant_keeps_the_earlier_one(tmp_path):
-    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
-    folder = TrainingFolderDataset(filepath=str(tmp_path / "net")).load()
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    folder = TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load()
     assert folder.earlier() == {}
     dataset.save(training("bbbb"))
-    first = contents(tmp_path / "net" / "bbbb")
+    first = contents(tmp_path / "tiny" / "bbbb")
     dataset.save(training("aaaa", minutes=9))
-    assert contents(tmp_path / "net" / "bbbb") == first
+    assert contents(tmp_path / "tiny" / "bbbb") == first
     assert dataset.load().record.minutes == 9
     assert list(folder.earlier()) == ["bbbb", "aaaa"]  # the current one last
     dataset.save(folder.earlier()["bbbb"])  # taken again, not trained again
     assert dataset.load().fingerprint == "bbbb"
-    assert contents(tmp_path / "net" / "bbbb") == first
+    assert contents(tmp_path / "tiny" / "bbbb") == first
     assert list(folder.earlier()) == ["aaaa", "bbbb"]
 
 
 def test_repeated_training_replaces_its_folder(tmp_path):
-    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
     dataset.save(training("aaaa", minutes=1))
     dataset.save(training("aaaa", minutes=2))
     assert dataset.load().record.minutes == 2
-    assert {path.split("/")[0] for path in contents(tmp_path / "net")} == {"aaaa", "current"}
+    assert {path.split("/")[0] for path in contents(tmp_path / "tiny")} == {"aaaa", "current"}
 
 
 def test_failed_save_of_a_training_leaves_nothing(tmp_path):
-    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
     with pytest.raises(DatasetError):
         dataset.save(training("aaaa", HalfModel()))
     assert contents(tmp_path) == {}
@@ -97,11 +97,11 @@ def test_failed_save_of_a_training_leaves_nothing(tmp_path):
 
 
 def test_training_whose_folder_was_deleted_does_not_exist(tmp_path):
-    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
-    folder = TrainingFolderDataset(filepath=str(tmp_path / "net")).load()
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    folder = TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load()
     dataset.save(training("aaaa"))
     dataset.save(training("bbbb"))
-    shutil.rmtree(tmp_path / "net" / "bbbb")  # to free space
+    shutil.rmtree(tmp_path / "tiny" / "bbbb")  # to free space
     assert list(folder.earlier()) == ["aaaa"]
     assert not dataset.exists()
     with pytest.raises(DatasetError, match="has not been trained yet"):
@@ -111,20 +111,20 @@ def test_training_whose_folder_was_deleted_does_not_exist(tmp_path):
 
 
 def test_training_saved_just_before_a_kill_is_found(tmp_path):
-    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
     dataset.save(training("aaaa"))
-    (tmp_path / "net" / "current").unlink()  # the folder is in its place, the pointer not yet
-    (tmp_path / "net" / ".cafe").mkdir()  # what a kill leaves of a training half written
-    (tmp_path / "net" / ".cafe" / "training_record.json").write_text("{")
-    assert list(TrainingFolderDataset(filepath=str(tmp_path / "net")).load().earlier()) == ["aaaa"]
+    (tmp_path / "tiny" / "current").unlink()  # the folder is in its place, the pointer not yet
+    (tmp_path / "tiny" / ".cafe").mkdir()  # what a kill leaves of a training half written
+    (tmp_path / "tiny" / ".cafe" / "training_record.json").write_text("{")
+    assert list(TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load().earlier()) == ["aaaa"]
 
 
 def test_load_raises_input_error_for_a_variant_without_training(tmp_path):
-    dataset = TrainingDataset(filepath=str(tmp_path / "net"))
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
     assert not dataset.exists()
     with pytest.raises(DatasetError) as caught:
         dataset.load()
-    assert "net has not been trained yet" in user_message(caught.value)
+    assert "tiny has not been trained yet" in user_message(caught.value)
     assert "study.only" not in user_message(caught.value)
     TrainingDataset(filepath=str(tmp_path / "other")).save(training())
     with pytest.raises(DatasetError, match=r"or use the trained variants: study\.only=other"):
