@@ -50,7 +50,7 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md and update its tables: half an hour
-	$(BIN)/python -m pytest -m fault --fault-table=docs/reliability.md
+	$(PYTEST) -m fault --fault-table=docs/reliability.md
 
 viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)

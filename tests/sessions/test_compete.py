@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from fresh_processes import run_each_node
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from sessions import kedro, make_project, read, runs_of
@@ -33,14 +35,12 @@ TINY = {
 }
 
 
-def compete(project, archive=None, download=None, **competition):
+SYNTHETIC = {"source": "synthetic", "synthetic": {"train_faces": 60, "test_faces": 12}}
+
+
+def compete(project, archive=None, **competition):
     """One run in this process; returns the folder of its data."""
-    download = download or {
-        "source": "synthetic",
-        "synthetic": {"train_faces": 60, "test_faces": 12},
-    }
-    if archive is not None:
-        download = {"source": "archive", "archive": str(archive)}
+    download = {"source": "archive", "archive": str(archive)} if archive else SYNTHETIC
     parameters = {"download": download, "competition": {**TINY, **competition}}
     bootstrap_project(project)
     with KedroSession.create(project, env="test", runtime_params=parameters) as session:
@@ -76,13 +76,21 @@ def test_score_is_estimated_and_labels_are_audited(done):
     assert (done / "08_reporting" / "label_issue_grid.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_same_seed_gives_the_same_submission(done, tmp_path):
+def test_each_node_in_a_fresh_process_gives_the_same_results(done, tmp_path):
     """With a bound on the epochs, and a budget that is never reached."""
-    again = compete(make_project(tmp_path / "project"))
-    first, second = (
-        (data / "07_model_output" / "submission.csv").read_bytes() for data in (done, again)
-    )
-    assert first == second
+    fresh = make_project(tmp_path / "project")
+    data = fresh / "data" / "test"
+    data.mkdir(parents=True)
+    shutil.copy(done / "session.json", data)
+    names = run_each_node(fresh, "compete", download=SYNTHETIC, competition=TINY)
+    assert {"train_first_stage", "train_members", "predict_test_faces"} <= {
+        name.rpartition(".")[2] for name in names
+    }
+    for name in (
+        *("07_model_output/submission.csv", "07_model_output/ensemble/test_predictions.npy"),
+        *("08_reporting/label_issues.csv", "08_reporting/score_estimate.json"),
+    ):
+        assert (done / name).read_bytes() == (data / name).read_bytes(), name
 
 
 def test_plan_describes_what_was_trained(done):

@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[FAULTS] = defaultdict(list)
     config.stash[KNOWN] = set()
     config.stash[FILES] = set()
+    config.pluginmanager.register(_Reports(config), "fault-reports")
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m takes some away
@@ -47,19 +48,42 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Add the faults to the report, which pytest-xdist sends to the process with the table."""
     report = yield
-    if report.when == "call" or (report.when == "setup" and not report.passed):
+    report.provoked = [marker.args for marker in item.iter_markers("fault")]
+    return report
+
+
+class _Reports:
+    """Gathers the reports of this process and of pytest-xdist's."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call" and (report.when != "setup" or report.passed):
+            return
         properties = dict(report.user_properties)
-        for marker in item.iter_markers("fault"):
-            item.config.stash[FAULTS][marker.args].append(
+        for fault in report.provoked:
+            self.config.stash[FAULTS][tuple(fault)].append(
                 {
                     "outcome": report.outcome,
                     "faults": int(properties.get("faults", 1)),
                     "lost": properties.get("epochs_lost"),
-                    "file": Path(item.path).name,
+                    "file": Path(report.location[0]).name,
                 }
             )
-    return report
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node) -> None:
+        known = getattr(node, "workeroutput", {}).get("known_faults", [])
+        self.config.stash[KNOWN].update(map(tuple, known))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        known = [list(fault) for fault in session.config.stash[KNOWN]]
+        session.config.workeroutput["known_faults"] = known
 
 
 def rows(config: pytest.Config) -> list[tuple[str, ...]]:

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 from dots import draw_dots, find_dots
@@ -40,6 +42,14 @@ def test_views_are_always_the_same(images):
         predict_with_tta(finder(seen), images, num_views=3)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("seconds", "views"), [(-10, 1), (3600, 4)])
+def test_deadline_bounds_the_views(images, seconds, views):
+    seen = []
+    found = predict_with_tta(finder(seen), images, 4, deadline=time.time() + seconds)
+    assert len(seen) == 2 * views
+    np.testing.assert_allclose(found[:, 0], find_dots(images), atol=0.3)
 
 
 def test_mirror_images_count_as_much_as_the_image():

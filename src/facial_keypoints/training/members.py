@@ -47,12 +47,14 @@ class MemberTask:
         fingerprint: Of all that decides on the training but the clock (see ``member_fingerprint``).
         images: uint8 (m, 96, 96), to predict.
         num_views: Of each image, over which the prediction is averaged (TTA).
+        deadline: Unix time by which the prediction is to end; None for no limit.
     """
 
     training: TrainingTask
     fingerprint: str
     images: npt.NDArray[np.uint8]
     num_views: int = 1
+    deadline: float | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ def train_member(task: MemberTask, store: CheckpointStore | None = None) -> Memb
         model = build_model(task.training.architecture, task.training.settings)
         model.set_weights(result.predicting_weights)
         predict = make_predictor(model)
-        predictions = predict_with_tta(predict, task.images, task.num_views)
+        predictions = predict_with_tta(predict, task.images, task.num_views, task.deadline)
     return MemberResult(result, predictions)
 
 

@@ -3,6 +3,8 @@
 This module imports TensorFlow and is itself imported only inside functions.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,6 +17,8 @@ from facial_keypoints.augmentation.random_transforms import RandomTransforms, wa
 from facial_keypoints.models.heads import MIRROR_PARTNERS, NUM_HEADS, Points, unmirror
 from facial_keypoints.parameters import RandomTransformParameters
 
+logger = logging.getLogger(__name__)
+
 _VIEWS: Final = RandomTransformParameters.none().model_copy(
     update={"rotation": 9.0, "scale": 0.06, "shift": 2.0}
 )
@@ -25,6 +29,7 @@ def predict_with_tta(
     predict: Callable[[npt.NDArray[np.uint8]], Any],
     images: npt.NDArray[np.uint8],
     num_views: int = 1,
+    deadline: float | None = None,
 ) -> Points:
     """Return the mean prediction over several views of each image and their mirror images.
 
@@ -33,18 +38,26 @@ def predict_with_tta(
         images: uint8 (n, 96, 96).
         num_views: The first view is the image itself; the others are rotated, scaled and shifted
             a little, always in the same ways.
+        deadline: Unix time after which no view ends that is not needed: on a machine that is busy
+            with other work there are fewer views. None for all views.
 
     Returns:
         float32 (n, 19, 2) in pixels.
     """
-    total = _with_mirror(predict, images)
+    started = time.time()
+    total, count = _with_mirror(predict, images), 1
     pixels = tf.cast(images, tf.float32)[..., None]
     matrices = RandomTransforms(_VIEWS, MIRROR_PARTNERS, (0, 0)).matrices(num_views)
     for matrix in matrices[1:]:
+        now = time.time()
+        if deadline is not None and now + (now - started) / count > deadline:
+            logger.info("The budget ends: averaging %d of %d views", count, num_views)
+            break
         repeated = tf.repeat(matrix[None], len(images), axis=0)
         view = tf.cast(tf.round(warp(pixels, repeated)[..., 0]), tf.uint8).numpy()
         total += transform_points(_with_mirror(predict, view), tf.linalg.inv(repeated)).numpy()
-    return (total / num_views).astype(np.float32)
+        count += 1
+    return (total / count).astype(np.float32)
 
 
 def _with_mirror(predict: Callable[..., Any], images: npt.NDArray[np.uint8]) -> Points:

@@ -101,6 +101,13 @@ def test_deadlines_follow_the_weights_of_each_process():
     assert assign_deadlines([1, 1], 2, 0, 30) == [30, 30]
 
 
+def test_speed_of_a_chosen_size_is_that_of_the_size_itself():
+    automatic = plan_for(10, trained=150)
+    chosen = plan_for(10, trained=150 / planning._COST[automatic.size], size=automatic.size)
+    assert chosen.epochs == pytest.approx(automatic.epochs)
+    assert chosen.images_per_second == pytest.approx(automatic.images_per_second)
+
+
 def test_every_size_has_a_cost():
     assert set(planning._COST) == set(SIZES)
     assert {*planning._MIN_EPOCHS, *planning._LARGER} < set(SIZES)

@@ -13,7 +13,7 @@ from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import training
-from facial_keypoints.pipelines.compete.plan import make_plan
+from facial_keypoints.pipelines.compete.plan import SIZES, make_plan
 from facial_keypoints.pipelines.compete.records import FirstStage, Folds
 from facial_keypoints.training.members import MemberResult
 from facial_keypoints.training.speed import Speed
@@ -260,3 +260,9 @@ def test_speed_is_measured_on_a_training_like_that_of_members(faces):
     assert task.samples.targets.shape[1:] == (NUM_HEADS, 2)
     assert task.settings["points"] == NUM_HEADS
     assert len(task.samples) == 256  # however few faces there are
+
+
+@pytest.mark.parametrize(("size", "measured"), [("auto", "medium"), ("tiny", "tiny")])
+def test_speed_is_measured_at_the_chosen_size(faces, size, measured):
+    settings = training.speed_task(faces, competition_of(size=size)).settings
+    assert settings == {**SIZES[measured], "points": NUM_HEADS}

@@ -23,9 +23,10 @@ SIZES: Final[dict[str, dict[str, Any]]] = {
 }
 """Settings of the architecture ``heatmap_unet``, by name."""
 MEASURED_SIZE: Final = "medium"
-"""The size whose speed is measured; the others' follows from their cost."""
+"""The size whose speed is measured where the budget decides on it; the others' follows from their
+cost."""
 _COST: Final = {"tiny": 0.1, "small": 0.33, "medium": 1.0, "large": 1.9, "huge": 5.0}
-"""Time of a step relative to the measured size's: small is measured (0.36 in bfloat16, 0.31 in
+"""Time of a step relative to the medium size's: small is measured (0.36 in bfloat16, 0.31 in
 float32), the others follow from their arithmetic."""
 _MIN_EPOCHS: Final = {"small": 0, "medium": 80}
 """Minimum number of epochs for which this size is chosen: 80 lies between figures of
@@ -101,6 +102,11 @@ class Plan:
         return _SECONDS_TO_BUILD + self.seconds_per_1000 * views * images / 1000
 
 
+def measured_size(competition: CompetitionParameters) -> str:
+    """Return the size whose speed is to be measured: the user's, or the medium one."""
+    return MEASURED_SIZE if competition.size == "auto" else competition.size
+
+
 def number_of_processes(folds: int) -> int:
     """Return how many models to train side by side: one per two cores, as far as memory and folds
     allow; one on a GPU.
@@ -129,7 +135,7 @@ def make_plan(
 
     Args:
         competition: The budget, and what the user has decided.
-        speed: Of one process, at the measured size, while the others train as well.
+        speed: Of one process, at the ``measured_size``, while the others train as well.
         num_processes: Models side by side.
         num_folds: Most members that can each hold out a fold.
         num_faces: Rows of training.csv.
@@ -137,12 +143,14 @@ def make_plan(
         started_at: Unix time at which the command started.
         now: Unix time.
     """
+    measured = _COST[measured_size(competition)]
     budget = 60 * competition.minutes
     end = started_at + budget - _AFTERWARDS - _AFTERWARDS_FRACTION * budget
     seconds = max(end - now, 0.0)
-    at_measured_size = speed.trained * seconds / num_faces  # epochs of one process
-    size = _choose_size(competition, at_measured_size, num_processes, num_folds)
-    epochs = at_measured_size / _COST[size]
+    at_medium_size = speed.trained * measured * seconds / num_faces  # epochs of one process
+    size = _choose_size(competition, at_medium_size, num_processes, num_folds)
+    cost = _COST[size] / measured
+    epochs = at_medium_size / _COST[size]
     members = competition.members or max(1, int(epochs // _EPOCHS_PER_MEMBER)) * num_processes
     members = min(members, num_folds)
     processes = min(num_processes, members)
@@ -153,7 +161,7 @@ def make_plan(
     each = min(epochs / rounds, most)
     fraction = min(_FIRST_STAGE[0], _FIRST_STAGE[1] / max(each, 1e-9))
     per_model = seconds / (rounds + fraction * (first_stage_each - min(rounds, first_stage_each)))
-    per_1000 = 1000 * _COST[size] / speed.predicted
+    per_1000 = 1000 * cost / speed.predicted
     per_view = per_1000 / 1000 * (num_test_faces + num_faces / num_folds)
     epochs = min(epochs * per_model / seconds, most) if seconds else 0.0
     return Plan(
@@ -171,14 +179,14 @@ def make_plan(
         seconds_per_1000=per_1000,
         num_views=min(max(int(_TTA_FRACTION * per_model / per_view), 1), _MAX_VIEWS),
         epochs=epochs,
-        images_per_second=processes * speed.trained / _COST[size],
+        images_per_second=processes * speed.trained / cost,
     )
 
 
 def _choose_size(
     competition: CompetitionParameters, epochs: float, processes: int, folds: int
 ) -> str:
-    """The largest size whose minimum number of epochs fits, by the measured size's epochs."""
+    """The largest size whose minimum number of epochs fits, by the medium size's epochs."""
     if competition.size != "auto":
         return competition.size
     wanted = min(competition.members or folds, folds)

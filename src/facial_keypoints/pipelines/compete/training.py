@@ -23,11 +23,11 @@ from facial_keypoints.models.heads import (
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import ENSEMBLE
 from facial_keypoints.pipelines.compete.plan import (
-    MEASURED_SIZE,
     NUM_HALVES,
     SIZES,
     Plan,
     assign_deadlines,
+    measured_size,
 )
 from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Members
 from facial_keypoints.training.input_pipeline import Samples
@@ -47,7 +47,7 @@ _WEIGHT_OF_ISSUES: Final = {"exclude": 0.0, "downweight": 0.1, "keep": 1.0}
 
 
 def speed_task(faces: FaceSet, competition: CompetitionParameters) -> TrainingTask:
-    """Return a training to measure the speed by.
+    """Return a training to measure the speed by, of the size that the user has chosen.
 
     Args:
         faces: Training faces.
@@ -58,7 +58,7 @@ def speed_task(faces: FaceSet, competition: CompetitionParameters) -> TrainingTa
     return TrainingTask(
         name="speed measurement",
         architecture="heatmap_unet",
-        settings={**SIZES[MEASURED_SIZE], "points": NUM_HEADS},
+        settings={**SIZES[measured_size(competition)], "points": NUM_HEADS},
         train=competition.train,
         samples=Samples(few.images, targets, np.ones(targets.shape[:2], np.float32)),
         mirror_partners=MIRROR_PARTNERS,
@@ -104,7 +104,7 @@ def train_first_stage(
                 competition,
                 task,
                 images,
-                deadline=deadline - plan.seconds_to_predict(len(images)),
+                deadline=deadline,
                 span=(0.0, plan.first_stage_fraction),
             )
         )
@@ -211,7 +211,7 @@ def _timed_members(
             competition,
             _task(plan, competition, "member", number, own, _start_of(first_stage, number)),
             predicted,
-            deadline=deadline - plan.seconds_to_predict(len(predicted), plan.num_views),
+            deadline=deadline,
             span=span,
             num_views=plan.num_views,
             bias=bias,
@@ -276,12 +276,12 @@ def _member_task(
         **{
             **vars(task),
             "samples": samples,
-            "deadline": deadline,
+            "deadline": deadline - plan.seconds_to_predict(len(images), num_views),
             "span": span,
             "initial_strength": plan.initial_strength,
         }
     )
-    return MemberTask(timed, fingerprint, images, num_views)
+    return MemberTask(timed, fingerprint, images, num_views, deadline)
 
 
 def _head_weights(
