@@ -1,6 +1,7 @@
 """Credentials for Kaggle: every way to give them, missing ones, wrong ones."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -199,3 +200,150 @@ def test_no_message_contains_the_key(
     with pytest.raises(InputError, match=r"you sent \*\*\*\. Most likely") as caught:
         download_competition(SLUG, target)
     assert KEY not in str(caught.value)
+
+
+# Settings that do not count
+
+
+@pytest.mark.fault(
+    "Kaggle",
+    "a variable of Kaggle's that leads elsewhere or means nothing",
+    "reported before any request, with the correction",
+)
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("KAGGLE_API_ENVIRONMENT", "LOCALHOST", "unset KAGGLE_API_ENVIRONMENT"),
+        (
+            "KAGGLE_COMPETITION_SUBMISSION_MODEL_VERSION_ID",
+            "12",
+            "unset KAGGLE_COMPETITION_SUBMISSION_MODEL_VERSION_ID",
+        ),
+        ("KAGGLE_CONFIG_DIR", "~/secrets", 'export KAGGLE_CONFIG_DIR="$HOME/secrets"'),
+        ("KAGGLE_API_TOKEN", "/no/such/file", "names a file that does not exist"),
+    ],
+)
+def test_raises_input_error_for_a_variable_that_cannot_count(
+    variable: str,
+    value: str,
+    words: str,
+    kaggle: FakeKaggle,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError) as caught:
+        download_competition(SLUG, target)
+    assert str(caught.value).startswith(variable)
+    assert words in str(caught.value)
+    assert kaggle.requests == []
+
+
+def test_raises_input_error_for_an_empty_token_file(
+    kaggle: FakeKaggle, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    give_credentials(monkeypatch, tmp_path / "home", "name and key")  # not used in its place
+    (tmp_path / "token").write_text("\n")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", str(tmp_path / "token"))
+    with pytest.raises(InputError, match="names a file that is empty"):
+        download_competition(SLUG, target)
+    assert kaggle.requests == []
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("KAGGLE_USERNAME", "KAGGLE_KEY"), ("KAGGLE_KEY", "KAGGLE_USERNAME")],
+)
+def test_message_names_the_other_half_of_the_credentials(
+    given: str, missing: str, kaggle: FakeKaggle, target: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    monkeypatch.setenv(given, "one-half")
+    with pytest.raises(InputError, match=rf"\({given} is set, {missing} is not\)"):
+        download_competition(SLUG, target)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{'username': 'me'}", "is not valid JSON"), ('{"username": "me"}', "lacks username or key")],
+)
+def test_message_names_the_fault_of_kaggle_json(
+    content: str,
+    words: str,
+    kaggle: FakeKaggle,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text(content)
+    with pytest.raises(InputError, match=rf"kaggle.json {words}\)"):
+        download_competition(SLUG, target)
+
+
+def test_message_tells_that_the_folder_counts_for_kaggle_json_alone(
+    kaggle: FakeKaggle, target: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    folder = tmp_path / "home" / ".kaggle"
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    monkeypatch.setenv("HOME", str(tmp_path))  # the package has its folder from the variable
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(folder))
+    (folder / "access_token").write_text(TOKEN)
+    with pytest.raises(InputError) as caught:
+        download_competition(SLUG, target)
+    assert f"export KAGGLE_API_TOKEN={folder / 'access_token'}" in str(caught.value)
+    assert f"in {folder}/kaggle.json" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        (
+            {"KAGGLE_USERNAME": USERNAME, "KAGGLE_KEY": KEY},
+            "KAGGLE_USERNAME and KAGGLE_KEY do not count: KAGGLE_API_TOKEN comes first",
+        ),
+        (
+            {"KAGGLE_PROXY": "http://127.0.0.1:1"},
+            'KAGGLE_PROXY does not count: export HTTPS_PROXY="$KAGGLE_PROXY"',
+        ),
+        (
+            {"KAGGLE_SSL_CA_CERT": "ca.pem"},
+            'KAGGLE_SSL_CA_CERT does not count: export REQUESTS_CA_BUNDLE="$KAGGLE_SSL_CA_CERT"',
+        ),
+    ],
+)
+def test_warns_once_of_variables_that_do_not_count(
+    variables: dict[str, str],
+    words: str,
+    kaggle: FakeKaggle,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    for variable in ("HTTPS_PROXY", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    download_competition(SLUG, target)
+    assert caplog.messages.count(words) == 1
+
+
+@pytest.mark.parametrize(
+    ("setting", "variable"), [("proxy", "HTTPS_PROXY"), ("ssl_ca_cert", "REQUESTS_CA_BUNDLE")]
+)
+def test_warns_of_settings_in_kaggle_json_that_do_not_count(
+    setting: str,
+    variable: str,
+    kaggle: FakeKaggle,
+    target: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.delenv(variable, raising=False)
+    content = json.dumps({"username": USERNAME, "key": KEY, setting: "http://user:secret@host:1"})
+    (tmp_path / "home" / ".kaggle" / "kaggle.json").write_text(content)
+    download_competition(SLUG, target)
+    assert f"'{setting}' in " in caplog.text
+    assert f"does not count: give it in {variable}" in caplog.text
+    assert "secret@" not in caplog.text

@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import format_duration
+from facial_keypoints.kaggle.credentials import log_unread_settings
 from facial_keypoints.kaggle.records import Submission
 from facial_keypoints.kaggle.session import KaggleSession
 
@@ -45,6 +46,7 @@ def download_competition(slug: str, target: Path) -> None:
         InputError: if Kaggle refuses or cannot be reached, or the file cannot be written.
     """
     kaggle = KaggleSession(slug, _DOWNLOAD_ALTERNATIVES)
+    log_unread_settings()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
@@ -84,6 +86,7 @@ def submit_file(path: Path, description: str, slug: str, marker: str | None = No
         InputError: if no submissions remain today, or Kaggle refuses the file or cannot be reached.
     """
     kaggle = KaggleSession(slug, _UPLOAD_ALTERNATIVES)
+    log_unread_settings()
     action = f"Sending {path.name} to {slug}"
     listed = kaggle.call(action, partial(_list_submissions, slug))
     known = _find_marked(listed, marker)

@@ -27,6 +27,7 @@ from tenacity import (
 )
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.kaggle import credentials, network
 from facial_keypoints.kaggle.transfer import fetch_file, limit_waits, send_file
 
 logger = logging.getLogger(__name__)
@@ -35,12 +36,6 @@ T = TypeVar("T")
 _ATTEMPTS: Final = 5
 _MAX_PAUSE: Final = 300.0
 """Seconds; where Kaggle asks for a longer pause, the user is asked to run again later."""
-
-_CREDENTIALS: Final = (
-    "give credentials: a token (https://www.kaggle.com/settings) in KAGGLE_API_TOKEN or in the "
-    "file ~/.kaggle/access_token, or a user name and key in KAGGLE_USERNAME and KAGGLE_KEY or "
-    "in ~/.kaggle/kaggle.json"
-)
 
 
 class KaggleSession:
@@ -56,8 +51,8 @@ class KaggleSession:
 
     def __init__(self, slug: str, alternatives: tuple[str, ...]) -> None:
         self._slug = slug
-        options = (_CREDENTIALS, *alternatives)
-        self._options = "".join(f"\n  - {option.format(slug=slug)}" for option in options)
+        options = (credentials.options(), *(each.format(slug=slug) for each in alternatives))
+        self._options = "".join(f"\n  - {option}" for option in options)
         self._api: Any = None
         self._api = self.call("Signing in to Kaggle", lambda _: self._sign_in())
 
@@ -90,11 +85,10 @@ class KaggleSession:
             ) from None
         except requests.JSONDecodeError as error:
             raise InputError(f"{action}: {_invalid_response(error)}") from None
+        except network.PageError as error:
+            raise InputError(f"{action}: {error}{self._rules_too(error)}") from None
         except requests.RequestException as error:
-            raise InputError(
-                f"{action}: the connection to Kaggle failed ({type(error).__name__}); check that "
-                "this computer is online (behind a proxy: HTTPS_PROXY), then run again"
-            ) from None
+            raise InputError(f"{action}: {network.diagnose(error).message}") from None
         except UnicodeEncodeError:
             raise InputError(self._invalid_credentials()) from None
         except (KeyError, ValueError) as error:
@@ -102,8 +96,10 @@ class KaggleSession:
 
     def _sign_in(self) -> Any:
         limit_waits()
+        network.check_ca_bundle()
+        credentials.check_variables()
         try:
-            token = _access_token() or ""
+            token = credentials.access_token()[0] or ""
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(self._unreadable_credentials(error)) from None
         if not (token.isascii() and token.isprintable()):
@@ -121,7 +117,10 @@ class KaggleSession:
         except (SystemExit, NameError):  # it calls exit(), which IPython does not define
             if token:
                 raise InputError(self._wrong_credentials()) from None
-            raise InputError(f"No Kaggle credentials were found. Options:{self._options}") from None
+            reason = credentials.explain_missing()
+            raise InputError(
+                f"No Kaggle credentials were found{reason}. Options:{self._options}"
+            ) from None
         except (AttributeError, TypeError) as error:  # kaggle.json is JSON without names
             raise InputError(self._unreadable_credentials(error)) from None
         api.download_file = fetch_file
@@ -153,10 +152,16 @@ class KaggleSession:
             return f"Kaggle's server failed ({status}){times}; run again {when}"
         return f"Kaggle refuses this ({status}){self._reason(error)}; see {page}"
 
+    def _rules_too(self, error: network.PageError) -> str:
+        if error.response is None or error.response.status_code != 403:
+            return ""
+        page = f"https://www.kaggle.com/competitions/{self._slug}/rules"
+        return f"; if the page is Kaggle's, accept the rules at {page}"
+
     def _wrong_credentials(self) -> str:
-        origin = "KAGGLE_USERNAME and KAGGLE_KEY or from kaggle.json"
-        if _access_token():
-            origin = "KAGGLE_API_TOKEN or from ~/.kaggle/access_token"
+        token, origin = credentials.access_token()
+        if not token:
+            origin = "KAGGLE_USERNAME and KAGGLE_KEY or from kaggle.json"
         return (
             f"Kaggle does not accept the credentials from {origin} (401). Options:{self._options}"
         )
@@ -180,16 +185,10 @@ class KaggleSession:
         except (requests.RequestException, ValueError, KeyError, TypeError):
             return ""
         config = getattr(self._api, "config_values", {})
-        for secret in filter(None, (_access_token(), config.get("token"), config.get("key"))):
+        known = (credentials.access_token()[0], config.get("token"), config.get("key"))
+        for secret in filter(None, known):
             message = message.replace(secret, "***")
         return f": {message.rstrip('.')}"
-
-
-def _access_token() -> str | None:
-    from kagglesdk import get_access_token_from_env
-
-    token: str | None = get_access_token_from_env()[0]
-    return token
 
 
 @contextmanager
@@ -216,11 +215,9 @@ def _is_temporary(error: BaseException) -> bool:
     if isinstance(error, requests.HTTPError):
         status = _status(error)
         return (status >= 500 or status == 429) and _retry_after(error) <= _MAX_PAUSE
-    temporary = (
-        *(requests.ConnectionError, requests.Timeout),
-        requests.exceptions.ChunkedEncodingError,
-    )
-    return isinstance(error, temporary)
+    if isinstance(error, requests.ConnectionError):
+        return network.diagnose(error).may_pass
+    return isinstance(error, requests.Timeout | requests.exceptions.ChunkedEncodingError)
 
 
 def _retry_after(error: BaseException) -> float:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.kaggle.network import check_sender
 
 _TIME_LIMITS: Final = (10.0, 60.0)
 """Seconds to connect, and between two packets."""
@@ -28,13 +29,19 @@ _CHUNK: Final = 64 * 1024
 
 
 class _LimitedAdapter(HTTPAdapter):
-    """Sends requests with time limits, and requires a minimum rate of responses."""
+    """Sends requests with time limits; requires a minimum rate of responses, and no web pages."""
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request as ``HTTPAdapter`` does, within the limits."""
+        """Send a request as ``HTTPAdapter`` does, within the limits.
+
+        Raises:
+            PageError: if the response is a web page.
+            requests.exceptions.ProxyError: if a proxy asks for credentials.
+        """
         response = super().send(*args, **{**kwargs, "timeout": _TIME_LIMITS})
         raw: Any = response.raw
         raw.stream = partial(_stream, raw)  # the method by which requests reads bodies
+        check_sender(response)
         return response
 
 
@@ -60,9 +67,24 @@ def _stream(raw: Any, size: int, decode_content: bool) -> Iterator[bytes]:
 
 
 def _limit(session: requests.Session) -> requests.Session:
+    """Let a session keep to the limits, and out of ~/.netrc.
+
+    Kaggle's storage refuses requests with the credentials that a ``default`` entry there adds, at
+    the first request or after a redirection.
+    """
     for scheme in ("https://", "http://"):
         session.mount(scheme, _LimitedAdapter())
+    session.rebuild_auth = partial(_strip_auth, session)  # type: ignore[method-assign]
+    session.auth = session.auth or (lambda request: request)
     return session
+
+
+def _strip_auth(
+    session: requests.Session, request: requests.PreparedRequest, response: requests.Response
+) -> None:
+    is_other: Any = session.should_strip_auth
+    if is_other(response.request.url, request.url):
+        request.headers.pop("Authorization", None)
 
 
 def limit_waits() -> None:
@@ -108,7 +130,9 @@ def fetch_file(
         response.close()
         request = response.request.copy()
         request.headers.update({"Range": f"bytes={received}-", "If-Range": tag})
-        response = client._session.send(request, stream=True)
+        session = client._session
+        settings = session.merge_environment_settings(request.url, {}, True, None, None)
+        response = session.send(request, **settings)
         response.raise_for_status()
     if response.status_code != 206:
         received = 0
