@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' && echo $$p && break; done)
 ENV ?= demo
+PORT ?= 5000
 PYTEST = $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # tensorflow-cpu and tensorflow install into the same folder: uninstall first.
@@ -55,8 +56,8 @@ faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md and update it
 viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)
 
-ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db
+ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000)
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(PORT)
 
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt

@@ -24,16 +24,25 @@ def project(tmp_path_factory):
         ("--async", "--async is not supported"),
         ("--runner-params=is_async=True", "--async is not supported"),
         ("--runner=NoRunner", "there is no such runner"),
-        ("--tags=nothing", "Pipeline contains no nodes after applying all provided filters"),
+        ("--only-missing-outputs", "--only-missing-outputs is not supported"),
+        ("--runner-params=max_workers=2", "--runner-params: "),
+        ("--tags=trian", "no node of full has the tag 'trian' (did you mean 'train'?); its tags: "),
+        ("--tags=clean,trian", "no node of full has the tag 'trian'"),
+        (
+            "--pipelines=clean --tags=train",
+            "no node of clean has the tag 'train'; its tags: clean",
+        ),
+        (
+            "--tags=clean --to-nodes=download_archive",
+            "no node of full is selected by --to-nodes=download_archive --tags=clean together; "
+            "kedro registry describe full lists its nodes",
+        ),
+        ("--params=study.only=tiny-2cl,tiny-3cl", "--params: 'tiny-3cl' is not name=value"),
         ("--from-nodes=nothing", "Pipeline does not contain nodes named ['nothing']"),
         ("--namespaces=nothing", "Pipeline does not contain nodes with the following namespaces"),
         ("--load-versions=nothing:1", "'load_versions' keys [nothing] are not found"),
         ("--pipelines=nothing", "unknown pipeline 'nothing'; valid names: augment, clean, compete"),
         ("--pipelines=competee", "unknown pipeline 'competee' (did you mean 'compete'?)"),
-        (
-            "--env=tset",
-            "unknown environment 'tset' (did you mean 'test'?)",
-        ),
     ],
 )
 def test_wrong_option_is_reported_in_one_message_before_anything_runs(
@@ -42,12 +51,34 @@ def test_wrong_option_is_reported_in_one_message_before_anything_runs(
     monkeypatch.chdir(project)
     monkeypatch.setattr(interruption, "listen", lambda: None)  # pytest keeps its own Ctrl-C
     bootstrap_project(project)
-    result = CliRunner().invoke(cli, ["run", "--env=test", option])
+    result = CliRunner().invoke(cli, ["run", "--env=test", *option.split()])
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
     assert message in result.stderr
     assert "Traceback" not in result.output
     assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(("option", "kind"), [("--env=tset", "environment"), ("", "KEDRO_ENV")])
+def test_unknown_environment_is_reported_with_its_origin(project, monkeypatch, option, kind):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(interruption, "listen", lambda: None)
+    if not option:
+        monkeypatch.setenv("KEDRO_ENV", "tset")
+    bootstrap_project(project)
+    result = CliRunner().invoke(cli, ["run", *option.split()])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: unknown {kind} 'tset' (did you mean 'test'?)")
+
+
+def test_command_in_a_message_gets_the_options(project, monkeypatch):
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(interruption, "listen", lambda: None)
+    bootstrap_project(project)
+    arguments = ["--env=test", "--params=train.epochs=1", "--pipeline=clean"]
+    result = CliRunner().invoke(cli, ["run", *arguments])
+    assert result.exit_code == 1
+    assert "run: kedro run --env=test --params train.epochs=1 --pipeline=download" in result.stderr
 
 
 def test_bug_has_no_user_message():
@@ -62,12 +93,13 @@ def test_help_starts_with_pipelines_environments_and_examples():
         "kedro registry list",
         "demo     a small synthetic competition",
         "kedro run --pipeline=compete --params competition.minutes=60",
-        "and + the items of a list",
+        "+ joins the names of study.only",
     ):
         assert words in own
     for option in ("--pipeline", "--env", "--params", "--conf-source", "--from-nodes"):
         assert option in options
     assert "--async" not in options
+    assert "--only-missing-outputs" not in options
 
 
 @pytest.fixture

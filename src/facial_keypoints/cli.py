@@ -2,9 +2,11 @@
 
 import copy
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,8 @@ from yaml import YAMLError
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import suggest
+from facial_keypoints.framework.checks import check_tags
+from facial_keypoints.framework.run_options import RunOption, commands_with_options
 from facial_keypoints.framework.runners import check_runner
 from facial_keypoints.training import interruption
 
@@ -30,12 +34,13 @@ _USER_ERRORS: Final = (
 )
 _NO_PIPELINE: Final = "Failed to find the pipeline named"
 _NO_CONFIGURATION: Final = "Given configuration path either does not exist"
-_NAMES_NOT_FOUND: Final = (
-    _NO_PIPELINE,
-    "Pipeline does not contain",
-    "Pipeline contains no nodes",
-)
+_NO_NODES: Final = "Pipeline contains no nodes"
+_NAMES_NOT_FOUND: Final = (_NO_PIPELINE, "Pipeline does not contain", _NO_NODES)
 """Starts of Kedro's messages about names on the command line."""
+_FILTERS: Final = {
+    *("tags", "node_names", "namespaces"),
+    *("from_nodes", "to_nodes", "from_inputs", "to_outputs"),
+}
 
 
 @click.group(name="facial-keypoints")
@@ -71,34 +76,51 @@ def configure_console() -> None:
 class _Run(click.Command):
     """``kedro run`` that ends MLflow's runs and reports a user's errors without a traceback."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options; ``--pipeline`` is another spelling of ``--pipelines``."""
+        with _reported_errors(ctx):
+            remaining = super().parse_args(ctx, args)
+        names = (ctx.params.get("pipeline") or "").split(",")
+        if len(names) > 1:
+            ctx.params["pipeline"] = None
+            ctx.params["pipelines"] = [*names, *ctx.params["pipelines"]]
+        return remaining
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and exit with 130 after Ctrl-C and with 1 after a user's error."""
         interruption.listen()
         configure_console()
         # both spellings work, and the documentation uses the short one
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
-        try:
-            runner_params = ctx.params.get("runner_params") or {}
-            is_async = ctx.params.get("is_async") or runner_params.get("is_async")
-            check_runner(ctx.params.get("runner"), bool(is_async))
+        with _reported_errors(ctx):
+            given = ctx.params
+            check_runner(given["runner"], given["runner_params"], given["is_async"])
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            _close("KILLED")
-            click.secho(
-                "\nInterrupted. Results so far are kept; the MLflow runs are KILLED.\n"
-                "Run the same command to resume: finished trainings are reused, and the current\n"
-                "one continues from its last checkpoint.",
-                err=True,
-            )
-            sys.exit(130)
-        except Exception as error:
-            _close("FAILED")
-            message = user_message(error)
-            if message is None:
-                raise
-            logging.getLogger(__name__).debug("Traceback of the error", exc_info=error)
-            click.secho(f"Error: {message}", fg="red", err=True)
-            sys.exit(1)
+
+
+@contextmanager
+def _reported_errors(ctx: click.Context) -> Iterator[None]:
+    """End the command after an error of the user, or Ctrl-C, with a message."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _close("KILLED")
+        click.secho(
+            "\nInterrupted. Results so far are kept; the MLflow runs are KILLED.\n"
+            "Run the same command to resume: finished trainings are reused, and the current\n"
+            "one continues from its last checkpoint.",
+            err=True,
+        )
+        sys.exit(130)
+    except Exception as error:
+        _close("FAILED")
+        message = user_message(error)
+        if message is None:
+            raise
+        logging.getLogger(__name__).debug("Traceback of the error", exc_info=error)
+        message = commands_with_options(message, ctx)
+        click.secho(f"Error: {message}", fg="red", err=True)
+        sys.exit(1)
 
 
 def user_message(error: BaseException) -> str | None:
@@ -115,11 +137,35 @@ def _text_of(error: BaseException) -> str:
     text = str(error)
     if text.startswith(_NO_PIPELINE):
         return _unknown("pipeline", text.split("'")[1], {*pipelines} - {"__default__"})
+    if text.startswith(_NO_NODES):
+        return _nothing_selected(click.get_current_context(silent=True)) or text
     folder = Path(text.rpartition(": ")[2])
     if text.startswith(_NO_CONFIGURATION) and folder.parent.is_dir():
         environments = {path.name for path in folder.parent.iterdir() if path.is_dir()}
-        return _unknown("environment", folder.name, environments - {"base", "local"})
+        kind = "KEDRO_ENV" if os.environ.get("KEDRO_ENV") == folder.name else "environment"
+        return _unknown(kind, folder.name, environments - {"base", "local"})
     return text
+
+
+def _nothing_selected(ctx: click.Context | None) -> str | None:
+    """Which options selected no node; None outside a command."""
+    if ctx is None:
+        return None
+    name, names = ctx.params["pipeline"], ctx.params["pipelines"]
+    names = [name] if name else names or ["full"]
+    try:
+        check_tags(ctx.params["tags"], names)
+    except InputError as error:
+        return str(error)
+    filters = [
+        f"{option.opts[0]}={','.join(ctx.params[str(option.name)])}"
+        for option in ctx.command.params
+        if option.name in _FILTERS and ctx.params[option.name]
+    ]
+    return (
+        f"no node of {'+'.join(names)} is selected by {' '.join(filters)} together; "
+        f"kedro registry describe {names[0]} lists its nodes"
+    )
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
@@ -167,11 +213,25 @@ Examples:
   kedro run --pipeline=compete --params competition.minutes=60
   kedro run --params study.only=10cl-3mpl+15cl-5mpl,train.epochs=20
 
-A comma separates parameters in --params, and + the items of a list.
+  kedro run --params "augment.rotations=[8,-8]" --params train.loss=huber
+
+Commas separate parameters in --params; + joins the names of study.only. Options
+may be repeated: all of them count.
 """
 
-run = _Run(name="run", params=kedro_run.params, callback=kedro_run.callback, help=_HELP)
-for option in run.params:
-    if isinstance(option, click.Option) and option.name == "is_async":
-        option.hidden = True  # refused by ``check_runner``
+_REFUSED: Final = {"is_async", "only_missing_outputs"}
+"""Flags that ``framework.checks`` and ``framework.runners`` refuse."""
+
+run = _Run(
+    name="run",
+    callback=kedro_run.callback,
+    params=[
+        RunOption(each) if isinstance(each, click.Option) and not each.is_flag else each
+        for each in kedro_run.params
+    ],
+    help=_HELP,
+)
+for each in run.params:
+    if isinstance(each, click.Option) and each.name in _REFUSED:
+        each.hidden = True
 cli.add_command(run)

@@ -120,6 +120,25 @@ def test_next_commands_follow_the_environment_and_the_score():
     assert "--env" not in real
 
 
+@pytest.mark.parametrize(
+    ("sent", "following"),
+    [
+        (None, "kedro run --pipeline=upload --env=paper "),
+        ("pending", "kedro run --pipeline=upload --env=paper --params upload.wait_only=true"),
+        ("complete", None),
+    ],
+)
+def test_next_command_follows_what_kaggle_has_done(sent, following):
+    text = printed(print_next_commands, "paper", "full", scored=False, sent=sent)
+    assert (following in text) if following else ("upload" not in text)
+
+
+def test_next_command_on_real_data_overrules_kedro_env(monkeypatch):
+    monkeypatch.setenv("KEDRO_ENV", "demo")
+    text = printed(print_next_commands, "demo", "full", scored=True)
+    assert "kedro run --pipeline=full --env=local" in text
+
+
 def test_activation_is_a_next_command_unless_active(monkeypatch):
     monkeypatch.setenv("VIRTUAL_ENV", "somewhere")
     assert "activate" not in printed(print_next_commands, None, "full", scored=False)

@@ -102,8 +102,8 @@ class CompetitionArchive:
         """
         if not self.path.is_file():
             raise InputError(
-                f"{self.path}: file not found; download it, with the same --env: "
-                "kedro run --pipeline=download"
+                f"{self.path}: file not found; run: kedro run --pipeline=download, with the same "
+                "--env and --params"
             )
         with ExitStack() as stack:
             with self._read_errors():

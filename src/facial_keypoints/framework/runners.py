@@ -1,61 +1,59 @@
 """The runners that sessions can use."""
 
+import inspect
 from importlib import import_module
 from typing import Any, Final
 
-from kedro.framework.hooks import hook_impl
+from kedro.runner import ParallelRunner, ThreadRunner
 
 from facial_keypoints.errors import InputError
 
-_UNSUPPORTED: Final = ("ThreadRunner", "ParallelRunner")
+_UNSUPPORTED: Final = (ThreadRunner, ParallelRunner)
 _REMEDY: Final = (
     "variants are trained one after another, each with all processor cores: leave out --runner and "
     "--async"
 )
 
 
-class RunnerHooks:
-    """Refuse unsupported runners of sessions that are not started on the command line."""
-
-    @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, run_params: dict[str, Any]) -> None:
-        """Check the runner.
-
-        Raises:
-            InputError: if the session cannot use it.
-        """
-        refuse_unsupported(str(run_params["runner"]))
-
-
-def check_runner(name: str | None, is_async: bool) -> None:
+def check_runner(name: str | None, runner_params: dict[str, Any], is_async: bool) -> None:
     """Check a runner that is named on the command line.
 
     Args:
         name: Class in ``kedro.runner``, or dotted path of a class; None for Kedro's default.
+        runner_params: Arguments of the class.
         is_async: Whether datasets are to be loaded and saved in threads.
 
     Raises:
-        InputError: if there is no such class, or the session cannot use it.
+        InputError: if there is no such class, it does not take the arguments, or the session
+            cannot use it.
     """
     module, _, class_name = (name or "SequentialRunner").rpartition(".")
-    refuse_unsupported(class_name)
-    if is_async:
-        raise InputError(f"--async is not supported: {_REMEDY}")
     try:
-        getattr(import_module(module or "kedro.runner"), class_name)
-    except (ImportError, AttributeError):
+        runner = getattr(import_module(module or "kedro.runner"), class_name)
+    except (ImportError, AttributeError, ValueError):
         raise InputError(
             f"--runner={name}: there is no such runner; leave it out, or name a class by its "
             "dotted path"
         ) from None
+    if isinstance(runner, type) and issubclass(runner, _UNSUPPORTED):
+        raise InputError(f"{class_name} is not supported: {_REMEDY}")
+    if is_async or runner_params.get("is_async"):
+        raise InputError(f"--async is not supported: {_REMEDY}")
+    try:
+        inspect.signature(runner).bind(**runner_params)
+    except TypeError as error:
+        raise InputError(f"--runner-params: {error} of {class_name}; leave it out") from None
 
 
 def refuse_unsupported(runner: str) -> None:
-    """Raise an error for a runner whose name contains that of an unsupported one.
+    """Raise an error for the description of a runner that is not supported.
+
+    Args:
+        runner: As Kedro's hooks get it: ``str`` of the runner.
 
     Raises:
         InputError: if the session cannot use the runner.
     """
-    for name in _UNSUPPORTED:
-        if name in runner:
-            raise InputError(f"{name} is not supported: {_REMEDY}")
+    for kind in _UNSUPPORTED:
+        if kind.__name__ in runner:
+            raise InputError(f"{kind.__name__} is not supported: {_REMEDY}")

@@ -16,6 +16,7 @@ from rich.table import Table
 from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.evaluation.leaderboard import MEAN_FACE
 from facial_keypoints.formatting import format_count
+from facial_keypoints.kaggle.records import Status
 from facial_keypoints.pipelines.compete.estimate import Interval
 from facial_keypoints.pipelines.compete.score import ScoreEstimate
 from facial_keypoints.training.hardware import peak_memory
@@ -59,9 +60,14 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         score = catalog.load("submission_score")
         print_score(console, score)
         console.print(f"Submission: {_path(catalog, 'submission')}", soft_wrap=True)
-        console.print(f"Peak memory of this run: {peak_memory() / 1024:.1f} GiB")
+        sent = catalog.load("kaggle_score") if "kaggle_score" in outputs else None
+        if sent is not None and sent.status == "complete":
+            console.print(
+                f"Kaggle's score: [bold]public {sent.public_score}, private {sent.private_score}"
+            )
+        console.print(f"Peak memory of the main process: {peak_memory() / 1024:.1f} GiB")
         name = "compete" if "score_estimate" in outputs else "full"
-        print_next_commands(console, env, name, scored=score.num_values > 0)
+        print_next_commands(console, env, name, score.num_values > 0, sent and sent.status)
 
 
 def _print_leaderboard(
@@ -191,7 +197,9 @@ _SYNTHETIC: Final = {"demo", "test"}
 """Environments of synthetic competitions."""
 
 
-def print_next_commands(console: Console, env: str | None, pipeline: str, scored: bool) -> None:
+def print_next_commands(
+    console: Console, env: str | None, pipeline: str, scored: bool, sent: Status | None = None
+) -> None:
     """Print the commands that a user would type next.
 
     Args:
@@ -199,6 +207,7 @@ def print_next_commands(console: Console, env: str | None, pipeline: str, scored
         env: The run's Kedro environment.
         pipeline: Name of the pipeline that made the submission.
         scored: Whether the submission was scored offline, as on synthetic data.
+        sent: What Kaggle has done with the submission; None if it was not sent.
     """
     option = f" --env={env}" if env and env != "local" else ""
     console.print("\nNext:")
@@ -212,9 +221,13 @@ def print_next_commands(console: Console, env: str | None, pipeline: str, scored
         ),
     ]
     if scored:
-        same = "" if env in _SYNTHETIC else option
+        real = " --env=local" if "KEDRO_ENV" in os.environ else ""
+        same = real if env in _SYNTHETIC else option
         lines.append((f"kedro run --pipeline={pipeline}{same}", "on Kaggle's data (see README.md)"))
-    else:
+    elif sent == "pending":
+        wait = f"kedro run --pipeline=upload{option} --params upload.wait_only=true"
+        lines.append((wait, "wait for Kaggle's score"))
+    elif sent is None:
         lines.append((f"kedro run --pipeline=upload{option}", "send the submission to Kaggle"))
     width = max(len(command) for command, _ in lines)
     for command, purpose in lines:

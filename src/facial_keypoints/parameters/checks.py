@@ -62,7 +62,8 @@ def _message(problem: Any, raw: dict[str, Any]) -> str:
     if problem["type"] == "missing":
         return "missing"
     message = problem["msg"].removeprefix("Input ").split(" or instance of ")[0]
-    return f"{message}, got {problem['input']!r}"
+    example = ", such as [1, 2]" if problem["type"] == "list_type" else ""
+    return f"{message}{example}, got {problem['input']!r}"
 
 
 def _section_at(path: list[Any], raw: dict[str, Any]) -> type[BaseModel]:

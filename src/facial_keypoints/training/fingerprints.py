@@ -2,7 +2,8 @@
 
 A fingerprint decides whether a variant is trained again and whether a checkpoint belongs to a
 training. It is over the architecture and its settings, how it is trained (seed among it), the
-samples, and the code that trains. Comments, docstrings and white space of the code do not count;
+samples, the code that trains, and environment variables that change how TensorFlow computes numbers
+(none are set as a rule). Comments, docstrings and white space of the code do not count;
 neither do the machine and the versions of libraries, nor which precision ``auto`` chooses, which
 the record tells.
 """
@@ -12,6 +13,7 @@ import hashlib
 import inspect
 import io
 import json
+import os
 import tokenize
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -22,6 +24,7 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters import TrainParameters, VariantParameters
+from facial_keypoints.training.environment import numeric_variables
 
 _PACKAGE: Final = Path(__file__).parents[1]
 _CODE: Final = (
@@ -47,10 +50,12 @@ def training_origin(
     """
     registered = architecture_named(architecture)
     checked = registered.settings.model_validate(dict(settings))
+    variables = numeric_variables(os.environ)
     return {
         "architecture": architecture,
         "settings": checked.model_dump(mode="json"),
         "train": train.model_dump(mode="json"),
+        **({"environment": variables} if variables else {}),
         **{name.replace("_", " "): value for name, value in inputs.items()},
         "code": _code_digest(inspect.getfile(registered.build)),
     }
