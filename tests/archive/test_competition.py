@@ -275,9 +275,7 @@ def test_opening_a_table_reports_corruption_after_the_check(tmp_path, make_archi
         pytest.fail("opened a corrupt archive")
     path.unlink()
     with (
-        pytest.raises(
-            InputError, match=r"a\.zip: file not found; download it.*--pipeline=download"
-        ),
+        pytest.raises(InputError, match=r"a\.zip: file not found; run: .*--pipeline=download"),
         archive.open("test.csv"),
     ):
         pytest.fail("opened a missing archive")

@@ -44,6 +44,11 @@ def check_variables(environ: Mapping[str, str]) -> None:
             f"KERAS_BACKEND={backend}: the networks are trained with TensorFlow; run: "
             "unset KERAS_BACKEND"
         )
+    if environ.get("TF_USE_LEGACY_KERAS") in {"1", "true", "True"}:
+        raise InputError(
+            "TF_USE_LEGACY_KERAS is set: MLflow could not save the models, which are of Keras 3; "
+            "run: unset TF_USE_LEGACY_KERAS"
+        )
     for name, limited in _LIMITS.items():
         if name in environ:
             raise InputError(
