@@ -3,6 +3,7 @@
 import csv
 import gc
 import io
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -35,8 +36,20 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: (item.path not in first, item.path not in second))
 
 
+def pytest_configure():
+    """Let MLflow's variables of the shell change no test."""
+    names = [name for name in os.environ if name.startswith("MLFLOW_")]
+    for name in set(names) - {"MLFLOW_DISABLE_TELEMETRY"}:
+        del os.environ[name]
+
+
 def pytest_runtest_setup():
-    """Exempt what Keras imported from the garbage collections that it does after each model."""
+    """Forget the store of an earlier test, and keep Keras' garbage collections short.
+
+    MLflow leaves the store in the environment. Keras collects after each model; what it imported is
+    exempt.
+    """
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
     if "keras" in sys.modules and not gc.get_freeze_count():
         gc.freeze()
 

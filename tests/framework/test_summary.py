@@ -1,5 +1,6 @@
 from pathlib import PurePosixPath
 
+import mlflow
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -137,6 +138,13 @@ def test_next_command_on_real_data_overrules_kedro_env(monkeypatch):
     monkeypatch.setenv("KEDRO_ENV", "demo")
     text = printed(print_next_commands, "demo", "full", scored=True)
     assert "kedro run --pipeline=full --env=local" in text
+
+
+def test_next_commands_name_the_store_that_was_used(monkeypatch):
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "http://server:5000")
+    text = printed(print_next_commands, None, "full", scored=False)
+    assert "  http://server:5000  " in text
+    assert "mlflow ui" not in text
 
 
 def test_activation_is_a_next_command_unless_active(monkeypatch):

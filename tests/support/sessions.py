@@ -20,8 +20,7 @@ def make_project(folder: Path, database: bool = True) -> Path:
 
     Args:
         folder: Where to put it.
-        database: Whether MLflow's database exists already, without runs: creating it takes more
-            than a second of each test.
+        database: Whether MLflow's database exists already, without runs.
     """
     for name in ("conf", "src"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -31,12 +30,13 @@ def make_project(folder: Path, database: bool = True) -> Path:
     for name in ("pyproject.toml", ".telemetry"):
         shutil.copy(ROOT / name, folder)
     if database:
-        (folder / "mlflow.db").write_bytes(_empty_database())
+        (folder / "mlflow.db").write_bytes(empty_database())
     return folder
 
 
 @cache
-def _empty_database() -> bytes:
+def empty_database() -> bytes:
+    """Return MLflow's database without runs: creating one takes more than a second."""
     with tempfile.TemporaryDirectory() as folder:
         MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
         return Path(folder, "mlflow.db").read_bytes()

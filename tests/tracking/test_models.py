@@ -1,17 +1,23 @@
 import logging
+import shutil
 from pathlib import Path
 
 import mlflow
 import pytest
+from mlflow.entities import LoggedModelOutput
 from mlflow.models import Model
 from mlflow.tracking import MlflowClient
+from sessions import empty_database
 
-from facial_keypoints.tracking.models import CHAMPION_ALIAS, register_model
+from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.tracking.models import CHAMPION_ALIAS, find_model, register_model
+from facial_keypoints.tracking.runs import SessionRuns
 
 
 @pytest.fixture
 def client(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlflow.db").write_bytes(empty_database())
     before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
     yield MlflowClient()
@@ -35,3 +41,62 @@ def test_registration_is_one_log_line(client, tmp_path, caplog, capsys):
     assert "Created version" not in printed.out + printed.err
     version = client.get_model_version_by_alias("faces", CHAMPION_ALIAS)
     assert (str(version.version), version.tags) == ("2", {"variant": "tiny"})
+
+
+@pytest.fixture
+def logged(client, tmp_path):
+    """Return a run whose training has the fingerprint "abc", and the folder of its model."""
+    experiment = client.create_experiment("faces", artifact_location=str(tmp_path / "artifacts"))
+    run_id = client.create_run(experiment, tags={"fingerprint": "abc"}).info.run_id
+    model = client.create_logged_model(experiment, name="model", source_run_id=run_id)
+    client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+    folder = Path(model.artifact_location)
+    (folder / "data").mkdir(parents=True)
+    (folder / "MLmodel").write_text("model")
+    (folder / "data" / "model.keras").write_text("weights")
+    return run_id, folder
+
+
+def test_find_model_returns_the_model_of_a_fingerprint(logged):
+    run_id, folder = logged
+    expected = f"models:/{folder.parent.name}"
+    assert find_model(run_id, "abc", None) == find_model(run_id, "other", run_id) == expected
+    assert find_model(run_id, "other", "0" * 32) is None  # trained with another store
+
+
+@pytest.mark.parametrize("gone", [".", "data", "data/model.keras"])
+def test_find_model_is_none_where_files_are_gone(logged, gone):
+    run_id, folder = logged
+    lost = folder / gone
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    assert find_model(run_id, "abc", run_id) is None
+
+
+def test_find_model_returns_the_copy_whose_files_are_there(client, logged):
+    run_id, folder = logged
+    experiment = client.get_run(run_id).info.experiment_id
+    later = client.create_run(experiment, tags={"fingerprint": "abc"}).info.run_id
+    model = client.create_logged_model(experiment, name="model", source_run_id=later)
+    client.log_outputs(later, [LoggedModelOutput(model.model_id, step=0)])
+    shutil.copytree(folder, model.artifact_location)
+    shutil.rmtree(folder)
+    assert find_model(run_id, "abc", run_id) == f"models:/{model.model_id}"
+
+
+def test_find_model_is_none_where_its_run_or_itself_is_deleted(client, logged):
+    run_id, folder = logged
+    present = client.create_run(client.get_run(run_id).info.experiment_id).info.run_id
+    client.delete_run(run_id)
+    assert find_model(present, "abc", run_id) is None
+    client.restore_run(run_id)
+    client.delete_logged_model(folder.parent.name)
+    assert find_model(present, "abc", run_id) is None
+
+
+def test_champion_without_a_model_is_not_registered(client, logged, caplog):
+    run_id, folder = logged
+    shutil.rmtree(folder)
+    runs = SessionRuns(run_id, [], {}, is_adopted=True)
+    runs.register(run_id, Champion("tiny", "abc", run_id))
+    assert "MLflow does not have the model of tiny, or its files are gone" in caplog.text
+    assert client.search_registered_models() == []

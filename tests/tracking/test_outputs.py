@@ -3,6 +3,7 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 from mlflow.tracking import MlflowClient
+from sessions import empty_database
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework.datasets import AtomicTextDataset
@@ -23,7 +24,9 @@ def experiment_id(tmp_path_factory):
     settings = TrackingSettings(
         tracking_uri="sqlite:///mlflow.db", experiment="test", artifact_location="mlruns"
     )
-    return connect(settings, tmp_path_factory.mktemp("project"))
+    project = tmp_path_factory.mktemp("project")
+    (project / "mlflow.db").write_bytes(empty_database())
+    return connect(settings, project)[1]
 
 
 @pytest.fixture
@@ -71,6 +74,18 @@ def test_log_dataset_logs_to_the_run_that_a_field_names(run_id):
     recording = Recording(metrics="score_", run_field="run")
     log_dataset("another run", "score", None, Score(1.5, run_id), recording)
     assert MlflowClient().get_run(run_id).data.metrics == {"score_rmse": 1.5}
+
+
+@pytest.mark.parametrize("lost", ["never there", "deleted"])
+def test_log_dataset_logs_to_the_present_run_where_that_run_is_gone(
+    run_id, experiment_id, caplog, lost
+):
+    gone = create_parent(experiment_id, "train", {}) if lost == "deleted" else "0" * 32
+    if lost == "deleted":
+        MlflowClient().delete_run(gone)
+    logged = log(run_id, Score(1.5, gone), metrics="score_", run_field="run")
+    assert logged.metrics == {"score_rmse": 1.5}
+    assert f"MLflow does not have run {gone}" in caplog.text
 
 
 def test_log_dataset_logs_nothing_where_the_field_names_no_run(run_id):

@@ -19,6 +19,7 @@ from facial_keypoints.formatting import format_count
 from facial_keypoints.kaggle.records import Status
 from facial_keypoints.pipelines.compete.estimate import Interval
 from facial_keypoints.pipelines.compete.score import ScoreEstimate
+from facial_keypoints.tracking.store import ui_command
 from facial_keypoints.training.hardware import peak_memory
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -215,10 +216,7 @@ def print_next_commands(
     lines = [] if activate is None else [(f". {activate}", "once per terminal")]
     lines += [
         (f"kedro viz run{option}", "the pipeline with its tables and plots, in the browser"),
-        (
-            "mlflow ui --backend-store-uri sqlite:///mlflow.db",
-            "runs and curves side by side, at http://127.0.0.1:5000",
-        ),
+        ui_command(),
     ]
     if scored:
         real = " --env=local" if "KEDRO_ENV" in os.environ else ""

@@ -1,36 +1,58 @@
 """The MLflow store and experiment of a project, from ``conf/<env>/mlflow.yml``."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+import os
+import shlex
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import mlflow
 from filelock import FileLock
 from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.tracking.delivery import brief, check_server, is_away, limit_waits
+from facial_keypoints.tracking.delivery import configure_client
+from facial_keypoints.tracking.relocation import local_path, relocate_project
+from facial_keypoints.tracking.store import (
+    Store,
+    check_store,
+    choose_store,
+    store_errors,
+    use_store,
+)
 
-_SQLITE: Final = "sqlite:///"
+logger = logging.getLogger(__name__)
+
+_ARTIFACT_FOLDER: Final = "mlruns"
+_MISSING_LEVELS: Final = 2
+"""MLflow creates ``mlruns/<experiment>`` in a folder that exists."""
+_UNUSED: Final = {
+    "MLFLOW_RUN_ID": "each kedro run has a run of its own",
+    "MLFLOW_EXPERIMENT_NAME": "conf/<env>/mlflow.yml sets the experiment",
+    "MLFLOW_EXPERIMENT_ID": "conf/<env>/mlflow.yml sets the experiment",
+    "MLFLOW_DEFAULT_ARTIFACT_ROOT": "conf/<env>/mlflow.yml sets artifact_location",
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "records are delivered in order",
+}
+"""MLflow's variables that a session does not follow, and why."""
 
 
 class TrackingSettings(BaseModel):
     """The content of ``mlflow.yml``.
 
     Attributes:
-        tracking_uri: MLflow's store: a server (http), a database, or a folder. A relative SQLite
-            file lies in the project's folder.
+        tracking_uri: MLflow's store: a server (http) or a database. A relative SQLite file lies in
+            the project's folder. None: that of ``MLFLOW_TRACKING_URI``, else ``mlflow.db``.
         experiment: Name of the experiment; the registered model has the same.
-        artifact_location: Folder or URI for files of a new experiment; None leaves it to MLflow.
+        artifact_location: Folder or URI for files of a new experiment. None: a server decides; with
+            a database, ``mlruns`` in the project's folder.
         experiment_tags: Tags of a new experiment.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tracking_uri: str
+    tracking_uri: str | None = None
     experiment: str
     artifact_location: str | None = None
     experiment_tags: dict[str, str] = {}
@@ -54,7 +76,7 @@ def read_settings(content: dict[str, Any]) -> TrackingSettings:
         ) from None
 
 
-def connect(settings: TrackingSettings, project: Path) -> str:
+def connect(settings: TrackingSettings, project: Path) -> tuple[Store, str]:
     """Point MLflow to the store, and create the experiment where it does not exist.
 
     Args:
@@ -62,54 +84,93 @@ def connect(settings: TrackingSettings, project: Path) -> str:
         project: Folder that relative paths refer to.
 
     Returns:
-        The experiment's id.
+        The store and the experiment's id.
 
     Raises:
         InputError: if a server does not respond, or the store cannot be used.
     """
-    limit_waits()
-    uri = settings.tracking_uri
-    check_server(uri)
-    if not uri.startswith(_SQLITE):
-        mlflow.set_tracking_uri(uri)
-        with store_errors():
-            return _experiment_id(settings, project)
-    database = project / uri.removeprefix(_SQLITE)
-    mlflow.set_tracking_uri(f"{_SQLITE}{database}")
+    unused = {name: os.environ.get(name) for name in _UNUSED}
+    configure_client()
+    store = choose_store(settings.tracking_uri, project)
     # MLflow creates a new database's tables step by step: two runs at once would collide
-    with store_errors(), FileLock(database.with_name(f".{database.name}.lock")):
-        return _experiment_id(settings, project)
+    with store_errors(store), _lock(store):
+        check_store(store)
+        use_store(store)
+        experiment_id = _experiment_id(settings, project, store)
+    for name, value in unused.items():
+        if value and value.lower() not in {"false", "0", experiment_id, settings.experiment}:
+            logger.warning("%s=%s is not used: %s", name, value, _UNUSED[name])
+    return store, experiment_id
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Convert the error of an MLflow store that cannot be used into an InputError.
-
-    Raises:
-        InputError: if the store is damaged, read-only, locked or away.
-    """
-    try:
-        yield
-    except Exception as error:
-        from sqlalchemy.exc import SQLAlchemyError  # MLflow loads it for databases alone
-
-        if not (is_away(error) or isinstance(error, SQLAlchemyError | OSError)):
-            raise
-        raise InputError(
-            f"MLflow's store {mlflow.get_tracking_uri()} cannot be used ({brief(error)}). Check "
-            "that it is writable and not locked by another program, then run the command again. "
-            "Move a damaged one away: a new one is created, and finished trainings are kept"
-        ) from error
+def _lock(store: Store) -> AbstractContextManager[object]:
+    if store.database is None:
+        return nullcontext()
+    return FileLock(store.database.with_name(f".{store.database.name}.lock"))
 
 
-def _experiment_id(settings: TrackingSettings, project: Path) -> str:
+def _experiment_id(settings: TrackingSettings, project: Path, store: Store) -> str:
     client = MlflowClient()
+    location = _artifact_folder(settings, project, store)
+    if isinstance(location, Path) and location.is_relative_to(project) and store.is_sql:
+        relocate_project(store, location, project, settings.experiment)
     experiment = client.get_experiment_by_name(settings.experiment)
     if experiment is None:
-        location = settings.artifact_location
-        if location is not None and not urlsplit(location).scheme:
-            location = (project / location).as_uri()
-        return client.create_experiment(settings.experiment, location, settings.experiment_tags)
+        if isinstance(location, Path):
+            _check_folder(location, settings.experiment, store)
+        created = client.create_experiment(
+            settings.experiment,
+            location.as_uri() if isinstance(location, Path) else location,
+            settings.experiment_tags,
+        )
+        experiment = client.get_experiment(created)
+    experiment_id = str(experiment.experiment_id)
     if experiment.lifecycle_stage == "deleted":
-        client.restore_experiment(experiment.experiment_id)
-    return str(experiment.experiment_id)
+        client.restore_experiment(experiment_id)
+        logger.warning("MLflow: restored the deleted experiment %s", settings.experiment)
+    address = str(experiment.artifact_location)
+    if settings.artifact_location and local_path(address) != location != address:
+        logger.warning(
+            "artifact_location=%s in conf/<env>/mlflow.yml is not used: the experiment %s keeps "
+            "its files in %s",
+            settings.artifact_location,
+            settings.experiment,
+            address,
+        )
+    folder = local_path(address)
+    if folder is not None:
+        _check_folder(folder, settings.experiment, store)
+    return experiment_id
+
+
+def _artifact_folder(settings: TrackingSettings, project: Path, store: Store) -> Path | str | None:
+    """The folder or URI for files of a new experiment; None leaves it to a server."""
+    location = settings.artifact_location
+    if location is None:
+        return project / _ARTIFACT_FOLDER if store.is_sql else None
+    return location if urlsplit(location).scheme else project / location
+
+
+def _check_folder(folder: Path, experiment: str, store: Store) -> None:
+    """Check that an experiment's files can be written.
+
+    Raises:
+        InputError: if the folder is not writable, or lies below one that does not exist.
+    """
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    if len(folder.relative_to(existing).parts) > _MISSING_LEVELS:
+        remedy = (
+            "Start the server with --artifacts-destination, so that it takes them"
+            if store.is_server
+            else f"Mount it, or create it: mkdir -p {shlex.quote(str(folder))}"
+        )
+        problem = "does not exist on this computer"
+    elif existing.is_dir() and os.access(existing, os.W_OK):
+        return
+    else:
+        problem = "cannot be written"
+        remedy = f"Check it: ls -ld {shlex.quote(str(existing))}"
+    raise InputError(
+        f"MLflow's experiment {experiment} keeps its files in {folder}, which {problem}. {remedy}; "
+        f"or set another experiment in conf/<env>/mlflow.yml"
+    )

@@ -14,7 +14,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
 
 import requests
 from mlflow.exceptions import MlflowException
@@ -25,7 +24,6 @@ from mlflow.protos.databricks_pb2 import (
     ErrorCode,
 )
 
-from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import format_duration
 
 logger = logging.getLogger(__name__)
@@ -37,7 +35,8 @@ _PASSING: Final = {
 """MLflow's codes for a server that is away or broken, and for a locked database."""
 _FIRST_PAUSE: Final = 10.0
 _LONGEST_PAUSE: Final = 300.0
-_SERVER_TIMEOUT: Final = 5.0
+_LONGEST_ERROR: Final = 300
+"""Characters."""
 _TRIES: Final = 3
 
 
@@ -153,32 +152,15 @@ def brief(error: BaseException) -> str:
     for words in ("Connection refused", "timed out", "database is locked", "No space left"):
         if words.lower() in text.lower():
             return words.lower()
-    return text[:160]
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}..."
 
 
-def limit_waits() -> None:
-    """Let a call of a server that is away fail in seconds: it is repeated later."""
+def configure_client() -> None:
+    """Let a call of a server that is away fail in seconds, and any call fail at once.
+
+    The call is repeated later, in order. MLflow's own queue (``MLFLOW_ENABLE_ASYNC_LOGGING``) would
+    hide its failure.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
-
-
-def check_server(uri: str) -> None:
-    """Check that a tracking server responds; databases and folders are not checked.
-
-    Raises:
-        InputError: if it does not respond within seconds.
-    """
-    if urlsplit(uri).scheme not in {"http", "https"}:
-        return
-    try:
-        requests.get(f"{uri.rstrip('/')}/health", timeout=_SERVER_TIMEOUT)
-    except requests.RequestException as error:
-        # without the address's user and password
-        parts = urlsplit(uri)
-        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        raise InputError(
-            f"MLflow's server at {shown} does not respond ({type(error).__name__}). Start it (on "
-            f"this computer: mlflow server --host 127.0.0.1 --port {parts.port or 5000}), correct "
-            "tracking_uri in conf/<env>/mlflow.yml, or remove that line to record into mlflow.db "
-            "in the project's folder"
-        ) from None
+    os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"

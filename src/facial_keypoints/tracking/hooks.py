@@ -16,11 +16,12 @@ from kedro.pipeline.node import Node
 
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.formatting import join_names
-from facial_keypoints.tracking.connection import connect, read_settings, store_errors
+from facial_keypoints.tracking.connection import connect, read_settings
 from facial_keypoints.tracking.curves import MetricsHandler
 from facial_keypoints.tracking.outputs import log_dataset, recording_of
 from facial_keypoints.tracking.runs import SessionRuns, create_parent, end_run, resume_run
 from facial_keypoints.tracking.session import command_started_at, git_commit
+from facial_keypoints.tracking.store import VARIABLE, Store, store_errors
 from facial_keypoints.tracking.values import (
     describe_input,
     log_input,
@@ -47,6 +48,7 @@ class TrackingHooks:
 
     def __init__(self) -> None:
         self.is_complete = True
+        self._store: Store | None = None
         self._experiment_id: str | None = None
         self._catalog: DataCatalog | None = None
         self._runs: SessionRuns | None = None
@@ -68,7 +70,7 @@ class TrackingHooks:
         """
         if mlflow.active_run() is None:
             settings = read_settings(context.config_loader["mlflow"])
-            self._experiment_id = connect(settings, context.project_path)
+            self._store, self._experiment_id = connect(settings, context.project_path)
 
     @hook_impl(trylast=True)
     def before_pipeline_run(
@@ -86,7 +88,7 @@ class TrackingHooks:
         of_children = {k: v for k, v in tags.items() if k in {"git_commit", "env"}}
         namespaces = dict.fromkeys(node.namespace for node in pipeline.nodes if node.namespace)
         adopted = mlflow.active_run()
-        with store_errors():
+        with store_errors(self._store or Store(mlflow.get_tracking_uri(), VARIABLE)):
             if adopted is None:
                 name = "+".join(run_params.get("pipeline_names") or ["__default__"])
                 parent = create_parent(str(self._experiment_id), name, tags)

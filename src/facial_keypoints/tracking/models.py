@@ -11,7 +11,8 @@ from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from facial_keypoints.tracking.values import log_curve, log_metrics
+from facial_keypoints.tracking.delivery import is_away
+from facial_keypoints.tracking.values import is_active_run, log_curve, log_metrics
 from facial_keypoints.training.records import Training
 
 if TYPE_CHECKING:
@@ -65,19 +66,24 @@ def log_model(run_id: str, model: "keras.Model") -> str:
     from mlflow.models import infer_signature
 
     example = np.zeros((1, *model.input_shape[1:]), dtype=np.uint8)
-    MlflowClient().log_text(run_id, _summary(model), "model_summary.txt")
+    client = MlflowClient()
+    client.log_text(run_id, _summary(model), "model_summary.txt")
     versions = {
         "tensorflow": str(tf.__version__),
         **{name: version(name) for name in ("keras", "numpy")},
     }
+    run = client.get_run(run_id)
+    # created here: MLflow would take its experiment from the environment
+    logged = client.create_logged_model(
+        run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
+    )
     # the Keras flavour of MLflow 3.17 fails with an input example; TensorFlow's takes Keras models
-    with (
-        mlflow.start_run(run_id=run_id, nested=True),
-        contextlib.redirect_stdout(io.StringIO()),  # a progress bar for one prediction
-    ):
+    with contextlib.redirect_stdout(io.StringIO()):  # a progress bar for one prediction
         info = mlflow.tensorflow.log_model(
             model,
             name="model",
+            model_id=logged.model_id,
+            run_id=run_id,
             signature=infer_signature(example, model.predict(example, verbose=0)),
             input_example=example,
             # named here because finding them out takes MLflow twenty seconds
@@ -96,16 +102,28 @@ def find_model(run_id: str, fingerprint: str, trained_by: str | None) -> str | N
             of the same training has it then.
 
     Returns:
-        The model's URI, or None where MLflow has no model.
+        The model's URI, or None where MLflow has no model, or its files are gone.
     """
     client = MlflowClient()
     experiment = client.get_run(run_id).info.experiment_id
     runs = client.search_runs([experiment], f"tags.fingerprint = '{fingerprint}'")
-    if trained_by is not None:
-        with contextlib.suppress(MlflowException):  # trained with another store
-            runs.insert(0, client.get_run(trained_by))
-    found = [run.outputs.model_outputs for run in runs if run.outputs and run.outputs.model_outputs]
-    return f"models:/{found[0][0].model_id}" if found else None
+    if trained_by is not None and is_active_run(trained_by):
+        runs.insert(0, client.get_run(trained_by))
+    models = [
+        output.model_id for run in runs if run.outputs for output in run.outputs.model_outputs
+    ]
+    complete = (each for each in dict.fromkeys(models) if _has_files(each))
+    return next((f"models:/{model_id}" for model_id in complete), None)
+
+
+def _has_files(model_id: str) -> bool:
+    client = MlflowClient()
+    try:
+        return all(client.list_logged_model_artifacts(model_id, path) for path in (None, "data"))
+    except MlflowException as error:
+        if is_away(error):
+            raise
+        return False  # deleted
 
 
 def register_model(model_uri: str, run_id: str, variant: str) -> None:

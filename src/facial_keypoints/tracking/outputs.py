@@ -1,5 +1,6 @@
 """Datasets that are recorded, as the catalog's ``metadata: {mlflow: ...}`` configures it."""
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -10,7 +11,9 @@ from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.tracking.values import log_metrics
+from facial_keypoints.tracking.values import is_active_run, log_metrics
+
+logger = logging.getLogger(__name__)
 
 
 class Recording(BaseModel):
@@ -106,6 +109,14 @@ def log_dataset(run_id: str, name: str, dataset: Any, data: Any, recording: Reco
     target: str | None = record[recording.run_field] if recording.run_field else run_id
     if target is None:  # the model was trained without MLflow
         return
+    if not is_active_run(target):
+        logger.warning(
+            "MLflow does not have run %s (deleted, or of another store); %s is recorded in this "
+            "command's run",
+            target,
+            name,
+        )
+        target = run_id
     log_metrics(target, recording.values(record))
     for tag, field in recording.tags.items():
         client.set_tag(target, tag, record[field])

@@ -90,7 +90,11 @@ class SessionRuns:
             run_id, champion.fingerprint, champion.mlflow_run_id
         )
         if uri is None:
-            logger.warning("MLflow holds no model of %s to register", variant)
+            logger.warning(
+                "MLflow does not have the model of %s, or its files are gone: it is not "
+                "registered. Run the command that trained it again; finished trainings are reused",
+                variant,
+            )
         else:
             models.register_model(uri, run_id, variant)
 

@@ -5,16 +5,28 @@ from typing import Any, Final
 
 import mlflow
 import pandas as pd
-from mlflow.entities import DatasetInput, InputTag, Metric, Param
+from mlflow.entities import DatasetInput, InputTag, LifecycleStage, Metric, Param
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 from pydantic import BaseModel
 
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.tracking.delivery import is_away
 
 _METRICS_PER_CALL: Final = 1000
 """MLflow rejects more."""
 _LONGEST_PARAMETER: Final = 6000
 """Characters; MLflow rejects longer ones."""
+
+
+def is_active_run(run_id: str) -> bool:
+    """Return whether the store has a run that is not deleted."""
+    try:
+        return bool(MlflowClient().get_run(run_id).info.lifecycle_stage == LifecycleStage.ACTIVE)
+    except MlflowException as error:
+        if is_away(error):
+            raise
+        return False
 
 
 def log_parameters(run_id: str, parameters: Mapping[str, Any]) -> None:

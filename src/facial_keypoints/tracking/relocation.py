@@ -1,0 +1,116 @@
+"""Addresses of MLflow's files after the project's folder was moved or copied.
+
+MLflow records absolute addresses. The database moves with the project, so that they then name
+another project's files, or none.
+"""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from mlflow.entities import ViewType
+from mlflow.tracking import MlflowClient
+from mlflow.utils.file_utils import get_local_path_or_none
+
+from facial_keypoints.tracking.store import Store
+
+logger = logging.getLogger(__name__)
+
+_ADDRESSES: Final = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+"""Tables and columns that contain addresses of files."""
+
+
+def local_path(address: str | None) -> Path | None:
+    """Return the path of a local address (``/a/b`` or ``file:///a/b``), or None."""
+    path = get_local_path_or_none(address or "models:/")  # type: ignore[no-untyped-call]
+    return None if path is None else Path(path)
+
+
+def moved_from(address: str | None, location: Path, project: Path, store: Store) -> Path | None:
+    """Return the earlier place of a project's artifact folder, if it was moved or copied.
+
+    Args:
+        address: Where an experiment keeps its files.
+        location: The artifact folder, below the project's folder.
+        project: The project's folder.
+        store: A store that lies in the project moves with it; the files of another store have
+            moved if they are gone at the earlier place and exist here.
+
+    Returns:
+        The folder that ``location`` was; None where it is the same, or another one.
+    """
+    path, tail = local_path(address), location.relative_to(project).parts
+    if path is None or not path.is_absolute() or path.is_relative_to(project):
+        return None
+    folders = (each for each in (path, *path.parents) if each.parts[-len(tail) :] == tail)
+    earlier = next(folders, None)
+    if earlier is None or (earlier.exists() and location.exists() and earlier.samefile(location)):
+        return None
+    is_in_project = store.database is not None and store.database.is_relative_to(project)
+    return earlier if is_in_project or (location.exists() and not earlier.exists()) else None
+
+
+def relocate_project(store: Store, location: Path, project: Path, experiment: str) -> None:
+    """Change the addresses of files that were moved or copied with the project.
+
+    Args:
+        store: A database.
+        location: The artifact folder, below the project's folder.
+        project: The project's folder.
+        experiment: Name of the session's experiment. The folders of other experiments are moved
+            where they do not exist any more: another project may use them.
+    """
+    earlier = set()
+    for each in MlflowClient().search_experiments(view_type=ViewType.ALL):
+        if each.experiment_id == "0":  # MLflow's own, in any working directory
+            continue
+        folder = moved_from(each.artifact_location, location, project, store)
+        if folder is not None and (each.name == experiment or not folder.exists()):
+            earlier.add(folder)
+    for folder in sorted(earlier):
+        relocate(store, folder, location)
+
+
+def relocate(store: Store, earlier: Path, location: Path) -> None:
+    """Change the recorded addresses of files that are now in another folder.
+
+    An address stays if its file exists in the earlier folder alone.
+
+    Args:
+        store: A database.
+        earlier: The recorded folder.
+        location: The present folder.
+    """
+    from sqlalchemy import column, create_engine, select, table, update
+
+    changed = kept = 0
+    engine = create_engine(store.uri)
+    with engine.begin() as connection:
+        for name, field in _ADDRESSES:
+            rows = table(name, column(field))
+            addresses = connection.execute(select(rows.c[field]).distinct()).scalars().all()
+            for address in addresses:
+                path = local_path(address)
+                if path is None or not path.is_relative_to(earlier):
+                    continue
+                target = location / path.relative_to(earlier)
+                if path != earlier and path.exists() and not target.exists():
+                    kept += 1
+                    continue
+                present = target.as_uri() if address.startswith("file:") else str(target)
+                new = update(rows).where(rows.c[field] == address).values({field: present})
+                changed += connection.execute(new).rowcount
+    engine.dispose()
+    logger.info(
+        "MLflow: the project was moved or copied from %s; %d recorded addresses of files are "
+        "changed to this folder%s",
+        earlier,
+        changed,
+        f", {kept} stay, as their files are only there" if kept else "",
+    )

@@ -1,0 +1,315 @@
+"""Which MLflow store a session records to, and whether it can be used."""
+
+import logging
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import mlflow
+from mlflow.exceptions import MlflowException
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.tracking.delivery import brief
+
+logger = logging.getLogger(__name__)
+
+VARIABLE: Final = "MLFLOW_TRACKING_URI"
+CONFIGURATION: Final = "tracking_uri in conf/<env>/mlflow.yml"
+DEFAULT_URI: Final = "sqlite:///mlflow.db"
+_LOCK_TIMEOUT: Final = 20.0
+"""Seconds to wait for a locked SQLite file, as MLflow does."""
+_SERVER_TIMEOUT: Final = 5.0
+_DAMAGED: Final = (
+    "It is damaged. Move it away and run again: mv {file} {file}.damaged; a new store is created, "
+    "and finished trainings are kept and recorded in it"
+)
+_REMEDIES: Final = {
+    "not a database": _DAMAGED,
+    "malformed": _DAMAGED,
+    "locked": "Close the program that uses it, for example a database browser, and run again",
+    "disk is full": "Free some space, and run the same command again",
+    "no space left": "Free some space, and run the same command again",
+    "no module named": "Install the database's driver, for PostgreSQL: pip install psycopg2-binary",
+    "migrate-filestore": "MLflow does not record to folders any more. Copy the records to a "
+    f"database, mlflow migrate-filestore --source {{folder}} --target {DEFAULT_URI}, and name that "
+    "in {source}",
+}
+"""What to do, by words of the error."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The address of an MLflow store.
+
+    Attributes:
+        uri: As MLflow takes it; the path of an SQLite file is absolute.
+        source: Where it was set: a variable or a configuration file.
+        database: The SQLite file; None for other stores.
+    """
+
+    uri: str
+    source: str
+    database: Path | None = None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether it is a tracking server."""
+        return urlsplit(self.uri).scheme in {"http", "https"}
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether it is a database."""
+        from mlflow.store.db.db_types import DATABASE_ENGINES
+
+        return urlsplit(self.uri).scheme.partition("+")[0] in DATABASE_ENGINES
+
+    def __str__(self) -> str:
+        """The address without user and password."""
+        scheme, separator, rest = self.uri.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+    @property
+    def argument(self) -> str:
+        """The address for a command line; with a password, a variable that holds it."""
+        return f'"${VARIABLE}"' if str(self) != self.uri else shlex.quote(self.uri)
+
+
+def choose_store(tracking_uri: str | None, project: Path) -> Store:
+    """Return the store that the configuration sets, else the variable's, else the project's own.
+
+    Args:
+        tracking_uri: From ``mlflow.yml``; None leaves the choice to ``MLFLOW_TRACKING_URI``.
+        project: Folder that relative paths of the configuration refer to. Those of the variable
+            refer to the working directory, as with MLflow itself.
+
+    Raises:
+        InputError: if the address of an SQLite file is invalid, or its folder does not exist.
+    """
+    given = os.environ.get(VARIABLE, "").strip()
+    if tracking_uri is None and given:
+        store = resolve(given, Path.cwd(), VARIABLE)
+        logger.info("MLflow: recording to %s (%s)", store, VARIABLE)
+        return store
+    store = resolve(tracking_uri or DEFAULT_URI, project, CONFIGURATION)
+    if given and given not in {tracking_uri, store.uri}:
+        logger.warning(
+            "%s=%s is not used: conf/<env>/mlflow.yml sets tracking_uri: %s. Set it to null to use "
+            "the variable",
+            VARIABLE,
+            Store(given, VARIABLE),
+            store,
+        )
+    return store
+
+
+def resolve(uri: str, folder: Path, source: str) -> Store:
+    """Return a store whose SQLite file, if it is one, has an absolute path.
+
+    Args:
+        uri: The address.
+        folder: Folder that a relative path refers to.
+        source: Where the address was set.
+
+    Raises:
+        InputError: if the address of an SQLite file is invalid, or its folder does not exist.
+    """
+    if not uri.startswith("sqlite"):
+        return Store(uri, source)
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(uri)
+    except ArgumentError:
+        url = None
+    if url is None or url.host or not url.database or url.database == ":memory:":
+        raise InputError(
+            f"{source}: {uri} names no database file. Write sqlite:///mlflow.db, or with four "
+            "slashes an absolute path: sqlite:////folder/mlflow.db"
+        )
+    # not resolved: the file may be a link
+    path = Path(os.path.abspath(folder / Path(url.database).expanduser()))  # noqa: PTH100
+    if "?" in str(path) or unquote(str(path)) != str(path):
+        raise InputError(
+            f"{source}: {path} contains '?' or '%' with two digits, which the address of a "
+            f"database cannot contain. Rename the folder, or name another file: "
+            f"export {VARIABLE}=sqlite:////folder/mlflow.db"
+        )
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{source}: the folder of {uri} does not exist. Correct the address, or create the "
+            f"folder: mkdir -p {shlex.quote(str(path.parent))}"
+        )
+    query = uri.partition("?")[2]
+    return Store(f"sqlite:///{path}" + (f"?{query}" if query else ""), source, path)
+
+
+def use_store(store: Store) -> None:
+    """Let MLflow use a store.
+
+    ``MLFLOW_TRACKING_URI``, which MLflow overwrites, stays as the user set it: it counts for the
+    next session of this process, too.
+    """
+    before = os.environ.pop(VARIABLE, None)
+    mlflow.set_tracking_uri(store.uri)
+    os.environ.pop(VARIABLE, None)
+    if before is not None:
+        os.environ[VARIABLE] = before
+
+
+def ui_command() -> tuple[str, str]:
+    """Return what shows the runs of the current store (a command or an address), and a comment."""
+    uri = mlflow.get_tracking_uri()
+    store = Store(uri.replace(f"sqlite:///{Path.cwd()}/", "sqlite:///"), VARIABLE)
+    if store.is_server:
+        return str(store), "runs and curves side by side, in the browser"
+    command = f"mlflow ui --backend-store-uri {store.argument}"
+    return command, "runs and curves side by side, at http://127.0.0.1:5000"
+
+
+def check_store(store: Store) -> None:
+    """Check that a server responds, or that a database can be used by this MLflow.
+
+    Raises:
+        InputError: if it cannot be used.
+    """
+    if store.is_server:
+        _check_server(store)
+    elif store.is_sql:
+        with store_errors(store):
+            _check_database(store)
+
+
+def _check_server(store: Store) -> None:
+    from mlflow.utils import credentials, rest_utils
+
+    try:  # with MLflow's own settings for sign-in and certificates
+        response = rest_utils.http_request(  # type: ignore[no-untyped-call]
+            credentials.get_default_host_creds(store.uri.rstrip("/")),  # type: ignore[no-untyped-call]
+            "/health",
+            "GET",
+            max_retries=0,
+            timeout=_SERVER_TIMEOUT,
+            raise_on_status=False,
+        )
+    except MlflowException as error:
+        cause = error.__cause__ or error.__context__ or error
+        name = type(cause).__name__
+        remedy = (
+            "Name the certificate of its authority in MLFLOW_TRACKING_SERVER_CERT_PATH"
+            if name == "SSLError"
+            else f"Start it (on this computer: mlflow server --host 127.0.0.1 --port "
+            f"{urlsplit(store.uri).port or 5000}), correct {store.source}, or remove it to record "
+            "into mlflow.db in the project's folder"
+        )
+        raise InputError(
+            f"MLflow's server at {store} does not respond ({name}). {remedy}"
+        ) from None
+    if response.status_code in {401, 403}:
+        raise InputError(
+            f"MLflow's server at {store} refuses access ({response.status_code}). Set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN; or "
+            f"correct {store.source}, if another program uses that address"
+        )
+
+
+def _check_database(store: Store) -> None:
+    """Check before MLflow does: it retries for minutes, and upgrades old databases unasked."""
+    from alembic.migration import MigrationContext
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.pool import NullPool
+
+    options: dict[str, Any] = {}
+    if store.database is not None:
+        if store.database.is_dir():
+            raise IsADirectoryError(f"{store.database} is a folder")
+        options["connect_args"] = {"timeout": _LOCK_TIMEOUT}
+    engine = create_engine(store.uri, poolclass=NullPool, **options)
+    with engine.connect() as connection:
+        if store.database is not None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails where nothing can be written
+        tables = set(inspect(connection).get_table_names())
+        revisions = MigrationContext.configure(connection).get_current_heads()
+        connection.rollback()
+    if tables - {"alembic_version"}:
+        _check_schema(store, tables, revisions)
+
+
+def _check_schema(store: Store, tables: set[str], revisions: tuple[str, ...]) -> None:
+    from alembic.script import ScriptDirectory
+    from mlflow.store.db.utils import _get_alembic_config
+
+    if "experiments" not in tables:
+        names = ", ".join(sorted(tables)[:3]) + (", ..." if len(tables) > 3 else "")
+        raise InputError(
+            f"{store} is another program's database (tables {names}). Name another file in "
+            f"{store.source}"
+        )
+    configuration = _get_alembic_config(db_url="")  # type: ignore[no-untyped-call]
+    scripts = ScriptDirectory.from_config(configuration)
+    needed = scripts.get_current_head()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if not revisions or revisions == (needed,):  # without one, MLflow was killed in creating it
+        return
+    found = ", ".join(revisions)
+    if not known.issuperset(revisions):
+        raise InputError(
+            f"A newer MLflow has upgraded {store} (its schema {found} is unknown to MLflow "
+            f"{mlflow.__version__}, which writes {needed}), and there is no way back. Restore the "
+            f"copy from before the upgrade, or record to a new file: export "
+            f"{VARIABLE}=sqlite:///mlflow-{mlflow.__version__}.db; finished trainings are kept and "
+            "recorded in it"
+        )
+    command = f"mlflow db upgrade {store.argument}"
+    if store.database is not None:
+        file = shlex.quote(str(store.database))
+        command = f"cp {file} {file}.copy && {command}"
+    raise InputError(
+        f"An earlier MLflow has written {store} (schema {found}; MLflow {mlflow.__version__} needs "
+        f"{needed}). Copy it and upgrade it: {command}"
+    )
+
+
+@contextmanager
+def store_errors(store: Store) -> Iterator[None]:
+    """Convert the error of an MLflow store that cannot be used into an InputError.
+
+    Args:
+        store: The store.
+
+    Raises:
+        InputError: if the store is damaged, read-only, locked or away.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError  # MLflow loads it for databases alone
+
+        if not isinstance(error, MlflowException | SQLAlchemyError | OSError | ImportError):
+            raise
+        raise InputError(
+            f"MLflow's store {store} cannot be used ({brief(error)}). {_remedy(error, store)}"
+        ) from error
+
+
+def _remedy(error: BaseException, store: Store) -> str:
+    text = str(error).lower()
+    otherwise = (
+        f"Check the address, which {store.source} sets"
+        if store.database is None
+        else "Check that the file and its folder can be written: ls -ld {file} {file}/.."
+    )
+    found = (remedy for words, remedy in _REMEDIES.items() if words in text)
+    return next(found, otherwise).format(
+        file=shlex.quote(str(store.database)),
+        folder=shlex.quote(store.uri.removeprefix("file://")),
+        source=store.source,
+    )

@@ -1,0 +1,283 @@
+import logging
+import os
+import sqlite3
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import mlflow
+import pytest
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.tracking import store as module
+from facial_keypoints.tracking.store import (
+    CONFIGURATION,
+    VARIABLE,
+    Store,
+    check_store,
+    choose_store,
+    resolve,
+    store_errors,
+    ui_command,
+    use_store,
+)
+
+
+@pytest.fixture(autouse=True)
+def current_store_afterwards():
+    before = mlflow.get_tracking_uri()
+    yield
+    mlflow.set_tracking_uri(before)
+
+
+@pytest.fixture
+def database(tmp_path):
+    """Return a function that makes a database of tables, with a schema's revision."""
+
+    def make(tables, *revisions, name="mlflow.db"):
+        with sqlite3.connect(tmp_path / name) as connection:
+            for table in (*tables, "alembic_version"):
+                connection.execute(f"create table {table} (version_num)")
+            connection.executemany(
+                "insert into alembic_version values (?)", [(each,) for each in revisions]
+            )
+        connection.close()
+        return resolve(f"sqlite:///{name}", tmp_path, CONFIGURATION)
+
+    return make
+
+
+def test_choose_store_is_the_projects_by_default(tmp_path):
+    expected = tmp_path / "mlflow.db"
+    assert choose_store(None, tmp_path) == Store(f"sqlite:///{expected}", CONFIGURATION, expected)
+
+
+def test_choose_store_takes_the_variable_and_logs_it(tmp_path, monkeypatch, caplog):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv(VARIABLE, "sqlite:///mine.db")
+    with caplog.at_level(logging.INFO, logger="facial_keypoints"):
+        assert choose_store(None, tmp_path).database == tmp_path / "here/mine.db"
+    assert f"MLflow: recording to sqlite:///{tmp_path}/here/mine.db ({VARIABLE})" in caplog.text
+
+
+def test_choose_store_takes_the_configuration_and_reports_another_variable(
+    tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setenv(VARIABLE, "http://user:pass-word@server:5000")
+    assert choose_store("sqlite:///own.db", tmp_path).database == tmp_path / "own.db"
+    assert f"{VARIABLE}=http://server:5000 is not used: conf/<env>/mlflow.yml sets" in caplog.text
+    assert "pass-word" not in caplog.text
+
+
+@pytest.mark.parametrize("variable", ["", " ", "sqlite:///own.db"])
+def test_choose_store_is_silent_without_another_variable(tmp_path, monkeypatch, caplog, variable):
+    monkeypatch.setenv(VARIABLE, variable)
+    choose_store("sqlite:///own.db", tmp_path)
+    assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sqlite:///~/m.db", Path.home() / "m.db"),
+        ("sqlite:////usr/m.db", Path("/usr/m.db")),
+        ("sqlite+pysqlite:////usr/m.db", Path("/usr/m.db")),
+    ],
+)
+def test_resolve_returns_the_path_of_a_database(uri, expected):
+    assert resolve(uri, Path("/"), VARIABLE).database == expected
+
+
+@pytest.mark.parametrize("name", ["mit leerzeichen", "größe", "a#b", "100 % neu", "it's"])
+@pytest.mark.parametrize("quoted", [False, True])
+def test_resolve_keeps_folders_with_special_characters(tmp_path, name, quoted):
+    (tmp_path / name).mkdir()
+    path = tmp_path / name / "mlflow.db"
+    uri = f"sqlite:///{path.as_uri().removeprefix('file://') if quoted else path}"
+    assert resolve(uri, tmp_path, VARIABLE) == Store(f"sqlite:///{path}", VARIABLE, path)
+
+
+def test_resolve_keeps_the_query(tmp_path):
+    store = resolve("sqlite:///a.db?timeout=60", tmp_path, VARIABLE)
+    assert store.uri == f"sqlite:///{tmp_path}/a.db?timeout=60"
+    assert store.database == tmp_path / "a.db"
+
+
+@pytest.mark.parametrize("uri", ["sqlite://m.db", "sqlite:///", "sqlite://", "sqlite:///:memory:"])
+def test_resolve_raises_input_error_for_no_file(uri):
+    with pytest.raises(InputError, match=rf"{VARIABLE}: {uri} names no database file"):
+        resolve(uri, Path("/"), VARIABLE)
+
+
+@pytest.mark.parametrize("name", ["100%41", "a?b"])
+def test_resolve_raises_input_error_for_a_folder_that_no_address_can_name(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match="Rename the folder"):
+        resolve("sqlite:///mlflow.db", tmp_path / name, CONFIGURATION)
+
+
+def test_resolve_raises_input_error_for_a_missing_folder(tmp_path):
+    with pytest.raises(InputError, match=rf"mkdir -p {tmp_path}/gone$"):
+        resolve("sqlite:///gone/mlflow.db", tmp_path, CONFIGURATION)
+    assert not (tmp_path / "gone").exists()
+
+
+@pytest.mark.parametrize("before", [None, "http://server"])
+def test_use_store_leaves_the_variable_as_it_was(tmp_path, monkeypatch, before):
+    if before is not None:
+        monkeypatch.setenv(VARIABLE, before)
+    use_store(Store(f"sqlite:///{tmp_path}/a.db", CONFIGURATION))
+    assert mlflow.get_tracking_uri() == f"sqlite:///{tmp_path}/a.db"
+    assert os.environ.get(VARIABLE) == before
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("sqlite:///{here}/mlflow.db", "mlflow ui --backend-store-uri sqlite:///mlflow.db"),
+        ("sqlite:////a b/c.db", "mlflow ui --backend-store-uri 'sqlite:////a b/c.db'"),
+        ("http://me:secret@server:5000", "http://server:5000"),
+        ("postgresql://me:secret@host/db", f'mlflow ui --backend-store-uri "${VARIABLE}"'),
+    ],
+)
+def test_ui_command_shows_the_store_without_a_password(tmp_path, monkeypatch, uri, expected):
+    monkeypatch.chdir(tmp_path)
+    mlflow.set_tracking_uri(uri.format(here=tmp_path))
+    assert ui_command()[0] == expected
+
+
+def test_check_store_accepts_a_new_and_an_empty_file(tmp_path):
+    store = resolve("sqlite:///mlflow.db", tmp_path, CONFIGURATION)
+    check_store(store)
+    store.database.write_bytes(b"")
+    check_store(store)
+
+
+def test_check_store_raises_input_error_for_an_earlier_schema(database, tmp_path):
+    file = f"{tmp_path}/mlflow.db"
+    command = rf"cp {file} {file}\.copy && mlflow db upgrade sqlite:///{file}$"
+    with pytest.raises(InputError, match=command):
+        check_store(database(["experiments"], "0584bdc529eb"))
+
+
+def test_check_store_raises_input_error_for_a_later_schema(database):
+    message = rf"newer MLflow has upgraded .*ffffffffffff is unknown to MLflow {mlflow.__version__}"
+    with pytest.raises(InputError, match=message):
+        check_store(database(["experiments"], "ffffffffffff"))
+
+
+def test_check_store_raises_input_error_for_another_programs_database(database):
+    message = r"another program's database \(tables alembic_version, studies, trials\)"
+    with pytest.raises(InputError, match=message):
+        check_store(database(["studies", "trials"], "v3.2.0.a"))
+
+
+def test_check_store_raises_input_error_for_a_database_shared_with_another_program(database):
+    with pytest.raises(InputError, match=r"v3\.2\.0\.a is unknown to MLflow"):
+        check_store(database(["experiments", "studies"], "0584bdc529eb", "v3.2.0.a"))
+
+
+@pytest.mark.parametrize("content", [b"rubbish", b"SQLite format 3\0" + b"\xff" * 4000])
+def test_check_store_raises_input_error_for_a_damaged_file(tmp_path, content):
+    file = tmp_path / "mlflow.db"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=rf"damaged\. .*: mv {file} {file}\.damaged; a new store"):
+        check_store(resolve("sqlite:///mlflow.db", tmp_path, CONFIGURATION))
+    assert file.read_bytes() == content
+
+
+def test_check_store_raises_input_error_for_a_folder(tmp_path):
+    (tmp_path / "mlflow.db").mkdir()
+    with pytest.raises(InputError, match=r"mlflow\.db is a folder"):
+        check_store(resolve("sqlite:///mlflow.db", tmp_path, CONFIGURATION))
+
+
+def test_check_store_raises_input_error_for_a_locked_file(database, monkeypatch):
+    monkeypatch.setattr(module, "_LOCK_TIMEOUT", 0.0)
+    store = database(["experiments"])
+    connection = sqlite3.connect(store.database)
+    connection.execute("begin exclusive")
+    with pytest.raises(InputError, match=r"\(database is locked\)\. Close the program"):
+        check_store(store)
+    connection.close()
+
+
+def test_check_store_raises_input_error_for_a_missing_driver():
+    store = Store("mysql+pymysql://me:secret@host/db", VARIABLE)
+    with pytest.raises(InputError, match="Install the database's driver, for Postgre") as caught:
+        check_store(store)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (sqlite3.OperationalError("attempt to write a readonly database"), "can be written: ls"),
+        (sqlite3.OperationalError("database or disk is full"), "Free some space"),
+        (sqlite3.DatabaseError("database disk image is malformed"), "It is damaged"),
+        (PermissionError(13, "Permission denied"), "can be written: ls"),
+    ],
+)
+def test_store_errors_name_the_remedy(tmp_path, error, remedy):
+    from sqlalchemy.exc import DBAPIError
+
+    if isinstance(error, sqlite3.Error):
+        error = DBAPIError("select", None, error)
+    store = resolve("sqlite:///mlflow.db", tmp_path, CONFIGURATION)
+    with pytest.raises(InputError, match=remedy), store_errors(store):
+        raise error
+
+
+def test_store_errors_pass_errors_of_the_program():
+    with pytest.raises(ZeroDivisionError), store_errors(Store("http://server", VARIABLE)):
+        raise ZeroDivisionError
+
+
+def test_folder_as_store_raises_input_error(tmp_path):
+    store = resolve(f"file://{tmp_path}/mlruns", tmp_path, VARIABLE)
+    use_store(store)
+    command = rf"migrate-filestore --source {tmp_path}/mlruns --target sqlite:///mlflow\.db"
+    with pytest.raises(InputError, match=command), store_errors(store):
+        mlflow.MlflowClient().search_experiments()
+    assert not (tmp_path / "mlruns").exists()
+
+
+def test_unreachable_server_raises_input_error_that_names_the_variable():
+    store = Store("http://me:secret@127.0.0.1:9", VARIABLE)
+    with pytest.raises(InputError, match=f"--port 9\\), correct {VARIABLE}, or remove") as caught:
+        check_store(store)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def server():
+    """A server that answers each request with 401, unless it is signed."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            signed = self.headers.get("Authorization") == "Bearer right"
+            self.send_response(200 if signed else 401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as one:
+        Thread(target=one.serve_forever, daemon=True).start()
+        yield Store(f"http://127.0.0.1:{one.server_port}", VARIABLE)
+        one.shutdown()
+
+
+@pytest.mark.parametrize("token", [None, "wrong"])
+def test_server_that_refuses_access_raises_input_error(server, monkeypatch, token):
+    if token is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", token)
+    with pytest.raises(InputError, match=r"refuses access \(401\)\. Set MLFLOW_TRACKING_USERNAME"):
+        check_store(server)
+
+
+def test_server_is_asked_with_mlflows_credentials(server, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "right")
+    check_store(server)
