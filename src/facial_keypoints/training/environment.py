@@ -14,10 +14,13 @@ _NUMERIC: Final = (
     *("TF_SET_ONEDNN_FPMATH_MODE", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"),
 )
 """Variables that change how numbers are computed: they are part of a training's fingerprint."""
-_PREFIXES: Final = ("TF_", "KERAS_", "XLA_", "ONEDNN_", "DNNL_", "OMP_", "KMP_")
-_MACHINE: Final = ("CUDA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE")
-"""Names of the variables that are logged."""
-_NEUTRAL: Final = ("TF_CPP_", "KERAS_BACKEND", "KERAS_HOME")
+_MACHINE: Final = (
+    *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_GPU_ALLOCATOR"),
+    *("TF_DETERMINISTIC_OPS", "TF_CUDNN_DETERMINISTIC", "TF_CUDNN_USE_AUTOTUNE"),
+)
+"""Variables that change the machine, or the order of sums, which differs from run to run. (Others
+that begin with TF_ are of Terraform, and may be secrets.)"""
 _DEFAULTS: Final = {"TF_ENABLE_ONEDNN_OPTS": "1"}
 _LIMITS: Final = {"KERAS_MAX_EPOCHS": "epochs", "KERAS_MAX_STEPS_PER_EPOCH": "steps of an epoch"}
 _KERAS_JSON: Final = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
@@ -99,18 +102,13 @@ def numeric_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def variables_of_keras(environ: Mapping[str, str]) -> list[str]:
-    """Return the set variables that Keras, TensorFlow and their libraries follow, as "name=value".
+    """Return the set variables that TensorFlow and its libraries follow, as "name=value".
 
     Args:
         environ: The environment variables.
     """
-    settings = [
-        f"{name}={value}"
-        for name, value in sorted(environ.items())
-        if (name.startswith(_PREFIXES) or name in _MACHINE)
-        and not name.startswith(_NEUTRAL)
-        and value != _DEFAULTS.get(name)
-    ]
+    machine = {name: environ[name] for name in _MACHINE if name in environ}
+    settings = [f"{k}={v}" for k, v in {**numeric_variables(environ), **machine}.items()]
     backend = _keras_json(environ).get("backend", "tensorflow")
     if backend != "tensorflow":
         settings.append(f"KERAS_BACKEND=tensorflow (keras.json names {backend})")
