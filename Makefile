@@ -18,7 +18,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check test test-all lint types contracts faults viz ui lock clean
+.PHONY: help setup setup-gpu demo check unit test test-all lint types contracts faults viz ui lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,10 @@ setup-gpu: $(VENV)/.run ## install with TensorFlow for Nvidia GPUs (Linux)
 demo: setup ## run the whole pipeline on the synthetic competition, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
 
-check: lint types contracts ## run lint, types, import contracts and quick unit tests: a minute
+check: $(VENV)/.dev ## run lint, types, import contracts and quick unit tests side by side: a minute
+	@$(MAKE) --no-print-directory --jobs=4 lint types contracts unit
+
+unit: $(VENV)/.dev
 	$(PYTEST) -m "not session and not training and not slow"
 
 test: lint types contracts ## run check, trainings and whole Kedro sessions: nine minutes
