@@ -9,19 +9,17 @@ from typing import Any, Final
 from facial_keypoints.errors import InputError
 
 _NUMERIC: Final = (
-    *("TF_XLA_FLAGS", "XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "TF_ENABLE_ZENDNN_OPTS"),
-    *("NVIDIA_TF32_OVERRIDE", "TF_CONV2D_USE_FP16_ACCUMULATE", "TF_USE_DEEP_CONV2D"),
+    *("TF_XLA_FLAGS", "XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "TF_CONV2D_USE_FP16_ACCUMULATE"),
     *("TF_SET_ONEDNN_FPMATH_MODE", "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE"),
 )
-"""Variables that change how numbers are computed: they are part of a training's fingerprint."""
+"""Variables that can change the precision of numbers: they are part of a training's fingerprint."""
 _MACHINE: Final = (
     *("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"),
-    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_GPU_ALLOCATOR"),
+    *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS"),
     *("TF_DETERMINISTIC_OPS", "TF_CUDNN_DETERMINISTIC", "TF_CUDNN_USE_AUTOTUNE"),
 )
-"""Variables that change the machine, or the order of sums, which differs from run to run. (Others
-that begin with TF_ are of Terraform, and may be secrets.)"""
-_DEFAULTS: Final = {"TF_ENABLE_ONEDNN_OPTS": "1"}
+"""Variables that change the machine, or numbers in their last digits, as another machine does.
+(Others that begin with TF_ are of Terraform, and may be secrets.)"""
 _LIMITS: Final = {"KERAS_MAX_EPOCHS": "epochs", "KERAS_MAX_STEPS_PER_EPOCH": "steps of an epoch"}
 _KERAS_JSON: Final = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 """Keras' defaults, which all results of this project are made with."""
@@ -85,20 +83,16 @@ def _keras_json_path(environ: Mapping[str, str]) -> Path:
 
 
 def numeric_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the set variables that change how numbers are computed.
+    """Return the set variables that can change the precision of numbers.
 
     Args:
         environ: The environment variables.
 
     Example:
-        >>> numeric_variables({"TF_XLA_FLAGS": "--tf_xla_auto_jit=2", "TF_ENABLE_ONEDNN_OPTS": "1"})
+        >>> numeric_variables({"TF_XLA_FLAGS": "--tf_xla_auto_jit=2", "HOME": "/"})
         {'TF_XLA_FLAGS': '--tf_xla_auto_jit=2'}
     """
-    return {
-        name: environ[name]
-        for name in _NUMERIC
-        if environ.get(name) and environ[name] != _DEFAULTS.get(name)
-    }
+    return {name: environ[name] for name in _NUMERIC if environ.get(name)}
 
 
 def variables_of_keras(environ: Mapping[str, str]) -> list[str]:
@@ -108,6 +102,8 @@ def variables_of_keras(environ: Mapping[str, str]) -> list[str]:
         environ: The environment variables.
     """
     machine = {name: environ[name] for name in _MACHINE if name in environ}
+    if machine.get("TF_ENABLE_ONEDNN_OPTS") == "1":  # as ``hardware.use_onednn`` sets it
+        del machine["TF_ENABLE_ONEDNN_OPTS"]
     settings = [f"{k}={v}" for k, v in {**numeric_variables(environ), **machine}.items()]
     backend = _keras_json(environ).get("backend", "tensorflow")
     if backend != "tensorflow":
