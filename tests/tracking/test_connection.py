@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 from mlflow.tracking import MlflowClient
 from sessions import empty_database
@@ -99,14 +102,22 @@ def test_connect_reports_an_artifact_location_that_is_not_used(tmp_path, caplog)
 def test_connect_raises_input_error_for_files_in_a_folder_that_does_not_exist(tmp_path):
     location = f"{tmp_path}/disk/files/mlruns"
     settings = SETTINGS.model_copy(update={"artifact_location": location})
-    with pytest.raises(InputError, match=rf"does not exist .* mkdir -p {location};"):
+    with pytest.raises(InputError, match=rf"does not exist .* mkdir -p {location}$"):
         connect(settings, tmp_path)
     assert not (tmp_path / "disk").exists()
 
 
-def test_connect_raises_input_error_for_files_that_cannot_be_written(tmp_path):
+def test_connect_raises_input_error_for_a_file_in_place_of_the_folder(tmp_path):
     (tmp_path / "artifacts").write_text("a file")
-    with pytest.raises(InputError, match=rf"{tmp_path}/artifacts, which cannot be written"):
+    with pytest.raises(InputError, match=rf"cannot be created: {tmp_path}/artifacts is a file"):
+        connect(SETTINGS, tmp_path)
+
+
+def test_connect_raises_input_error_for_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    folder = tmp_path / "artifacts"
+    folder.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
+    with pytest.raises(InputError, match=rf"cannot be written\. Run: chmod u\+w {folder}$"):
         connect(SETTINGS, tmp_path)
 
 

@@ -1,5 +1,7 @@
+import os
 from functools import partial
 
+import mlflow
 import pytest
 import requests
 from mlflow.exceptions import MlflowException
@@ -80,3 +82,16 @@ def test_record_that_always_fails_does_not_block_the_others(eager, caplog, error
     assert server.records == list(range(5))
     assert caplog.text.count("MLflow rejects broken") == 1
     assert 10**6 - broken.calls <= delivery._TRIES
+
+
+def test_configure_client_keeps_delivery_synchronous_and_clears_the_active_model(monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    monkeypatch.setattr(mlflow, "get_active_model_id", lambda: "m-0123")
+    cleared = []
+    monkeypatch.setattr(mlflow, "clear_active_model", lambda: cleared.append(True))
+    delivery.configure_client()
+    assert os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] == "false"
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
+    assert cleared

@@ -14,6 +14,7 @@ from facial_keypoints.tracking.store import (
     CONFIGURATION,
     VARIABLE,
     Store,
+    check_registry,
     check_store,
     choose_store,
     resolve,
@@ -193,6 +194,16 @@ def test_check_store_raises_input_error_for_a_folder(tmp_path):
         check_store(resolve("sqlite:///mlflow.db", tmp_path, CONFIGURATION))
 
 
+@pytest.mark.parametrize("path", ["mlflow.db", "."])
+def test_check_store_raises_input_error_for_a_read_only_file(database, monkeypatch, path):
+    store = database(["experiments"])
+    file = store.database
+    monkeypatch.setattr(os, "access", lambda each, mode: each != file.parent / path)
+    command = rf"chmod u\+w {file} {file.parent}$"
+    with pytest.raises(InputError, match=rf"\(permission denied: .*\)\. Make .* {command}"):
+        check_store(store)
+
+
 def test_check_store_raises_input_error_for_a_locked_file(database, monkeypatch):
     monkeypatch.setattr(module, "_LOCK_TIMEOUT", 0.0)
     store = database(["experiments"])
@@ -205,7 +216,7 @@ def test_check_store_raises_input_error_for_a_locked_file(database, monkeypatch)
 
 def test_check_store_raises_input_error_for_a_missing_driver():
     store = Store("mysql+pymysql://me:secret@host/db", VARIABLE)
-    with pytest.raises(InputError, match="Install the database's driver, for Postgre") as caught:
+    with pytest.raises(InputError, match="Install the database's driver") as caught:
         check_store(store)
     assert "secret" not in str(caught.value)
 
@@ -213,10 +224,10 @@ def test_check_store_raises_input_error_for_a_missing_driver():
 @pytest.mark.parametrize(
     ("error", "remedy"),
     [
-        (sqlite3.OperationalError("attempt to write a readonly database"), "can be written: ls"),
+        (sqlite3.OperationalError("attempt to write a readonly database"), "writable: chmod u\\+w"),
         (sqlite3.OperationalError("database or disk is full"), "Free some space"),
         (sqlite3.DatabaseError("database disk image is malformed"), "It is damaged"),
-        (PermissionError(13, "Permission denied"), "can be written: ls"),
+        (PermissionError(13, "Permission denied"), "writable: chmod u\\+w"),
     ],
 )
 def test_store_errors_name_the_remedy(tmp_path, error, remedy):
@@ -234,13 +245,35 @@ def test_store_errors_pass_errors_of_the_program():
         raise ZeroDivisionError
 
 
-def test_folder_as_store_raises_input_error(tmp_path):
-    store = resolve(f"file://{tmp_path}/mlruns", tmp_path, VARIABLE)
-    use_store(store)
-    command = rf"migrate-filestore --source {tmp_path}/mlruns --target sqlite:///mlflow\.db"
-    with pytest.raises(InputError, match=command), store_errors(store):
-        mlflow.MlflowClient().search_experiments()
-    assert not (tmp_path / "mlruns").exists()
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///folder/mlruns", "mlflow.db"])
+def test_check_store_raises_input_error_for_a_folder_as_store(uri):
+    message = rf"{VARIABLE}: {uri} is a folder, .* --source {uri} --target sqlite:///runs\.db$"
+    with pytest.raises(InputError, match=message):
+        check_store(Store(uri, VARIABLE))
+
+
+def test_check_store_leaves_a_folder_to_mlflow_where_it_allows_it(monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    check_store(Store("mlruns", VARIABLE))
+
+
+def test_store_errors_name_mlflows_variables_and_no_password(monkeypatch):
+    monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    store = Store("postgres://me:secret@host/db", VARIABLE)
+    message = r"\(unknown postgres://host/db\)\. Check .* variables: .*MLFLOW_ENABLE_WORKSPACES"
+    with pytest.raises(InputError, match=message), store_errors(store):
+        raise mlflow.MlflowException(f"unknown {store.uri}")
+
+
+def test_registry_is_checked_and_logged(database, monkeypatch, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="facial_keypoints")
+    check_registry()
+    assert not caplog.text
+    database(["experiments"], "ffffffffffff", name="registry.db")
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", f"sqlite:///{tmp_path}/registry.db")
+    with pytest.raises(InputError, match="newer MLflow"):
+        check_registry()
+    assert f"registering models in sqlite:///{tmp_path}/registry.db" in caplog.text
 
 
 def test_unreachable_server_raises_input_error_that_names_the_variable():

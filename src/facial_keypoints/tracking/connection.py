@@ -17,6 +17,7 @@ from facial_keypoints.tracking.delivery import configure_client
 from facial_keypoints.tracking.relocation import local_path, relocate_project
 from facial_keypoints.tracking.store import (
     Store,
+    check_registry,
     check_store,
     choose_store,
     store_errors,
@@ -32,8 +33,10 @@ _UNUSED: Final = {
     "MLFLOW_RUN_ID": "each kedro run has a run of its own",
     "MLFLOW_EXPERIMENT_NAME": "conf/<env>/mlflow.yml sets the experiment",
     "MLFLOW_EXPERIMENT_ID": "conf/<env>/mlflow.yml sets the experiment",
+    "MLFLOW_ACTIVE_MODEL_ID": "metrics belong to runs and to the models of this session",
     "MLFLOW_DEFAULT_ARTIFACT_ROOT": "conf/<env>/mlflow.yml sets artifact_location",
     "MLFLOW_ENABLE_ASYNC_LOGGING": "records are delivered in order",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "runs have the metrics of trainings alone",
 }
 """MLflow's variables that a session does not follow, and why."""
 
@@ -92,6 +95,7 @@ def connect(settings: TrackingSettings, project: Path) -> tuple[Store, str]:
     unused = {name: os.environ.get(name) for name in _UNUSED}
     configure_client()
     store = choose_store(settings.tracking_uri, project)
+    check_registry()
     # MLflow creates a new database's tables step by step: two runs at once would collide
     with store_errors(store), _lock(store):
         check_store(store)
@@ -158,19 +162,19 @@ def _check_folder(folder: Path, experiment: str, store: Store) -> None:
         InputError: if the folder is not writable, or lies below one that does not exist.
     """
     existing = next(each for each in (folder, *folder.parents) if each.exists())
-    if len(folder.relative_to(existing).parts) > _MISSING_LEVELS:
+    if existing.is_dir() and not os.access(existing, os.W_OK):
+        problem, remedy = "cannot be written", f"Run: chmod u+w {shlex.quote(str(existing))}"
+    elif not existing.is_dir():
+        problem, remedy = f"cannot be created: {existing} is a file", "Move that file away"
+    elif len(folder.relative_to(existing).parts) > _MISSING_LEVELS:
+        problem = "does not exist on this computer"
         remedy = (
             "Start the server with --artifacts-destination, so that it takes them"
             if store.is_server
             else f"Mount it, or create it: mkdir -p {shlex.quote(str(folder))}"
         )
-        problem = "does not exist on this computer"
-    elif existing.is_dir() and os.access(existing, os.W_OK):
-        return
     else:
-        problem = "cannot be written"
-        remedy = f"Check it: ls -ld {shlex.quote(str(existing))}"
+        return
     raise InputError(
-        f"MLflow's experiment {experiment} keeps its files in {folder}, which {problem}. {remedy}; "
-        f"or set another experiment in conf/<env>/mlflow.yml"
+        f"MLflow's experiment {experiment} keeps its files in {folder}, which {problem}. {remedy}"
     )

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import mlflow
 import requests
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
@@ -159,8 +160,10 @@ def configure_client() -> None:
     """Let a call of a server that is away fail in seconds, and any call fail at once.
 
     The call is repeated later, in order. MLflow's own queue (``MLFLOW_ENABLE_ASYNC_LOGGING``) would
-    hide its failure.
+    hide its failure. Metrics of another active model would be rejected.
     """
+    if mlflow.get_active_model_id() is not None:
+        mlflow.clear_active_model()
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import mlflow
+from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
 from mlflow.exceptions import MlflowException
 
 from facial_keypoints.errors import InputError
@@ -19,6 +20,7 @@ from facial_keypoints.tracking.delivery import brief
 logger = logging.getLogger(__name__)
 
 VARIABLE: Final = "MLFLOW_TRACKING_URI"
+_REGISTRY_VARIABLE: Final = "MLFLOW_REGISTRY_URI"
 CONFIGURATION: Final = "tracking_uri in conf/<env>/mlflow.yml"
 DEFAULT_URI: Final = "sqlite:///mlflow.db"
 _LOCK_TIMEOUT: Final = 20.0
@@ -28,16 +30,19 @@ _DAMAGED: Final = (
     "It is damaged. Move it away and run again: mv {file} {file}.damaged; a new store is created, "
     "and finished trainings are kept and recorded in it"
 )
+_NOT_WRITABLE: Final = "Make the file and its folder writable: chmod u+w {file} {folder}"
 _REMEDIES: Final = {
     "not a database": _DAMAGED,
     "malformed": _DAMAGED,
     "locked": "Close the program that uses it, for example a database browser, and run again",
     "disk is full": "Free some space, and run the same command again",
     "no space left": "Free some space, and run the same command again",
-    "no module named": "Install the database's driver, for PostgreSQL: pip install psycopg2-binary",
-    "migrate-filestore": "MLflow does not record to folders any more. Copy the records to a "
-    f"database, mlflow migrate-filestore --source {{folder}} --target {DEFAULT_URI}, and name that "
-    "in {source}",
+    "readonly database": _NOT_WRITABLE,
+    "unable to open": _NOT_WRITABLE,
+    "permission denied": _NOT_WRITABLE,
+    "read-only": _NOT_WRITABLE,
+    "no module named": "Install the database's driver; for PostgreSQL: pip install "
+    "psycopg2-binary, with an address that begins with postgresql+psycopg2://",
 }
 """What to do, by words of the error."""
 
@@ -181,9 +186,33 @@ def check_store(store: Store) -> None:
     """
     if store.is_server:
         _check_server(store)
+    elif urlsplit(store.uri).scheme in {"", "file"} and not _allows_folders():
+        raise InputError(
+            f"{store.source}: {store} is a folder, and MLflow {mlflow.__version__} records to "
+            f"databases: export {VARIABLE}=sqlite:///runs.db. To copy the folder's records to it "
+            f"first: mlflow migrate-filestore --source {shlex.quote(store.uri)} --target "
+            "sqlite:///runs.db"
+        )
     elif store.is_sql:
         with store_errors(store):
             _check_database(store)
+
+
+def _allows_folders() -> bool:
+    return bool(MLFLOW_ALLOW_FILE_STORE.get())  # type: ignore[no-untyped-call]
+
+
+def check_registry() -> None:
+    """Check and log the store that ``MLFLOW_REGISTRY_URI`` names for registered models.
+
+    Raises:
+        InputError: if it cannot be used.
+    """
+    uri = os.environ.get(_REGISTRY_VARIABLE)
+    if uri:
+        store = resolve(uri, Path.cwd(), _REGISTRY_VARIABLE)
+        logger.info("MLflow: registering models in %s (%s)", store, _REGISTRY_VARIABLE)
+        check_store(store)
 
 
 def _check_server(store: Store) -> None:
@@ -229,11 +258,14 @@ def _check_database(store: Store) -> None:
     if store.database is not None:
         if store.database.is_dir():
             raise IsADirectoryError(f"{store.database} is a folder")
+        for path in (store.database, store.database.parent):
+            if path.exists() and not os.access(path, os.W_OK):  # SQLite notices at the first record
+                raise PermissionError(f"permission denied: {path}")
         options["connect_args"] = {"timeout": _LOCK_TIMEOUT}
     engine = create_engine(store.uri, poolclass=NullPool, **options)
     with engine.connect() as connection:
         if store.database is not None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails where nothing can be written
+            connection.exec_driver_sql("BEGIN IMMEDIATE")  # fails where it is locked
         tables = set(inspect(connection).get_table_names())
         revisions = MigrationContext.configure(connection).get_current_heads()
         connection.rollback()
@@ -293,23 +325,23 @@ def store_errors(store: Store) -> Iterator[None]:
     except Exception as error:
         from sqlalchemy.exc import SQLAlchemyError  # MLflow loads it for databases alone
 
-        if not isinstance(error, MlflowException | SQLAlchemyError | OSError | ImportError):
+        # a ValueError: a variable of MLflow's with a wrong value
+        if not isinstance(
+            error, MlflowException | SQLAlchemyError | OSError | ImportError | ValueError
+        ):
             raise
+        reason = brief(error).replace(store.uri, str(store))
         raise InputError(
-            f"MLflow's store {store} cannot be used ({brief(error)}). {_remedy(error, store)}"
+            f"MLflow's store {store} cannot be used ({reason}). {_remedy(error, store)}"
         ) from error
 
 
 def _remedy(error: BaseException, store: Store) -> str:
     text = str(error).lower()
-    otherwise = (
-        f"Check the address, which {store.source} sets"
-        if store.database is None
-        else "Check that the file and its folder can be written: ls -ld {file} {file}/.."
-    )
+    variables = sorted(name for name in os.environ if name.startswith("MLFLOW_"))
+    otherwise = f"Check the address ({{source}}) and these variables: {', '.join(variables)}"
     found = (remedy for words, remedy in _REMEDIES.items() if words in text)
+    file = store.database or Path()
     return next(found, otherwise).format(
-        file=shlex.quote(str(store.database)),
-        folder=shlex.quote(store.uri.removeprefix("file://")),
-        source=store.source,
+        file=shlex.quote(str(file)), folder=shlex.quote(str(file.parent)), source=store.source
     )
