@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] < (3,14))' && echo $$p && break; done)
 ENV ?= demo
 PORT ?= 5000
+STORE ?= $(or $(MLFLOW_TRACKING_URI),sqlite:///mlflow.db)
 # Without kept bytecode each process rewrites the tests' asserts anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
@@ -61,7 +62,7 @@ viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)
 
 ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000)
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlflow.db --port $(PORT)
+	$(BIN)/mlflow ui --backend-store-uri "$(STORE)" --port $(PORT)
 
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt

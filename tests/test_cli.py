@@ -5,10 +5,12 @@ import pytest
 from click.testing import CliRunner
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import node
+from mlflow.tracking import MlflowClient
 from sessions import make_project
 
 from facial_keypoints.cli import cli, configure_console, user_message
 from facial_keypoints.errors import InputError
+from facial_keypoints.tracking.connection import TrackingSettings, connect
 from facial_keypoints.training import interruption
 
 
@@ -133,3 +135,26 @@ def test_kedro_prints_errors_of_nodes_except_those_of_users(console, error, prin
     with pytest.raises(type(error)):
         node(fail, None, "out").run({})
     assert (str(error) in console.getvalue()) == printed
+
+
+def test_relocate_lets_mlflow_find_the_files_of_a_moved_project(tmp_path, monkeypatch):
+    project = make_project(tmp_path / "old")
+    connect(TrackingSettings(experiment="faces"), project)
+    project = project.rename(tmp_path / "new")
+    monkeypatch.chdir(project)
+    bootstrap_project(project)
+    result = CliRunner().invoke(cli, ["relocate", "--env=test"])
+    assert result.exit_code == 0, result.output
+    assert "MLflow's records name the files in this folder." in result.output
+    experiment = MlflowClient(f"sqlite:///{project}/mlflow.db").get_experiment_by_name("faces")
+    assert experiment.artifact_location == (project / "mlruns").as_uri()
+
+
+def test_relocate_reports_a_damaged_database(tmp_path, monkeypatch):
+    project = make_project(tmp_path / "project", database=False)
+    (project / "mlflow.db").write_text("rubbish")
+    monkeypatch.chdir(project)
+    bootstrap_project(project)
+    result = CliRunner().invoke(cli, ["relocate"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: MLflow's store ")

@@ -14,6 +14,7 @@ import click
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines, settings
+from kedro.framework.session import KedroSession
 from kedro.io import DatasetNotFoundError
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -235,3 +236,17 @@ for each in run.params:
     if isinstance(each, click.Option) and each.name in _REFUSED:
         each.hidden = True
 cli.add_command(run)
+
+
+@cli.command()
+@click.option("--env", "-e", help="Kedro environment.")
+@click.pass_context
+def relocate(ctx: click.Context, env: str | None) -> None:
+    """Let MLflow's records name the files in this folder, after it was moved or copied.
+
+    kedro run does this, too.
+    """
+    configure_console()
+    with _reported_errors(ctx), KedroSession.create(env=env) as session:
+        session.load_context()  # type: ignore[attr-defined]  # the hooks of tracking relocate
+        click.echo("MLflow's records name the files in this folder.")

@@ -100,6 +100,24 @@ def test_all_experiments_of_a_moved_project_are_relocated(project, tmp_path):
     assert local_path(others.artifact_location) == new / "mlruns"
 
 
+def test_all_experiments_of_a_copied_project_are_relocated(project, tmp_path):
+    new = shutil.copytree(project, tmp_path / "copy")
+    connect(TrackingSettings(experiment="others"), new)
+    experiment = MlflowClient().get_experiment_by_name("faces").experiment_id
+    assert all(each.is_relative_to(new) and each.exists() for each in addresses(experiment))
+
+
+def test_experiment_of_another_project_in_this_store_stays_there(project, tmp_path):
+    (second := tmp_path / "second").mkdir()
+    shared = TrackingSettings(experiment="others", tracking_uri=f"sqlite:///{project}/mlflow.db")
+    _, experiment = connect(shared, second)
+    run_id = MlflowClient().create_run(experiment).info.run_id
+    MlflowClient().log_text(run_id, "text", "note.txt")
+    connect(SETTINGS, project)
+    others = MlflowClient().get_experiment(experiment)
+    assert local_path(others.artifact_location) == second / "mlruns"
+
+
 def test_shared_store_keeps_the_files_where_they_are(project, tmp_path):
     shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{project}/mlflow.db"})
     (second := tmp_path / "second").mkdir()

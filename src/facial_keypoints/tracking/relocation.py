@@ -63,18 +63,33 @@ def relocate_project(store: Store, location: Path, project: Path, experiment: st
         store: A database.
         location: The artifact folder, below the project's folder.
         project: The project's folder.
-        experiment: Name of the session's experiment. The folders of other experiments are moved
-            where they do not exist any more: another project may use them.
+        experiment: Name of the session's experiment. Another one may be of another project that
+            records to this store: it is relocated only if its files are here, or nowhere else.
     """
     earlier = set()
     for each in MlflowClient().search_experiments(view_type=ViewType.ALL):
         if each.experiment_id == "0":  # MLflow's own, in any working directory
             continue
         folder = moved_from(each.artifact_location, location, project, store)
-        if folder is not None and (each.name == experiment or not folder.exists()):
+        if folder is not None and (
+            each.name == experiment
+            or not folder.exists()
+            or _has_copies(each.experiment_id, folder, location)
+        ):
             earlier.add(folder)
     for folder in sorted(earlier):
         relocate(store, folder, location)
+
+
+def _has_copies(experiment_id: str, earlier: Path, location: Path) -> bool:
+    runs = MlflowClient().search_runs([experiment_id], run_view_type=ViewType.ALL)
+    paths = (local_path(run.info.artifact_uri) for run in runs)
+    return any(
+        path is not None
+        and path.is_relative_to(earlier)
+        and (location / path.relative_to(earlier)).exists()
+        for path in paths
+    )
 
 
 def relocate(store: Store, earlier: Path, location: Path) -> None:
