@@ -57,7 +57,11 @@ def suggest(name: Any, known: Iterable[str]) -> str:
 
 def quote(text: str) -> str:
     """Quote untrusted text: on one line, at most 40 characters of it."""
-    return repr(text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - 3] + "...")
+    return repr(_shorten(text))
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _MAX_QUOTED else text[: _MAX_QUOTED - 3] + "..."
 
 
 def join_names(names: Sequence[str]) -> str:
@@ -68,4 +72,4 @@ def join_names(names: Sequence[str]) -> str:
     """
     others = len(names) - _MAX_NAMES
     more = f" and {others} more" if others > 0 else ""
-    return ", ".join(repr(name[:_MAX_QUOTED])[1:-1] for name in names[:_MAX_NAMES]) + more
+    return ", ".join(repr(_shorten(name))[1:-1] for name in names[:_MAX_NAMES]) + more

@@ -29,6 +29,8 @@ class CopySource:
     path: Path
     fingerprint: str = "here"
     description: str = "Copying a file"
+    name: str | None = None
+    also: str | None = None
     targets: list[Path] = field(default_factory=list)
 
     def fetch(self, target):

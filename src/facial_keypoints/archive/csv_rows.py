@@ -17,6 +17,13 @@ TEST_COLUMNS: Final = ("ImageId", "Image")
 LOOKUP_COLUMNS: Final = ("RowId", "ImageId", "FeatureName")
 """Required columns of IdLookupTable.csv, which may have more."""
 
+COLUMNS: Final = {
+    "training.csv": TRAINING_COLUMNS,
+    "test.csv": TEST_COLUMNS,
+    "IdLookupTable.csv": LOOKUP_COLUMNS,
+}
+"""Required columns of each table."""
+
 _MAX_LINE: Final = 2**20
 """Characters in a line: an image of 9,216 pixels takes 37,000 at most."""
 _MAX_BLANK: Final = 100_000
@@ -83,13 +90,30 @@ def _column_order(
     problems = []
     if missing := [column for column in columns if column not in header]:
         problems.append(f"lacks {join_names(missing)}")
-    unknown = [column for column in header if column not in columns]
+    unknown = [column for column in header if column and column not in columns]
     if unknown and not extra_allowed:
         problems.append(f"has unknown {join_names(unknown)}")
-    if repeated := sorted({column for column in header if header.count(column) > 1}):
+    nameless = [str(i) for i, column in enumerate(header, start=1) if not column]
+    if len(nameless) > extra_allowed:
+        problems.append(f"has no name for column {join_names(nameless)}")
+    if repeated := sorted({column for column in header if column and header.count(column) > 1}):
         problems.append(f"repeats {join_names(repeated)}")
     if problems:
         raise InputError(
-            f"{name}: the header {' and '.join(problems)}; expected: {', '.join(columns)}"
+            f"{name}: the header {' and '.join(problems)}; {_explain_header(header, columns)}"
         )
     return [header.index(column) for column in columns]
+
+
+def _explain_header(header: list[str], columns: Sequence[str]) -> str:
+    """Return what the header may be of, or the expected columns."""
+    if len(header) == 1 and len(columns) > 1:
+        for separator, spelled in {";": "semicolons", "\t": "tabs"}.items():
+            if separator in header[0]:
+                return f"its columns are separated by {spelled}; save it with commas"
+    for table, others in COLUMNS.items():
+        if others != columns and set(others) <= set(header):
+            return f"these are the columns of {table}: were the files exchanged?"
+    if set(columns) <= set(header) and any(not c or c.startswith("Unnamed: ") for c in header):
+        return "pandas writes its index so: save the table with index=False"
+    return f"expected: {join_names(columns)}"

@@ -5,15 +5,21 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.layouts import find_tables, pack_tables
 from facial_keypoints.errors import InputError
 
 logger = logging.getLogger(__name__)
+
+_LOCAL: Final = "archive:"
+"""Start of the fingerprints of the user's own files."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,62 @@ class ArchiveSource:
             with the suffix ``.source``.
         description: What fetching does, for the log.
         fetch: Writes the archive to the path it is given.
+        name: What is fetched, for messages about its content.
+        also: Fingerprint of another source whose archive is used if it is in place.
     """
 
     fingerprint: str
     description: str
     fetch: Callable[[Path], None]
+    name: str | None = None
+    also: str | None = None
+
+
+def local_source(given: Path) -> ArchiveSource:
+    """Return the user's own files as a source: Kaggle's zip, or its tables in another layout.
+
+    Args:
+        given: A zip file or a folder, see ``layouts.find_tables``.
+
+    Raises:
+        InputError: if these are not the competition's files.
+    """
+    archive = CompetitionArchive(given)
+    if archive.has_layout():
+        archive.check()
+        paths = {given}
+        description, fetch = f"Copying and checking {given}", partial(shutil.copyfile, given)
+    else:
+        tables = find_tables(given)
+        paths = {table.path for table in tables.values()}
+        description = f"Packing {', '.join(map(str, tables.values()))}"
+        fetch = partial(pack_tables, tables)
+    status = [path.stat() for path in paths]
+    size, changed = sum(s.st_size for s in status), max(s.st_mtime_ns for s in status)
+    return ArchiveSource(
+        fingerprint=f"{_LOCAL}{given.resolve()}:{size}:{changed}",
+        description=description,
+        fetch=fetch,
+        name=str(given),
+    )
+
+
+def source_in_place(place: Path, otherwise: ArchiveSource) -> ArchiveSource:
+    """Return the source of the archive that an earlier run or the user has put in place.
+
+    Args:
+        place: Path of the archive; its folder may contain the tables in another layout.
+        otherwise: The source if there is none, or only one of another competition.
+    """
+    stamp = _read_stamp(place)
+    if place.is_file() and stamp is not None:
+        return replace(otherwise, also=stamp) if stamp.startswith(_LOCAL) else otherwise
+    try:
+        return local_source(place if place.is_file() else place.parent)
+    except InputError as error:
+        level = logging.WARNING if place.is_file() else logging.DEBUG
+        logger.log(level, "%s. Not used", error)
+    return otherwise
 
 
 def fetch_archive(source: ArchiveSource, path: Path) -> CompetitionArchive:
@@ -84,11 +141,16 @@ def _stamp(path: Path) -> Path:
     return path.with_name(f"{path.name}.source")
 
 
-def _is_current(source: ArchiveSource, path: Path) -> bool:
+def _read_stamp(path: Path) -> str | None:
     stamp = _stamp(path)
-    if not (path.is_file() and stamp.is_file()):
+    return stamp.read_text(encoding="utf-8", errors="replace") if stamp.is_file() else None
+
+
+def _is_current(source: ArchiveSource, path: Path) -> bool:
+    stamp = _read_stamp(path)
+    if stamp is None or not path.is_file():
         return False
-    if stamp.read_text(encoding="utf-8", errors="replace") != source.fingerprint:
+    if stamp not in {source.fingerprint, source.also}:
         logger.info("%s: source or parameters have changed, fetching again", path.name)
         return False
     try:
@@ -96,7 +158,11 @@ def _is_current(source: ArchiveSource, path: Path) -> bool:
     except InputError as error:
         logger.warning("%s. Fetching it again", error)
         return False
-    logger.info("%s: reusing the archive (same source, checksums correct)", path.name)
+    if stamp == source.fingerprint:
+        logger.info("%s: reusing the archive (same source, checksums correct)", path.name)
+    else:
+        given = stamp.removeprefix(_LOCAL).rsplit(":", 2)[0]
+        logger.info("%s: using the archive in place, a copy of %s (checksums correct)", path, given)
     return True
 
 
@@ -108,7 +174,7 @@ def _replace(source: ArchiveSource, path: Path) -> None:
         try:
             CompetitionArchive(fetched).check()
         except InputError as error:
-            message = str(error).replace(str(fetched), f"the fetched {path.name}")
+            message = str(error).replace(str(fetched), source.name or f"the fetched {path.name}")
             raise InputError(message) from error
         _stamp(path).unlink(missing_ok=True)  # a stamp never describes another archive
         fetched.replace(path)

@@ -87,7 +87,10 @@ def read_training_table(stream: IO[bytes], name: str) -> tuple[pd.DataFrame, npt
         )
         images.append(_image(cells[-1], name, row))
     table = pd.DataFrame(labels, columns=list(COORDINATE_COLUMNS), dtype=float)
-    return _checked(table, LABELS_SCHEMA, name), np.stack(images)
+    try:
+        return _checked(table, LABELS_SCHEMA, name), np.stack(images)
+    except InputError as error:
+        raise InputError(f"{error}{_explain_range(table.to_numpy())}") from error
 
 
 def read_test_table(
@@ -162,6 +165,19 @@ def _label(text: str, name: str, row: int, column: str) -> float:
         return float(text)
     except ValueError:
         raise InputError(f"{name}, row {row}: {column} is {quote(text)}, not a number") from None
+
+
+def _explain_range(labels: npt.NDArray[np.float64]) -> str:
+    """Return what labels between other bounds than 0 and 96 may be."""
+    outside = labels[(labels < 0) | (labels > IMAGE_SIZE)]
+    low, high = np.nanmin(labels), np.nanmax(labels)
+    if len(outside) > 1 and (outside == outside[0]).all():
+        return f"; all {len(outside):,} of them are {outside[0]:g}: leave missing labels blank"
+    if low >= -1 and high <= 1:
+        return "; all labels lie between -1 and 1: give them in pixels (times 48, plus 48)"
+    if len(outside) > len(labels):
+        return f"; labels lie between {low:g} and {high:g}: give them in pixels of 96 x 96 images"
+    return ""
 
 
 def _whole_number(text: str, name: str, row: int, column: str) -> int:

@@ -5,6 +5,7 @@ from facial_keypoints.parameters.root import Parameters
 from facial_keypoints.parameters.sections import (
     AugmentParameters,
     CleanParameters,
+    DataCheck,
     DownloadParameters,
     EvaluateParameters,
     RandomTransformParameters,
@@ -25,6 +26,7 @@ __all__ = [
     "AugmentParameters",
     "CleanParameters",
     "CompetitionParameters",
+    "DataCheck",
     "DownloadParameters",
     "EvaluateParameters",
     "PaperRow",

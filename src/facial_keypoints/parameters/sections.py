@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -22,6 +22,13 @@ def _expand_user(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 (pathlib's raises where there is no home)
 
 
+def as_list(value: Any) -> Any:
+    """Convert a single value or "a+b" to a list: on the command line a comma ends a parameter."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split("+") if part.strip()]
+    return [value] if isinstance(value, int | float) else value
+
+
 class SyntheticParameters(Section):
     """Size and seed of the synthetic competition."""
 
@@ -33,25 +40,51 @@ class SyntheticParameters(Section):
 class DownloadParameters(Section):
     """Where the competition's archive comes from."""
 
-    source: Literal["kaggle", "archive", "synthetic"]
+    source: Literal["auto", "kaggle", "archive", "synthetic"]
+    """``auto``: the archive that is given or in place, and else Kaggle."""
     competition: str = Field(pattern=r"^[a-z0-9-]+$")
-    archive: Annotated[Path, AfterValidator(_expand_user)] | None
+    archive: Annotated[
+        Annotated[Path, AfterValidator(_expand_user)] | None,
+        BeforeValidator(lambda value: None if value == "" else value),
+    ]
+    """A zip file or a folder."""
     synthetic: SyntheticParameters
 
     @model_validator(mode="after")
     def _check_archive_is_given(self) -> "DownloadParameters":
-        if self.source == "archive" and self.archive in {None, Path()}:
+        if self.source == "archive" and self.archive is None:
             raise ValueError(
-                "source is 'archive', so 'archive' must be the path of the zip, for example "
+                "source is 'archive', so 'archive' must be the path of a zip or a folder, such as "
                 "--params download.source=archive,download.archive=facial-keypoints-detection.zip"
             )
         return self
 
 
+DataCheck = Literal[
+    "filled_labels",
+    "scaled_labels",
+    "swapped_labels",
+    "misplaced_labels",
+    "shifted_labels",
+    "shuffled_labels",
+    "flat_images",
+    "scaled_images",
+    "inverted_images",
+    "turned_images",
+    "test_images",
+    "identical_images",
+    "repeated_rows",
+    "shared_images",
+    "unrequested_images",
+]
+"""Checks of whole tables, see ``archive.data_checks``."""
+
+
 class CleanParameters(Section):
-    """How missing labels are handled."""
+    """How missing labels are handled, and which findings about the data are accepted."""
 
     missing_labels: Literal["mask", "drop", "forward_fill"]
+    accept: Annotated[list[DataCheck], BeforeValidator(as_list)]
 
 
 class AugmentParameters(Section):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from facial_keypoints.models.registry import architecture_named
-from facial_keypoints.parameters.sections import Positive, Section, Seed, TrainParameters
+from facial_keypoints.parameters.sections import Positive, Section, Seed, TrainParameters, as_list
 
 PaperTable = Literal["table_3", "table_4", "table_5", "text"]
 _Accuracy = Annotated[float, Field(ge=0, le=1)]
@@ -61,19 +61,12 @@ class VariantParameters(Section):
         return {name: getattr(checked, name) for name in settings}
 
 
-def _as_list(value: Any) -> Any:
-    """Convert a single value or "a+b" to a list: on the command line a comma ends a parameter."""
-    if isinstance(value, str):
-        return [part.strip() for part in value.split("+")]
-    return [value] if isinstance(value, int | float) else value
-
-
 class StudyParameters(Section):
     """Which variants are trained and compared, with which seeds, and at which scale."""
 
-    only: Annotated[list[str] | None, BeforeValidator(_as_list)]
+    only: Annotated[list[str] | None, BeforeValidator(as_list)]
     scale: float = Field(ge=0.02, le=1)
-    seeds: Annotated[list[Seed] | None, BeforeValidator(_as_list)]
+    seeds: Annotated[list[Seed] | None, BeforeValidator(as_list)]
     reuse: bool
     on_failure: Literal["continue", "stop"]
 

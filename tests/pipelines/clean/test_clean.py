@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from parameters import section
 
+from facial_keypoints.archive.data_checks import DataIssue, DataIssues
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import KEYPOINTS, LEFT_EYE, POPULATION_B_POINTS, RIGHT_EYE
 from facial_keypoints.label_audit.geometry import LabelIssue
@@ -53,7 +54,7 @@ def test_forward_fill_takes_the_last_known_value_and_keeps_it_unlabelled(make_fa
 
 
 def report_of(*issues):
-    return DataReport(0, 0, {}, {}, 0, 0, 0, 0, {}, list(issues))
+    return DataReport(0, 0, {}, {}, 0, 0, 0, 0, {}, list(issues), [])
 
 
 def test_report_counts_rows_images_and_values(make_faces):
@@ -67,7 +68,8 @@ def test_report_counts_rows_images_and_values(make_faces):
     lookup = pd.DataFrame(
         {"ImageId": [1, 1, 2], "FeatureName": ["nose_tip_x", "mouth_left_corner_x", "nose_tip_x"]}
     )
-    assert summarize_faces(faces, faces.select(slice(0, 2)), lookup) == DataReport(
+    issues = DataIssues([DataIssue("repeated_rows", 3, "three rows", "warning")])
+    assert summarize_faces(faces, faces.select(slice(0, 2)), lookup, issues) == DataReport(
         training_rows=6,
         complete_rows=4,
         rows_by_population={"A": 4, "B": 2},
@@ -78,12 +80,13 @@ def test_report_counts_rows_images_and_values(make_faces):
         requested_values=3,
         requested_values_by_population={"A": 2, "B": 1},
         label_issues=[LabelIssue(2, "left and right eye are swapped")],
+        data_issues=issues.found,
     )
 
 
 def test_report_has_a_zero_for_a_missing_population(make_faces):
     lookup = pd.DataFrame({"ImageId": [1], "FeatureName": ["nose_tip_x"]})
-    report = summarize_faces(make_faces(3), make_faces(1), lookup)
+    report = summarize_faces(make_faces(3), make_faces(1), lookup, DataIssues([]))
     assert report.rows_by_population == {"A": 3, "B": 0}
 
 

@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from parameters import section
@@ -13,6 +14,7 @@ from facial_keypoints.pipelines.download.nodes import (
     find_answer_key,
 )
 
+NOWHERE = Path("nowhere.zip")
 SYNTHETIC = {"train_faces": 20, "test_faces": 4, "seed": 3}
 
 
@@ -27,7 +29,9 @@ def local(path):
 def test_kaggle_source_downloads_the_named_competition(tmp_path, monkeypatch):
     calls = []
     monkeypatch.setattr(nodes, "download_competition", lambda *given: calls.append(given))
-    source = choose_source(section(DownloadParameters, competition="another-one"))
+    source = choose_source(
+        section(DownloadParameters, source="kaggle", competition="another-one"), tmp_path / "b.zip"
+    )
     source.fetch(tmp_path / "a.zip")
     assert calls == [("another-one", tmp_path / "a.zip")]
     assert source.fingerprint == "kaggle:another-one"
@@ -35,37 +39,37 @@ def test_kaggle_source_downloads_the_named_competition(tmp_path, monkeypatch):
 
 
 def test_local_archive_is_checked_first(tmp_path, archive_path):
-    for path, message in ((tmp_path / "nowhere.zip", "file not found"), (tmp_path, "is a folder")):
-        with pytest.raises(InputError, match=message):
-            choose_source(local(path))
+    place = tmp_path / "raw" / "competition.zip"
+    with pytest.raises(InputError, match="file not found"):
+        choose_source(local(tmp_path / "nowhere.zip"), place)
     archive_path.write_bytes(archive_path.read_bytes()[:-9])
     with pytest.raises(InputError, match=r"competition\.zip: not a valid zip"):
-        choose_source(local(archive_path))
+        choose_source(local(archive_path), place)
 
 
 def test_local_archive_is_copied_and_unchanged(tmp_path, archive_path):
     before = archive_path.read_bytes()
-    source = choose_source(local(archive_path))
+    source = choose_source(local(archive_path), NOWHERE)
     source.fetch(tmp_path / "copy.zip")
     assert (tmp_path / "copy.zip").read_bytes() == archive_path.read_bytes() == before
     assert str(archive_path) in source.description
 
 
 def test_local_fingerprint_changes_with_the_file(tmp_path, archive_path, make_archive):
-    first = choose_source(local(archive_path)).fingerprint
-    assert choose_source(local(archive_path)).fingerprint == first
+    first = choose_source(local(archive_path), NOWHERE).fingerprint
+    assert choose_source(local(archive_path), NOWHERE).fingerprint == first
     os.utime(archive_path, ns=(1, 1))
-    touched = choose_source(local(archive_path)).fingerprint
-    other = choose_source(local(make_archive(tmp_path / "other.zip"))).fingerprint
+    touched = choose_source(local(archive_path), NOWHERE).fingerprint
+    other = choose_source(local(make_archive(tmp_path / "other.zip")), NOWHERE).fingerprint
     assert len({first, touched, other}) == 3
 
 
 def test_synthetic_fingerprint_covers_every_parameter():
     changes = ({}, {"seed": 4}, {"train_faces": 21}, {"test_faces": 5})
-    fingerprints = {choose_source(synthetic(**change)).fingerprint for change in changes}
+    fingerprints = {choose_source(synthetic(**change), NOWHERE).fingerprint for change in changes}
     assert len(fingerprints) == 4
-    assert choose_source(synthetic()).fingerprint in fingerprints
-    assert "24 synthetic faces" in choose_source(synthetic()).description
+    assert choose_source(synthetic(), NOWHERE).fingerprint in fingerprints
+    assert "24 synthetic faces" in choose_source(synthetic(), NOWHERE).description
 
 
 def test_synthetic_archive_is_sound_and_every_row_has_an_answer(tmp_path):
@@ -91,7 +95,7 @@ def test_earlier_archive_of_the_same_source_is_reused(tmp_path, archive_path, ca
     assert "competition.zip: reusing the archive" in caplog.text
 
 
-@pytest.mark.parametrize("source", ["kaggle", "archive"])
+@pytest.mark.parametrize("source", ["auto", "kaggle", "archive"])
 def test_answer_key_is_empty_for_kaggle_data(source, archive_path):
     key = find_answer_key(
         section(DownloadParameters, source=source, archive=archive_path),

@@ -1,4 +1,4 @@
-"""Nodes of the clean pipeline; the first two are ``archive.faces``' readers."""
+"""Nodes of the clean pipeline."""
 
 import logging
 from dataclasses import dataclass
@@ -7,6 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.data_checks import DataIssue, DataIssues, check_data
+from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.lookup import requested_values
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
@@ -36,6 +39,7 @@ class DataReport:
         requested_values: Rows of IdLookupTable.csv.
         requested_values_by_population: Those of each population.
         label_issues: Rows whose labels cannot be right.
+        data_issues: What the tables as a whole look like, other than they claim.
     """
 
     training_rows: int
@@ -48,6 +52,24 @@ class DataReport:
     requested_values: int
     requested_values_by_population: dict[str, int]
     label_issues: list[LabelIssue]
+    data_issues: list[DataIssue]
+
+
+def read_faces(
+    archive: CompetitionArchive, clean: CleanParameters
+) -> tuple[FaceSet, FaceSet, pd.DataFrame, DataIssues]:
+    """Return the checked training faces, test faces and lookup table, and what the checks found.
+
+    Args:
+        archive: The competition's archive.
+        clean: ``accept`` names checks that may fail.
+
+    Raises:
+        InputError: if the archive or a row is not valid, or the tables are not what they claim.
+    """
+    faces = read_training_faces(archive)
+    test_faces, lookup = read_test_faces(archive)
+    return faces, test_faces, lookup, check_data(faces, test_faces, lookup, clean.accept)
 
 
 def treat_missing_labels(faces: FaceSet, clean: CleanParameters) -> FaceSet:
@@ -77,13 +99,16 @@ def treat_missing_labels(faces: FaceSet, clean: CleanParameters) -> FaceSet:
     return faces
 
 
-def summarize_faces(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) -> DataReport:
+def summarize_faces(
+    faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame, data_issues: DataIssues
+) -> DataReport:
     """Return counts of the tables: rows, missing labels, populations, duplicates, label issues.
 
     Args:
         faces: Training faces, as they are in training.csv.
         test_faces: Test faces.
         lookup: The lookup table: RowId, ImageId and FeatureName.
+        data_issues: From ``read_faces``.
     """
     by_population = np.bincount(faces.population, minlength=len(POPULATIONS)).tolist()
     missing = (~faces.labelled).sum(axis=0).tolist()
@@ -99,6 +124,7 @@ def summarize_faces(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) -
         requested_values=len(lookup),
         requested_values_by_population=requested_values(lookup),
         label_issues=find_label_issues(faces),
+        data_issues=data_issues.found,
     )
     _log_report(report)
     return report

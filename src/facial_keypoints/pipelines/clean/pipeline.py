@@ -2,9 +2,9 @@
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.pipelines.clean.nodes import (
     draw_face_grid,
+    read_faces,
     summarize_faces,
     treat_missing_labels,
 )
@@ -15,16 +15,10 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                read_training_faces,
-                "competition_archive",
-                "labelled_faces",
-                name="read_training_faces",
-            ),
-            Node(
-                read_test_faces,
-                "competition_archive",
-                ["test_faces", "lookup"],
-                name="read_test_faces",
+                read_faces,
+                ["competition_archive", "params:clean"],
+                ["labelled_faces", "test_faces", "lookup", "data_issues"],
+                name="read_faces",
             ),
             Node(
                 treat_missing_labels,
@@ -34,7 +28,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 summarize_faces,
-                ["labelled_faces", "test_faces", "lookup"],
+                ["labelled_faces", "test_faces", "lookup", "data_issues"],
                 "data_report",
                 name="summarize_faces",
             ),

@@ -1,16 +1,23 @@
 """Nodes of the download pipeline."""
 
-import shutil
+import logging
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from facial_keypoints.archive.competition import CompetitionArchive
-from facial_keypoints.archive.fetching import ArchiveSource, fetch_archive
+from facial_keypoints.archive.fetching import (
+    ArchiveSource,
+    fetch_archive,
+    local_source,
+    source_in_place,
+)
 from facial_keypoints.kaggle.client import download_competition
 from facial_keypoints.parameters import DownloadParameters, SyntheticParameters
 from facial_keypoints.synthetic import make_answer_key, write_archive
+
+logger = logging.getLogger(__name__)
 
 
 def download_archive(
@@ -30,7 +37,14 @@ def download_archive(
         InputError: if the source cannot be reached, the archive is not sound, or it cannot be
             written; the earlier archive is unchanged.
     """
-    return fetch_archive(choose_source(download), earlier_archive.path)
+    if download.archive is not None and download.source not in {"auto", "archive"}:
+        logger.warning(
+            "download.archive is not used, because download.source is %s; to use it: --params "
+            "download.source=archive,download.archive=%s",
+            download.source,
+            download.archive,
+        )
+    return fetch_archive(choose_source(download, earlier_archive.path), earlier_archive.path)
 
 
 def find_answer_key(download: DownloadParameters, archive: CompetitionArchive) -> pd.DataFrame:
@@ -49,33 +63,27 @@ def find_answer_key(download: DownloadParameters, archive: CompetitionArchive) -
     return pd.DataFrame({"RowId": pd.Series(dtype=int), "Location": pd.Series(dtype=float)})
 
 
-def choose_source(download: DownloadParameters) -> ArchiveSource:
+def choose_source(download: DownloadParameters, place: Path) -> ArchiveSource:
     """Return the source that the parameters name.
 
+    Args:
+        download: ``auto`` is the archive that is given or in place, and else Kaggle.
+        place: Path of the archive in the data folder.
+
     Raises:
-        InputError: if a local file is not the competition's archive.
+        InputError: if the given files are not the competition's.
     """
     if download.source == "synthetic":
         return _synthetic_source(download.synthetic)
-    if download.source == "archive":
-        assert download.archive is not None  # noqa: S101 (DownloadParameters requires it)
-        return _local_source(download.archive)
+    if download.archive is not None and download.source != "kaggle":
+        return local_source(download.archive)
     competition = download.competition
-    return ArchiveSource(
+    kaggle = ArchiveSource(
         fingerprint=f"kaggle:{competition}",  # the files have not changed since 2013
         description=f"Downloading {competition} from Kaggle",
         fetch=partial(download_competition, competition),
     )
-
-
-def _local_source(archive: Path) -> ArchiveSource:
-    CompetitionArchive(archive).check()
-    status = archive.stat()
-    return ArchiveSource(
-        fingerprint=f"archive:{archive.resolve()}:{status.st_size}:{status.st_mtime_ns}",
-        description=f"Copying and checking {archive}",
-        fetch=partial(shutil.copyfile, archive),
-    )
+    return source_in_place(place, kaggle) if download.source == "auto" else kaggle
 
 
 def _synthetic_source(synthetic: SyntheticParameters) -> ArchiveSource:
