@@ -40,3 +40,4 @@ def test_join_names_escapes_names_and_counts_the_others():
     assert join_names([]) == ""
     assert join_names(["a\n", "b"]) == "a\\n, b"
     assert join_names(list("abcdefg")) == "a, b, c, d, e and 2 more"
+    assert join_names(["a" * 40, "b" * 41]) == f"{'a' * 40}, {'b' * 37}..."

@@ -203,6 +203,67 @@ def test_raises_input_error_with_the_expected_columns(make_table, rows, corrupt,
     assert expected in rejection(corrupt(make_table(HEADER, rows)))
 
 
+@pytest.mark.fault("Tables", "Columns without a name, of another table or separator", "named")
+@pytest.mark.parametrize(
+    ("corrupt", "expected"),
+    [
+        (
+            lambda d: b"," + d.replace(b"\n", b"\n0,").removesuffix(b"0,"),
+            "the header has no name for column 1; pandas writes its index so: save the table with "
+            "index=False",
+        ),
+        (
+            lambda d: b"Unnamed: 0," + d.replace(b"\n", b"\n0,").removesuffix(b"0,"),
+            "the header has unknown Unnamed: 0; pandas writes its index so",
+        ),
+        (lambda d: d.replace(b"\n", b",\n"), "the header has no name for column 32; pandas"),
+        (
+            lambda d: d.replace(b"left_eye_center_x", b"", 1),
+            "lacks left_eye_center_x and has no name for column 1; expected: left_eye_center_x, ",
+        ),
+        (lambda d: d.replace(b",", b";"), "separated by semicolons; save it with commas"),
+        (lambda d: d.replace(b",", b"\t"), "separated by tabs; save it with commas"),
+        (lambda _: b"ImageId,Image\n1,2\n", "these are the columns of test.csv: were the files"),
+        (
+            lambda d: d.replace(b"Image", b"x" * 50, 1),
+            f"has unknown {'x' * 37}...; expected: left_eye_center_x, left_eye_center_y, ",
+        ),
+    ],
+)
+def test_raises_input_error_that_explains_the_header(make_table, rows, corrupt, expected):
+    message = rejection(corrupt(make_table(HEADER, rows)))
+    assert expected in message
+    assert len(message) < 300
+
+
+def test_lookup_table_may_have_a_column_without_a_name(make_table):
+    table = read_lookup(make_table(["", *LOOKUP], [[0, 5, 2, "nose_tip_y", ""]]))
+    assert table["RowId"].tolist() == [5]
+
+
+@pytest.mark.fault(
+    "Tables", "Labels on another scale, or missing ones as a number", "rejected, explained"
+)
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda v: v or "-1", "; all 22 such labels are -1: leave missing labels blank"),
+        (lambda v: v or "999", "; all 22 such labels are 999: leave missing labels blank"),
+        (
+            lambda v: v and str((float(v) - 48) / 48),
+            "; all labels lie between -1 and 1: give them in pixels (times 48, plus 48)",
+        ),
+        (
+            lambda v: v and str(2 * float(v)),
+            "; labels lie between 0 and 192: give them in pixels of 96 x 96 images",
+        ),
+    ],
+)
+def test_raises_input_error_that_explains_labels_out_of_range(make_table, rows, change, expected):
+    table = make_table(HEADER, [[*map(change, row[:-1]), row[-1]] for row in rows])
+    assert rejection(table).endswith(expected)
+
+
 @pytest.mark.fault(
     "Tables",
     "Rows truncated, ragged, with a stray quote or an invalid byte",

@@ -6,7 +6,12 @@ import pytest
 from parameters import raw_parameters, section
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.parameters import DownloadParameters, TrainParameters, UploadParameters
+from facial_keypoints.parameters import (
+    CleanParameters,
+    DownloadParameters,
+    TrainParameters,
+    UploadParameters,
+)
 from facial_keypoints.parameters.checks import check_parameters
 
 
@@ -64,6 +69,28 @@ def test_raises_input_error_for_archive_source_without_path(archive):
 def test_expands_tilde_in_archive_path():
     download = section(DownloadParameters, source="archive", archive="~/a.zip")
     assert download.archive == Path.home() / "a.zip"
+
+
+def test_archive_may_be_the_working_folder():
+    assert section(DownloadParameters, source="archive", archive=".").archive == Path()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("flat_images", ["flat_images"]),
+        ("flat_images+filled_labels", ["flat_images", "filled_labels"]),
+        (["flat_images"], ["flat_images"]),
+        ("", []),
+    ],
+)
+def test_accepted_data_checks_are_a_list_or_joined_by_plus(given, expected):
+    assert section(CleanParameters, accept=given).accept == expected
+
+
+def test_raises_input_error_with_the_names_of_data_checks():
+    with pytest.raises(InputError, match=r"clean\.accept.*'filled_labels', 'scaled_labels'"):
+        check_parameters(raw_parameters(clean={"accept": "filled"}))
 
 
 def test_wait_only_and_dry_run_exclude_each_other():

@@ -44,7 +44,7 @@ def training(path):
 def test_archive_has_kaggles_members(path):
     CompetitionArchive(path).check()
     with zipfile.ZipFile(path) as opened:
-        assert tuple(opened.namelist()) == MEMBERS
+        assert tuple(opened.namelist()) == (*MEMBERS, "SampleSubmission.csv")
 
 
 def test_tables_have_kaggles_columns_and_images(path, training):

@@ -217,14 +217,13 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
     for index, name in enumerate(KEYPOINTS):
         points = pd.DataFrame(keypoints[:, index], columns=["x", "y"]).dropna()
         counts = points.value_counts()
-        third = counts.iloc[2] if len(counts) > 2 else 0
-        if len(counts) and counts.iloc[0] >= max(_MIN_REPEATS, _REPEAT_RATIO * third):
+        if len(counts) and counts.iloc[0] >= _filled_from(counts):
             x, y = counts.index[0]
             found[name] = (int(counts.iloc[0]), f"at exactly ({x:g}, {y:g})")
             continue
         for axis in "xy":
             counts = points[axis].value_counts()
-            if len(counts) and counts.iloc[0] >= max(_MIN_REPEATS, _CONSTANT * len(points)):
+            if len(counts) and counts.iloc[0] >= max(_CONSTANT * len(points), _filled_from(counts)):
                 found[name] = (int(counts.iloc[0]), f"with {axis} = {counts.index[0]:g}")
     if not found:
         return []
@@ -237,6 +236,12 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
         where = f"of {len(found)} keypoints repeat a value, such as {number:,} of {name} {place}"
     message = f"training.csv: {count:,} labels {where}; leave missing labels blank"
     return [DataIssue("filled_labels", count, message)]
+
+
+def _filled_from(counts: pd.Series) -> int:
+    """Return how often a value must occur, given how often the others do."""
+    third = int(counts.iloc[2]) if len(counts) > 2 else 0
+    return max(_MIN_REPEATS, _REPEAT_RATIO * third)
 
 
 def _find_scaled(keypoints: Points) -> DataIssue | None:

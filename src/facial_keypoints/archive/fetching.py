@@ -162,7 +162,9 @@ def _is_current(source: ArchiveSource, path: Path) -> bool:
         logger.info("%s: reusing the archive (same source, checksums correct)", path.name)
     else:
         given = stamp.removeprefix(_LOCAL).rsplit(":", 2)[0]
-        logger.info("%s: using the archive in place, a copy of %s (checksums correct)", path, given)
+        logger.info(
+            "%s: using the archive in place, a copy of %s (checksums correct)", path.name, given
+        )
     return True
 
 

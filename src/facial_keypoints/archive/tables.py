@@ -172,7 +172,7 @@ def _explain_range(labels: npt.NDArray[np.float64]) -> str:
     outside = labels[(labels < 0) | (labels > IMAGE_SIZE)]
     low, high = np.nanmin(labels), np.nanmax(labels)
     if len(outside) > 1 and (outside == outside[0]).all():
-        return f"; all {len(outside):,} of them are {outside[0]:g}: leave missing labels blank"
+        return f"; all {len(outside):,} such labels are {outside[0]:g}: leave missing labels blank"
     if low >= -1 and high <= 1:
         return "; all labels lie between -1 and 1: give them in pixels (times 48, plus 48)"
     if len(outside) > len(labels):

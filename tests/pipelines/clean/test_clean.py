@@ -3,14 +3,22 @@ import pandas as pd
 import pytest
 from parameters import section
 
+from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.archive.data_checks import DataIssue, DataIssues
 from facial_keypoints.errors import InputError
-from facial_keypoints.keypoints import KEYPOINTS, LEFT_EYE, POPULATION_B_POINTS, RIGHT_EYE
+from facial_keypoints.keypoints import (
+    COORDINATE_COLUMNS,
+    KEYPOINTS,
+    LEFT_EYE,
+    POPULATION_B_POINTS,
+    RIGHT_EYE,
+)
 from facial_keypoints.label_audit.geometry import LabelIssue
 from facial_keypoints.parameters import CleanParameters
 from facial_keypoints.pipelines.clean.nodes import (
     DataReport,
     draw_face_grid,
+    read_faces,
     summarize_faces,
     treat_missing_labels,
 )
@@ -20,6 +28,20 @@ NOSE = KEYPOINTS.index("nose_tip")
 
 def policy(name):
     return section(CleanParameters, missing_labels=name)
+
+
+def test_raises_input_error_for_tables_that_are_not_what_they_claim(
+    tmp_path, make_archive, make_table, make_training_row, full_labels
+):
+    rows = [make_training_row(full_labels(), grey=grey) for grey in range(12)]
+    table = make_table([*COORDINATE_COLUMNS, "Image"], rows)
+    archive = CompetitionArchive(make_archive(tmp_path / "a.zip", training=table))
+    with pytest.raises(InputError, match=r"^filled_labels: training\.csv: 180 labels"):
+        read_faces(archive, section(CleanParameters))
+    accepted = section(CleanParameters, accept=["filled_labels", "scaled_labels", "flat_images"])
+    faces, test_faces, lookup, issues = read_faces(archive, accepted)
+    assert (len(faces), len(test_faces), len(lookup)) == (12, 1, 1)
+    assert {issue.check for issue in issues.found} == {*accepted.accept}
 
 
 def test_mask_returns_the_faces_unchanged(make_faces):

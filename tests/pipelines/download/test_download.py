@@ -1,10 +1,14 @@
 import os
+import shutil
+import zipfile
+from functools import partial
 from pathlib import Path
 
 import pytest
 from parameters import section
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.fetching import ArchiveSource, fetch_archive
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import DownloadParameters
 from facial_keypoints.pipelines.download import nodes
@@ -103,3 +107,97 @@ def test_answer_key_is_empty_for_kaggle_data(source, archive_path):
     )
     assert key.empty
     assert list(key.columns) == ["RowId", "Location"]
+
+
+@pytest.fixture
+def kaggle_refuses(monkeypatch):
+    def download(*_):
+        raise InputError("no credentials")
+
+    monkeypatch.setattr(nodes, "download_competition", download)
+
+
+def auto(**changes):
+    return section(DownloadParameters, source="auto", **changes)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return CompetitionArchive(tmp_path / "raw" / "competition.zip")
+
+
+def test_auto_takes_the_given_archive(archive_path, place):
+    download_archive(auto(archive=archive_path), place)
+    assert place.path.read_bytes() == archive_path.read_bytes()
+
+
+@pytest.mark.usefixtures("kaggle_refuses")
+def test_auto_uses_the_archive_that_was_given_once(archive_path, place, caplog):
+    caplog.set_level("INFO", "facial_keypoints")
+    download_archive(local(archive_path), place)
+    archive_path.unlink()
+    assert download_archive(auto(), place) == place
+    assert f"using the archive in place, a copy of {archive_path} (checksums" in caplog.text
+
+
+@pytest.mark.usefixtures("kaggle_refuses")
+def test_auto_uses_a_zip_that_the_user_put_in_place(archive_path, place):
+    place.path.parent.mkdir()
+    archive_path.rename(place.path)
+    for _ in range(2):
+        download_archive(auto(), place).check()
+
+
+@pytest.mark.usefixtures("kaggle_refuses")
+@pytest.mark.parametrize("folder", ["", "facial-keypoints-detection"])
+def test_auto_uses_tables_in_the_folder_of_the_archive(archive_path, place, folder):
+    with zipfile.ZipFile(archive_path) as archive:
+        archive.extractall(place.path.parent / folder)
+    download_archive(auto(), place).check()
+    assert place.path.is_file()
+
+
+@pytest.mark.parametrize("earlier", ["nothing", "synthetic", "another competition", "not a zip"])
+def test_auto_downloads_from_kaggle_otherwise(place, archive_path, monkeypatch, earlier):
+    if earlier == "synthetic":
+        download_archive(synthetic(), place)
+    elif earlier == "another competition":
+        source = ArchiveSource("kaggle:other", "", partial(shutil.copyfile, archive_path))
+        fetch_archive(source, place.path)
+    elif earlier == "not a zip":
+        place.path.parent.mkdir()
+        place.path.write_bytes(b"earlier")
+    monkeypatch.setattr(
+        nodes, "download_competition", lambda _, target: shutil.copyfile(archive_path, target)
+    )
+    download_archive(auto(), place)
+    assert place.path.read_bytes() == archive_path.read_bytes()
+    assert place.path.with_name("competition.zip.source").read_text().startswith("kaggle:facial")
+
+
+def test_local_folder_is_packed_once(tmp_path, archive_path, place, caplog):
+    caplog.set_level("INFO", "facial_keypoints")
+    with zipfile.ZipFile(archive_path) as archive:
+        archive.extractall(tmp_path / "folder")
+    download_archive(local(tmp_path / "folder"), place).check()
+    download_archive(local(tmp_path / "folder"), place)
+    assert caplog.text.count("Packing ") == 1
+    assert "competition.zip: reusing the archive" in caplog.text
+
+
+def test_malformed_table_of_a_folder_is_reported_by_its_path(tmp_path, archive_path, place):
+    with zipfile.ZipFile(archive_path) as archive:
+        archive.extractall(tmp_path / "folder")
+    (tmp_path / "folder" / "IdLookupTable.csv").write_text("RowId,ImageId\n1,1\n")
+    with pytest.raises(InputError, match=r"folder: IdLookupTable\.csv: the header lacks"):
+        download_archive(local(tmp_path / "folder"), place)
+    assert not place.path.exists()
+
+
+def test_unused_archive_is_reported(archive_path, place, caplog):
+    download = section(
+        DownloadParameters, source="synthetic", synthetic=SYNTHETIC, archive=archive_path
+    )
+    download_archive(download, place)
+    assert "download.archive is not used, because download.source is synthetic" in caplog.text
+    assert f"--params download.source=archive,download.archive={archive_path}" in caplog.text
