@@ -199,6 +199,7 @@ Pipelines (--pipeline; `kedro registry list` prints all names):
   full     all steps from the download to a submission (the default)
   compete  the best submission within a time budget
   upload   send the submission to Kaggle
+  export   the best model as ONNX and LiteRT files
   or one step of full: download, clean, augment, split, train, evaluate,
   study, submit
 

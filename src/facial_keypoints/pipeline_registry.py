@@ -8,6 +8,7 @@ from facial_keypoints.pipelines import (
     clean,
     download,
     evaluate,
+    export,
     split,
     study,
     submit,
@@ -19,8 +20,8 @@ from facial_keypoints.pipelines.compete import pipeline as compete
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Return the pipelines by name: each stage of the study, ``full`` (all of them but
-    ``upload``) and ``compete``, which goes from the download to a submission by itself.
+    """Return the pipelines by name: each stage of the study, ``full`` (all of them but ``export``
+    and ``upload``) and ``compete``, which goes from the download to a submission by itself.
     """
     parameters = current_parameters()
     variants = parameters.chosen
@@ -41,6 +42,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + stages["clean"]
         + compete.create_pipeline()
         + submit.create_pipeline([ENSEMBLE]),
+        "export": export.create_pipeline(),
         "upload": upload.create_pipeline(parameters.upload),
         "full": full,
         "__default__": full,

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.evaluation.leaderboard import MEAN_FACE
+from facial_keypoints.export.records import ExportReport
 from facial_keypoints.formatting import format_count
 from facial_keypoints.kaggle.records import Status
 from facial_keypoints.pipelines.compete.estimate import Interval
@@ -69,6 +70,10 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         console.print(f"Peak memory of the main process: {peak_memory() / 1024:.1f} GiB")
         name = "compete" if "score_estimate" in outputs else "full"
         print_next_commands(console, env, name, score.num_values > 0, sent and sent.status)
+    if "export_report" in outputs:
+        console.print(export_table(catalog.load("export_report")))
+        folder = _path(catalog, "onnx_file").parent
+        console.print(f"Files: {folder}/facial_keypoints*", soft_wrap=True)
 
 
 def _print_leaderboard(
@@ -170,6 +175,36 @@ def estimate_table(estimate: ScoreEstimate) -> Table:
         cells = [_with_interval(column.get(name)) for column in columns.values()]
         heading = name if name == "leaderboard" else f"population {name}"
         table.add_row(heading, *cells, style="bold" if name == "leaderboard" else None)
+    return table
+
+
+def export_table(report: ExportReport) -> Table:
+    """Return the comparison of exported files as a table for a terminal."""
+    measured = f"; RMSE on the {report.truth}" if report.truth else ""
+    table = Table(
+        title=f"{report.variant} on {format_count(report.faces, 'face')}{measured}; times on one "
+        f"core of {report.processor}",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+    )
+    table.add_column("Format")
+    for heading in (
+        "MB",
+        "max. difference\nfrom Keras, px",
+        "RMSE,\npx",
+        "1 face,\nms",
+        "64 faces,\nms",
+    ):
+        table.add_column(heading, justify="right")
+    for each in report.formats:
+        table.add_row(
+            each.format,
+            f"{each.megabytes:.2f}",
+            f"{each.max_difference:.2g}",
+            "unknown" if each.rmse is None else f"{each.rmse:.4f}",
+            f"{each.milliseconds_1:.2f}",
+            f"{each.milliseconds_64:.1f}",
+        )
     return table
 
 

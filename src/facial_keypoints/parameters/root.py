@@ -12,6 +12,7 @@ from facial_keypoints.parameters.sections import (
     CleanParameters,
     DownloadParameters,
     EvaluateParameters,
+    ExportParameters,
     Section,
     SplitParameters,
     TrainParameters,
@@ -44,6 +45,7 @@ class Parameters(Section):
     study: StudyParameters
     evaluate: EvaluateParameters
     upload: UploadParameters
+    export: ExportParameters
     competition: CompetitionParameters
 
     @field_validator("architectures")

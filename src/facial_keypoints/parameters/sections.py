@@ -223,3 +223,16 @@ class UploadParameters(Section):
         if self.wait_only and self.dry_run:
             raise ValueError("wait_only and dry_run exclude each other; set one of them to false")
         return self
+
+
+class ExportParameters(Section):
+    """How the exported files are compared."""
+
+    faces: int = Field(ge=1)
+    """Largest number of faces that every format predicts."""
+    tolerance: Positive
+    """Largest difference in pixels of a float32 file from Keras."""
+    seconds: Extent
+    """Time to measure each latency for; each takes a few calls at least."""
+    seed: Seed
+    """Of the draw of the faces."""

@@ -4,8 +4,16 @@ from facial_keypoints.framework.datasets.archive import ArchiveDataset
 from facial_keypoints.framework.datasets.arrays import ArrayDataset, ArraysDataset, FaceSetDataset
 from facial_keypoints.framework.datasets.figures import FigureDataset
 from facial_keypoints.framework.datasets.records import ArrayRecordDataset, RecordDataset
-from facial_keypoints.framework.datasets.standard import AtomicCSVDataset, AtomicTextDataset
-from facial_keypoints.framework.datasets.trainings import TrainingDataset, TrainingFolderDataset
+from facial_keypoints.framework.datasets.standard import (
+    AtomicCSVDataset,
+    AtomicTextDataset,
+    BytesDataset,
+)
+from facial_keypoints.framework.datasets.trainings import (
+    ChampionTrainingDataset,
+    TrainingDataset,
+    TrainingFolderDataset,
+)
 
 __all__ = [
     "ArchiveDataset",
@@ -14,6 +22,8 @@ __all__ = [
     "ArraysDataset",
     "AtomicCSVDataset",
     "AtomicTextDataset",
+    "BytesDataset",
+    "ChampionTrainingDataset",
     "FaceSetDataset",
     "FigureDataset",
     "RecordDataset",

@@ -62,6 +62,7 @@ class AtomicSave:
     Args:
         keep_earlier: Whether to copy an earlier file of other content, with its date in the name.
         if_missing: Remedy in the error about a missing file.
+        optional: Whether to load None where the file is missing.
         **options: Of the dataset.
     """
 
@@ -69,11 +70,17 @@ class AtomicSave:
     _filepath: PurePosixPath
 
     def __init__(
-        self, *, keep_earlier: bool = False, if_missing: str = _RUN_FULL, **options: Any
+        self,
+        *,
+        keep_earlier: bool = False,
+        if_missing: str = _RUN_FULL,
+        optional: bool = False,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._keep_earlier = keep_earlier
         self._if_missing = if_missing
+        self._optional = optional
 
     @property
     def path(self) -> PurePosixPath:
@@ -91,6 +98,8 @@ class AtomicSave:
             InputError: if it does not exist yet, or cannot be read.
         """
         if not self._fs.exists(str(self._filepath)):
+            if self._optional:
+                return None
             raise InputError(f"{self._filepath}: file not found; {self._if_missing}")
         with read_errors(self._filepath):
             return super().load()  # type: ignore[misc]

@@ -1,8 +1,17 @@
 """The trainings of a variant."""
 
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.framework.datasets.atomic import FileDataset
 from facial_keypoints.framework.datasets.training_folder import TrainingFolder
+from facial_keypoints.framework.read_errors import read_errors
 from facial_keypoints.training.records import Training
+
+_CHAMPION: Final = TypeAdapter(Champion)
 
 
 class TrainingDataset(FileDataset):
@@ -39,3 +48,39 @@ class TrainingFolderDataset(FileDataset):
         """Copy another folder; the dataset's own folder is what it is already."""
         if data.path != self._filepath:
             self._fs.copy(str(data.path), str(self._filepath), recursive=True)
+
+
+class ChampionTrainingDataset(FileDataset):
+    """The training of the champion, whichever variant it is. It can only be loaded.
+
+    Args:
+        filepath: The file that names the champion.
+        trainings: The folder of all variants' folders.
+        metadata: As ``FileDataset``.
+    """
+
+    def __init__(
+        self, *, filepath: str, trainings: str, metadata: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(filepath=filepath, metadata=metadata)
+        self._trainings = trainings
+
+    def load(self) -> Training:
+        """Return the training of the champion.
+
+        Raises:
+            InputError: if there is no champion, or its files cannot be read.
+        """
+        if not self._fs.exists(str(self._filepath)):
+            raise InputError(
+                f"{self._filepath}: file not found: there is no champion yet; train one: kedro run "
+                "--pipeline=compete (or full), with the same --env"
+            )
+        with read_errors(self._filepath):
+            champion = _CHAMPION.validate_json(self._fs.cat_file(str(self._filepath)))
+        folder = TrainingFolderDataset(filepath=f"{self._trainings}/{champion.variant}").load()
+        return folder.training(champion.fingerprint)
+
+    def save(self, data: Training) -> None:
+        """Refuse: the champion is selected, not saved."""
+        raise NotImplementedError("save the variant's training and the champion instead")

@@ -1,0 +1,20 @@
+"""Find keypoints with facial_keypoints.onnx. Needs onnxruntime and opencv-python-headless only."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import onnxruntime
+
+model, *pictures = sys.argv[1:]  # facial_keypoints.onnx face1.png face2.png ...
+session = onnxruntime.InferenceSession(model)
+names = json.loads(session.get_modelmeta().custom_metadata_map["keypoints"])
+grey = [cv2.imread(picture, cv2.IMREAD_GRAYSCALE) for picture in pictures]  # each shows one face
+faces = np.stack([cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA) for face in grey])
+(keypoints,) = session.run(["keypoints"], {"image": faces})
+
+for picture, face, points in zip(pictures, grey, keypoints, strict=True):
+    height, width = face.shape
+    for name, (x, y) in zip(names, points * (width / 96, height / 96), strict=True):
+        print(f"{picture},{name},{x:.2f},{y:.2f}")

@@ -1,0 +1,1 @@
+"""The champion in formats that run without this package: Keras, ONNX and LiteRT."""

@@ -1,0 +1,83 @@
+"""Faces that the formats of a model are compared on."""
+
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.splits import SplitSummary, check_split
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import COORDINATE_COLUMNS
+from facial_keypoints.training.records import Training
+
+_RUN_FULL: Final = "run: kedro run --pipeline=full, with the same --env and --params"
+
+
+def check_holdout(
+    training: Training, holdout: FaceSet | None, split: SplitSummary | None
+) -> FaceSet:
+    """Return a hold-out that a model was not trained on.
+
+    Args:
+        training: The champion's.
+        holdout: The hold-out of the last split; None without one.
+        split: Of the last split.
+
+    Raises:
+        InputError: If the hold-out is missing, or the training belongs to another split.
+    """
+    variant = training.record.variant
+    if holdout is None or split is None:
+        raise InputError(f"the hold-out that {variant} was measured on is missing; {_RUN_FULL}")
+    check_split(split, {"holdout": holdout})
+    if training.record.origin.get("training samples") != split.train.digest:
+        raise InputError(
+            f"{variant} was trained on another split than that of the last run; {_RUN_FULL}"
+        )
+    return holdout
+
+
+def label_test_faces(test: FaceSet, answer_key: pd.DataFrame, lookup: pd.DataFrame) -> FaceSet:
+    """Return the test faces of population A with the answer key's values as labels.
+
+    Args:
+        test: The test images; ``group`` is their ImageId.
+        answer_key: RowId and the true Location; no rows where only Kaggle knows them.
+        lookup: The lookup table: RowId, ImageId and FeatureName.
+
+    Returns:
+        The faces; without an answer key, no keypoint is labelled.
+    """
+    known = lookup.merge(answer_key[["RowId", "Location"]], on="RowId", suffixes=("_asked", ""))
+    image = pd.Index(test.group).get_indexer(pd.Index(known["ImageId"]))
+    column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(known["FeatureName"]))
+    values = np.full((len(test), len(COORDINATE_COLUMNS)), np.nan, np.float32)
+    values[image, column] = known["Location"]
+    keypoints = values.reshape(test.keypoints.shape)
+    labelled = np.asarray(np.isfinite(keypoints).all(axis=2))
+    faces = replace(test, keypoints=keypoints, labelled=labelled)
+    return faces.select(faces.population == 0)
+
+
+def choose_faces(faces: FaceSet, count: int, seed: int) -> FaceSet:
+    """Return at most ``count`` original faces, drawn at random, in their order.
+
+    Args:
+        faces: To draw from.
+        count: Number of faces.
+        seed: Of the draw.
+
+    Raises:
+        InputError: If there is no face.
+    """
+    originals: npt.NDArray[np.int64] = np.flatnonzero(~faces.augmented)
+    if not len(originals):
+        raise InputError(
+            "there is no face to compare the formats on: the hold-out and the test set have no "
+            "original image of population A"
+        )
+    random = np.random.default_rng(seed)
+    return faces.select(np.sort(random.permutation(originals)[:count]))

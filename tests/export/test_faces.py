@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import split_summary
+from trainings import make_record
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.splits import SetSummary
+from facial_keypoints.export.faces import check_holdout, choose_faces, label_test_faces
+from facial_keypoints.training.records import Training
+
+LOOKUP = pd.DataFrame(
+    {
+        "RowId": [1, 2, 3],
+        "ImageId": [0, 0, 1],
+        "FeatureName": ["nose_tip_x", "nose_tip_y", "nose_tip_x"],
+        "Location": [np.nan] * 3,
+    }
+)
+
+
+def training_on(digest):
+    record = make_record(variant="tiny", origin={"training samples": digest})
+    return Training(record, None, lambda: None)
+
+
+def split_of(holdout, train_digest):
+    train, held_out = (SetSummary(1, 1, digest) for digest in (train_digest, holdout.digest()))
+    return replace(split_summary(), train=train, holdout=held_out)
+
+
+def test_holdout_of_the_champions_split_is_returned(make_faces):
+    holdout = make_faces(3)
+    assert check_holdout(training_on("a"), holdout, split_of(holdout, "a")) is holdout
+
+
+def test_holdout_of_another_split_is_refused(make_faces):
+    holdout = make_faces(3)
+    with pytest.raises(InputError, match="tiny was trained on another split"):
+        check_holdout(training_on("a"), holdout, split_of(holdout, "b"))
+
+
+def test_missing_holdout_is_refused_with_the_command_that_makes_one():
+    with pytest.raises(InputError, match="missing; run: kedro run --pipeline=full"):
+        check_holdout(training_on("a"), None, None)
+
+
+def test_answer_key_labels_the_test_faces_of_population_a(make_faces):
+    answers = pd.DataFrame({"RowId": [3, 1, 2], "Location": [7.0, 40.0, 50.0]})
+    faces = label_test_faces(make_faces(3, of_b=1), answers, LOOKUP)
+    assert len(faces) == 2
+    assert faces.keypoints[0, 10].tolist() == [40, 50]
+    assert faces.labelled.sum() == 1  # of the other image, y is unknown
+
+
+def test_without_answer_key_nothing_is_labelled(make_faces):
+    faces = label_test_faces(make_faces(2), pd.DataFrame(columns=["RowId", "Location"]), LOOKUP)
+    assert len(faces) == 2
+    assert not faces.labelled.any()
+
+
+def test_chosen_faces_are_originals_in_their_order(make_faces):
+    faces = make_faces(9)
+    faces = replace(faces, augmented=faces.group % 3 == 0)
+    chosen = choose_faces(faces, 4, seed=1)
+    assert len(chosen) == 4
+    assert not (chosen.group % 3 == 0).any()
+    assert (np.diff(chosen.group) > 0).all()
+    assert len(choose_faces(faces, 100, seed=1)) == 6
+
+
+def test_no_faces_are_refused(make_faces):
+    with pytest.raises(InputError, match="no face to compare"):
+        choose_faces(make_faces(2, of_b=2).select(slice(0)), 4, seed=1)

@@ -1,0 +1,112 @@
+import numpy as np
+import pytest
+from spots import bright_spots
+
+from facial_keypoints.models.ensemble import build_ensemble
+from facial_keypoints.models.heads import NUM_HEADS
+from facial_keypoints.models.registry import build_model
+
+pytestmark = pytest.mark.training
+
+keras = pytest.importorskip("keras")
+SETTINGS = {"filters": 2, "blocks": 1}
+
+
+@pytest.fixture(scope="module")
+def images():
+    return bright_spots(4).images
+
+
+def heat_map_model(seed=0, **settings):
+    """A model whose heat maps and offsets differ from image to image."""
+    model = build_model("heatmap_unet", {**SETTINGS, **settings})
+    random = np.random.default_rng(seed)
+    for name in ("heat_maps", "offsets"):
+        if name in [layer.name for layer in model.layers]:
+            layer = model.get_layer(name)
+            layer.set_weights([random.normal(0, 50, w.shape) for w in layer.get_weights()])
+    return model
+
+
+def saved_and_loaded(model, folder):
+    """As the ensemble comes from its training: what Keras saves must not depend on this process."""
+    model.save(folder / "model.keras")
+    return keras.saving.load_model(folder / "model.keras", safe_mode=True)
+
+
+def deployed(model, folder):
+    from facial_keypoints.models.deployment import build_deployed_model
+
+    return saved_and_loaded(build_deployed_model(saved_and_loaded(model, folder)), folder)
+
+
+def test_variant_without_heat_maps_gives_its_keypoints_alone(images, tmp_path):
+    model = build_model("conv_stack", {"convs": 2, "pools": 1, "width": 0.1})
+    outputs = deployed(model, tmp_path)(images)
+    assert list(outputs) == ["keypoints"]
+    np.testing.assert_allclose(
+        outputs["keypoints"], np.reshape(model(images), (4, 15, 2)), atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("offsets", [True, False])
+def test_variant_with_heat_maps_gives_confidences_too(images, tmp_path, offsets):
+    model = heat_map_model(offsets=offsets)
+    outputs = deployed(model, tmp_path)(images)
+    np.testing.assert_allclose(
+        outputs["keypoints"], np.reshape(model(images), (4, 15, 2)), atol=2e-3
+    )
+    confidences = np.asarray(outputs["confidences"])
+    assert confidences.shape == (4, 15)
+    assert ((confidences >= 0) & (confidences <= 1)).all()
+    assert np.ptp(confidences) > 0
+
+
+def test_ensemble_gives_the_keypoints_of_population_a(images, tmp_path):
+    models = [heat_map_model(seed, points=NUM_HEADS) for seed in (1, 2)]
+    bias = np.random.default_rng(0).normal(size=(NUM_HEADS, 2)).astype(np.float32)
+    ensemble = build_ensemble(SETTINGS, [model.get_weights() for model in models], bias)
+    outputs = deployed(ensemble, tmp_path)(images)
+    expected = np.reshape(ensemble(images), (4, NUM_HEADS, 2))[:, :15]
+    np.testing.assert_allclose(outputs["keypoints"], expected, atol=2e-3)
+    assert outputs["confidences"].shape == (4, 15)
+
+
+def test_variance_is_that_of_the_heat_map(images):
+    from facial_keypoints.models.architectures.heatmap_unet import position_centres
+    from facial_keypoints.models.deployment import points_and_variances
+
+    model = heat_map_model(offsets=False)
+    _, variance = keras.Model(model.input, points_and_variances(model, model.input))(images)
+    heat_maps = keras.Model(model.input, model.get_layer("probabilities").output)(images)
+    centres = position_centres().astype(np.float64)
+    mean = np.asarray(heat_maps) @ centres
+    expected = np.asarray(heat_maps) @ np.square(centres).sum(axis=1) - np.square(mean).sum(axis=2)
+    np.testing.assert_allclose(variance, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_members_that_disagree_add_to_the_variance(images):
+    from facial_keypoints.models.deployment import points_and_variances
+
+    weights = [heat_map_model(seed, points=NUM_HEADS).get_weights() for seed in (1, 2)]
+    ensemble = build_ensemble(SETTINGS, weights, np.zeros((NUM_HEADS, 2), np.float32))
+
+    def variance(member):
+        image = keras.Input((96, 96), dtype="uint8")
+        return np.asarray(
+            keras.Model(image, points_and_variances(ensemble, image, member)[1])(images)
+        )
+
+    assert variance(None).mean() > (variance(0).mean() + variance(1).mean()) / 2 + 1
+
+
+def test_confidence_falls_with_the_variance_and_with_the_size_of_the_face():
+    from facial_keypoints.models.deployment import confidence
+
+    points = np.zeros((2, 15, 2), np.float32)
+    points[0, 0] = 30, 0  # distance between the eyes
+    points[1, 0] = 15, 0
+    variance = np.linspace(0, 400, 15, dtype=np.float32)[None].repeat(2, axis=0)
+    found = np.asarray(confidence(points, variance))
+    assert (np.diff(found, axis=1) < 0).all()
+    assert (found[1] < found[0]).all()
