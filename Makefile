@@ -67,7 +67,7 @@ ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra gpu -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu --extra dev --extra export -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu --extra dev --extra export --extra photos -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 
 clean: ## remove .venv and caches; keep data and MLflow runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

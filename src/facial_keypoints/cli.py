@@ -200,6 +200,7 @@ Pipelines (--pipeline; `kedro registry list` prints all names):
   compete  the best submission within a time budget
   upload   send the submission to Kaggle
   export   the best model as ONNX and LiteRT files
+  predict  keypoints on your photos (--params predict.input=PATH)
   or one step of full: download, clean, augment, split, train, evaluate,
   study, submit
 

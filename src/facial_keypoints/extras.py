@@ -17,7 +17,13 @@ def require_extra(extra: str, *modules: str) -> None:
     """
     missing = [module for module in modules if find_spec(module) is None]
     if missing:
-        raise InputError(
-            f"{', '.join(missing)} not installed; run: .venv/bin/python -m pip install "
-            f'-e ".[{extra}]"'
-        )
+        raise InputError(f"{', '.join(missing)} not installed; run: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs the packages of an extra.
+
+    >>> install_command("photos")
+    '.venv/bin/python -m pip install -e ".[photos]"'
+    """
+    return f'.venv/bin/python -m pip install -e ".[{extra}]"'

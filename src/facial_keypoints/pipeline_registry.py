@@ -9,6 +9,7 @@ from facial_keypoints.pipelines import (
     download,
     evaluate,
     export,
+    predict,
     split,
     study,
     submit,
@@ -43,6 +44,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + compete.create_pipeline()
         + submit.create_pipeline([ENSEMBLE]),
         "export": export.create_pipeline(),
+        "predict": predict.create_pipeline(),
         "upload": upload.create_pipeline(parameters.upload),
         "full": full,
         "__default__": full,

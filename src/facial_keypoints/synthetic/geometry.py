@@ -100,6 +100,19 @@ def keypoints(head: Head, population: int) -> Floats:
     Returns:
         (15, 2) in pixels, edge to edge, in the order of ``KEYPOINTS``.
     """
+    return head.place(keypoints_on_head(head, population))
+
+
+def keypoints_on_head(head: Head, population: int) -> Floats:
+    """Return the keypoints of a head before it is turned and framed.
+
+    Args:
+        head: the head.
+        population: 0 (A) or 1 (B).
+
+    Returns:
+        (15, 3) in head coordinates, in the order of ``KEYPOINTS``.
+    """
     lips, middle = mouth(head), len(_U) // 2
     point = {
         "nose_tip": np.array([0.0, head.nose_y + _NOSE_BASE * population]),
@@ -112,4 +125,4 @@ def keypoints(head: Head, population: int) -> Floats:
         point[f"{name}_eye_inner_corner"], point[f"{name}_eye_outer_corner"] = lid[0], lid[-1]
         point[f"{name}_eyebrow_inner_end"], point[f"{name}_eyebrow_outer_end"] = brow[0], brow[-1]
         point[f"mouth_{name}_corner"] = lips[0][-1 if side > 0 else 0]
-    return head.project(np.array([point[name] for name in KEYPOINTS]))
+    return head.lift(np.array([point[name] for name in KEYPOINTS]))

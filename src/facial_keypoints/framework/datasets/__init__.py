@@ -2,8 +2,14 @@
 
 from facial_keypoints.framework.datasets.archive import ArchiveDataset
 from facial_keypoints.framework.datasets.arrays import ArrayDataset, ArraysDataset, FaceSetDataset
+from facial_keypoints.framework.datasets.champion import ChampionDataset
 from facial_keypoints.framework.datasets.figures import FigureDataset
-from facial_keypoints.framework.datasets.records import ArrayRecordDataset, RecordDataset
+from facial_keypoints.framework.datasets.pictures import PictureFolderDataset
+from facial_keypoints.framework.datasets.records import (
+    ArrayRecordDataset,
+    OptionalRecordDataset,
+    RecordDataset,
+)
 from facial_keypoints.framework.datasets.standard import (
     AtomicCSVDataset,
     AtomicTextDataset,
@@ -23,9 +29,12 @@ __all__ = [
     "AtomicCSVDataset",
     "AtomicTextDataset",
     "BytesDataset",
+    "ChampionDataset",
     "ChampionTrainingDataset",
     "FaceSetDataset",
     "FigureDataset",
+    "OptionalRecordDataset",
+    "PictureFolderDataset",
     "RecordDataset",
     "TrainingDataset",
     "TrainingFolderDataset",

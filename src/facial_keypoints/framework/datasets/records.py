@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from kedro.io import DatasetError
 from kedro.utils import load_obj
 from pydantic import TypeAdapter
 
+from facial_keypoints.errors import InputError
 from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
 
 
@@ -38,6 +40,17 @@ class RecordDataset(AtomicSave, _RecordFile):
           record: facial_keypoints.evaluation.splits.SplitSummary
           filepath: ${globals:data_root}/08_reporting/split_summary.json
     """
+
+
+class OptionalRecordDataset(RecordDataset):
+    """A record that is None where the file is missing or cannot be read, as a cache may be."""
+
+    def load(self) -> Any:
+        """Return the record, or None."""
+        try:
+            return super().load()
+        except (InputError, DatasetError):
+            return None
 
 
 class _ArrayRecordFile(FileDataset):

@@ -1,0 +1,105 @@
+"""Results as records and as a table."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.keypoints import KEYPOINTS, LEFT_EYE, RIGHT_EYE
+from facial_keypoints.photos.pose import head_pose
+from facial_keypoints.photos.reading import PhotoFiles
+from facial_keypoints.photos.records import (
+    FaceCrops,
+    FacePoints,
+    FoundBox,
+    PhotoFace,
+    PhotoPoint,
+    PhotoResult,
+    PhotoResults,
+)
+
+
+def collect_results(
+    files: PhotoFiles, crops: FaceCrops, predicted: FacePoints, champion: Champion, finder: str
+) -> PhotoResults:
+    """Return the results of every photo.
+
+    Args:
+        files: The photos.
+        crops: Their faces.
+        predicted: The faces' keypoints.
+        champion: That predicted them.
+        finder: Name of the finder.
+    """
+    photos = []
+    for position, name in enumerate(files.names):
+        rows = np.flatnonzero(crops.photo == position).tolist()
+        faces = [_face(number, row, crops, predicted) for number, row in enumerate(rows, start=1)]
+        width, height = crops.photo_size[position].tolist()
+        problem = str(crops.problem[position]) or None
+        photos.append(PhotoResult(name, width, height, faces, problem))
+    return PhotoResults(champion.variant, champion.fingerprint, finder, files.folder, photos)
+
+
+def _face(number: int, row: int, crops: FaceCrops, predicted: FacePoints) -> PhotoFace:
+    points, confidence = predicted.points[row], predicted.confidence[row]
+    x, y, width, height = (round(value, 2) for value in crops.boxes[row].tolist())
+    box = FoundBox(x, y, width, height, round(float(crops.box_confidence[row]), 4))
+    return PhotoFace(
+        face=number,
+        box=box,
+        points={
+            name: PhotoPoint(round(x, 3), round(y, 3), round(c, 4))
+            for name, (x, y), c in zip(KEYPOINTS, points.tolist(), confidence.tolist(), strict=True)
+        },
+        pose=head_pose(points),
+        eye_distance=round(float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE])), 3),
+    )
+
+
+def results_table(results: PhotoResults) -> pd.DataFrame:
+    """Return a row per face, and one for each photo without a face, which has a problem."""
+    rows: list[dict[str, Any]] = []
+    for photo in results.photos:
+        size = {"photo": photo.photo, "width": photo.width, "height": photo.height}
+        rows += [{**size, **_columns(face), "problem": None} for face in photo.faces]
+        if not photo.faces:
+            rows.append({**size, "problem": photo.problem})
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"face": "Int64"})
+
+
+def _columns(face: PhotoFace) -> dict[str, Any]:
+    box, pose = face.box, face.pose
+    return {
+        "face": face.face,
+        "box_x": box.x,
+        "box_y": box.y,
+        "box_width": box.width,
+        "box_height": box.height,
+        "box_confidence": box.confidence,
+        "eye_distance": face.eye_distance,
+        "roll": round(pose.roll, 2),
+        "yaw": round(pose.yaw, 2),
+        "pitch": round(pose.pitch, 2),
+        **{
+            f"{name}_{part}": getattr(point, part)
+            for name, point in face.points.items()
+            for part in ("x", "y", "confidence")
+        },
+    }
+
+
+def _names(parts: Iterable[str]) -> list[str]:
+    return [f"{name}_{part}" for name in KEYPOINTS for part in parts]
+
+
+COLUMNS = [
+    *("photo", "width", "height", "face"),
+    *("box_x", "box_y", "box_width", "box_height", "box_confidence"),
+    *("eye_distance", "roll", "yaw", "pitch"),
+    *_names(("x", "y", "confidence")),
+    "problem",
+]
+"""Of the table, in order."""

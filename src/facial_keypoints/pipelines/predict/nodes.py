@@ -1,0 +1,121 @@
+"""Nodes of the predict pipeline."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.champion import ChampionModel
+from facial_keypoints.formatting import format_count
+from facial_keypoints.parameters import PredictParameters
+from facial_keypoints.photos import reading
+from facial_keypoints.photos.confidence import Calibration, calibrate_champion
+from facial_keypoints.photos.drawing import annotate_photos
+from facial_keypoints.photos.finders import finder_named
+from facial_keypoints.photos.prediction import crop_photos, make_champion_predictor, predict_crops
+from facial_keypoints.photos.reading import PhotoFiles, Pixels
+from facial_keypoints.photos.records import FaceCrops, FacePoints, PhotoResults
+from facial_keypoints.photos.tables import collect_results, results_table
+from facial_keypoints.plotting.photos import draw_contact_sheet
+
+logger = logging.getLogger(__name__)
+
+
+def list_photos(predict: PredictParameters) -> PhotoFiles:
+    """Return the photos that the parameters name.
+
+    Args:
+        predict: Names a file or a folder, and the finder.
+
+    Raises:
+        InputError: If there is no photo, or the finder is not installed.
+    """
+    finder_named(predict.finder)
+    return reading.list_photos(predict.input)
+
+
+def measure_confidence(champion: ChampionModel, earlier: Calibration | None) -> Calibration:
+    """Return the calibration of the champion's confidence, by faces that it was not trained on.
+
+    Args:
+        champion: The model.
+        earlier: Of an earlier run, used again if it is of this model.
+    """
+    if earlier is not None and earlier.fingerprint == champion.training.fingerprint:
+        return earlier
+    return calibrate_champion(champion)
+
+
+def find_faces(files: PhotoFiles, predict: PredictParameters) -> FaceCrops:
+    """Find the faces of all photos, and cut them out.
+
+    Args:
+        files: The photos.
+        predict: How faces are found.
+
+    Raises:
+        InputError: If no photo can be read.
+    """
+    crops = crop_photos(files, finder_named(predict.finder), predict.min_confidence, predict.turned)
+    for name, problem in zip(files.names, crops.problem.tolist(), strict=True):
+        if problem:
+            logger.warning("%s: %s", name, problem)
+    if not crops.photo_size.any():
+        raise InputError(f"None of {format_count(len(files.names), 'photo')} can be read")
+    return crops
+
+
+def predict_points(
+    crops: FaceCrops,
+    champion: ChampionModel,
+    calibration: Calibration,
+    mean_face: npt.NDArray[np.float32],
+    predict: PredictParameters,
+) -> FacePoints:
+    """Predict the keypoints of all faces.
+
+    Args:
+        crops: The faces.
+        champion: The model.
+        calibration: Of its confidence.
+        mean_face: float32 (15, 2), in pixels of the 96x96 image.
+        predict: The number of framings, and whether to turn faces.
+    """
+    predictor = make_champion_predictor(champion)
+    return predict_crops(crops, predictor, calibration, mean_face, predict.framings, predict.turned)
+
+
+def report_photos(
+    files: PhotoFiles,
+    crops: FaceCrops,
+    points: FacePoints,
+    champion: ChampionModel,
+    predict: PredictParameters,
+) -> tuple[PhotoResults, pd.DataFrame, dict[str, Callable[[], Pixels]], Figure]:
+    """Return the results as a record and a table, the annotated photos, and a contact sheet.
+
+    Args:
+        files: The photos.
+        crops: Their faces.
+        points: The faces' keypoints.
+        champion: The model that predicted them.
+        predict: Names the finder.
+    """
+    finder = finder_named(predict.finder).name
+    results = collect_results(files, crops, points, champion.champion, finder)
+    pictures: dict[str, Any] = annotate_photos(files, results) if predict.pictures else {}
+    faces = sum(len(photo.faces) for photo in results.photos)
+    logger.info(
+        "%s on %s (finder %s, model %s)",
+        format_count(faces, "face"),
+        format_count(len(results.photos), "photo"),
+        finder,
+        results.model,
+    )
+    sheet = draw_contact_sheet(points, crops, files.names)
+    return results, results_table(results), pictures, sheet

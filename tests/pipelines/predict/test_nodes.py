@@ -1,0 +1,43 @@
+import pytest
+from parameters import section
+from PIL import Image
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.champion import ChampionModel
+from facial_keypoints.parameters import PredictParameters
+from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.pipelines.predict import create_pipeline
+from facial_keypoints.pipelines.predict.nodes import find_faces, list_photos, measure_confidence
+
+
+@pytest.fixture
+def whole(tmp_path):
+    return section(PredictParameters, input=str(tmp_path), finder="whole")
+
+
+def test_photos_that_cannot_be_read_are_logged_and_the_rest_goes_on(whole, tmp_path, caplog):
+    Image.new("RGB", (100, 100)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_bytes(b"no photo")
+    crops = find_faces(list_photos(whole), whole)
+    assert crops.photo.tolist() == [0]
+    assert "b.png: is not a photo that can be read" in caplog.text
+
+
+def test_raises_input_error_if_no_photo_can_be_read(whole, tmp_path):
+    (tmp_path / "b.png").write_bytes(b"no photo")
+    with pytest.raises(InputError, match="None of 1 photo can be read"):
+        find_faces(list_photos(whole), whole)
+
+
+def test_input_is_checked_before_the_model_is_loaded():
+    order = [node.name for node in create_pipeline().nodes]
+    assert order.index("list_photos") < order.index("measure_confidence")
+    assert order.index("measure_confidence") < order.index("find_faces")
+
+
+def test_calibration_of_the_same_training_is_used_again():
+    class Training:
+        fingerprint = "abc"
+
+    earlier = Calibration("abc", [1.0] * 15, [0.0, 1.0], [1.0, 0.0], 9, 1, None)
+    assert measure_confidence(ChampionModel(None, Training(), None), earlier) is earlier
