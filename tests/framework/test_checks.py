@@ -4,11 +4,16 @@ from types import SimpleNamespace
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
-from parameters import CONF
+from parameters import CONF, base_parameters
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework import checks
-from facial_keypoints.framework.checks import CheckHooks, check_tags, unread_files
+from facial_keypoints.framework.checks import (
+    CheckHooks,
+    check_tags,
+    parameters_without_effect,
+    unread_files,
+)
 from facial_keypoints.framework.config_loader import LOADER_ARGUMENTS
 
 OPTIONS = {
@@ -17,6 +22,7 @@ OPTIONS = {
     "tags": (),
     "pipeline_names": None,
     "load_versions": None,
+    "runtime_params": {},
 }
 
 
@@ -29,7 +35,11 @@ def check(monkeypatch):
     catalog = {"faces": SimpleNamespace(), "old": SimpleNamespace(_version="1")}
 
     def run(**options):
-        next(CheckHooks().before_pipeline_run({**OPTIONS, **options}, catalog))
+        hooks = CheckHooks()
+        hooks._loader = SimpleNamespace(configured=base_parameters())
+        next(
+            hooks.before_pipeline_run({**OPTIONS, **options}, SimpleNamespace(nodes=nodes), catalog)
+        )
 
     return run
 
@@ -82,6 +92,47 @@ def test_variables_of_keras_are_logged(check, monkeypatch, caplog):
 def test_unknown_tag_is_reported_with_the_names_of_the_pipelines(check):
     with pytest.raises(InputError, match="no node of full has the tag 'x'; its tags: clean, split"):
         check_tags(["x"], ["full"])
+
+
+@pytest.mark.parametrize(
+    ("given", "tag", "lines"),
+    [
+        ({}, "train", []),
+        ({"train": {"max_minutes": 20}}, "train", []),
+        ({"competition": {"minutes": 60}}, "compete", []),
+        ({"competition": {"minutes": 60}, "train": {"epochs": 3}}, "clean", []),
+        (
+            {"competition": {"minutes": 60}},
+            "train",
+            ["competition.* has no effect here; run: kedro run --pipeline=compete"],
+        ),
+        (
+            {"study": {"only": "vgg16"}},
+            "compete",
+            ["study.* has no effect on compete, which trains an ensemble of its own"],
+        ),
+        (
+            {"train": {"batch_size": 16, "precision": "float32"}},
+            "compete",
+            [
+                "train.batch_size has no effect on competition, where it is 32; to change it, give "
+                "competition.train.batch_size"
+            ],
+        ),
+        (
+            {"train": {"epochs": 20}},
+            "train",
+            [
+                "train.epochs has no effect on variants.15cl-5mpl-drop00, "
+                "variants.15cl-5mpl-drop10, variants.15cl-5mpl-drop20, variants.15cl-5mpl-drop30, "
+                "variants.15cl-5mpl-drop10-2dense and 1 more, where it is 150; to change it, give "
+                "variants.15cl-5mpl-drop00.train.epochs"
+            ],
+        ),
+    ],
+)
+def test_parameters_without_effect_are_reported(given, tag, lines):
+    assert list(parameters_without_effect(given, base_parameters(), {tag})) == lines
 
 
 @pytest.fixture

@@ -17,7 +17,12 @@ class OwnRunner(ThreadRunner):
         ("OwnRunner", {}, False, "OwnRunner is not supported"),
         (None, {}, True, "--async is not supported"),
         (None, {"is_async": True}, False, "--async is not supported"),
-        (None, {"max_workers": 4}, False, "--runner-params: .*'max_workers' of SequentialRunner"),
+        (
+            None,
+            {"max_workers": 4},
+            False,
+            "--runner-params: Sequential.*'max_workers'",
+        ),
         ("NoRunner", {}, False, "--runner=NoRunner: there is no such runner"),
         ("no.such.Runner", {}, False, "--runner=no.such.Runner: there is no such runner"),
         (".Runner", {}, False, "--runner=.Runner: there is no such runner"),

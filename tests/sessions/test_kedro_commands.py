@@ -53,12 +53,13 @@ def test_list_patterns_names_the_datasets_of_variants(metadata):
     assert "'{variant}.training'" in result.output
 
 
-def test_catalog_loads_and_saves_in_ipython(project):
+def test_catalog_and_session_work_in_ipython(project):
     program = (
-        "%reload_kedro --env=test\n"
+        "%reload_kedro --env=test --params=download.synthetic.train_faces=20\n"
         "import numpy as np\n"
         "catalog.save('mean_face', np.ones((15, 2)))\n"
         "print(catalog.load('mean_face').sum(), 'full' in pipelines)\n"
+        "session.run(pipeline_names=['download'], node_names=['download_archive'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-m", "IPython", "--ext=kedro.ipython", "-c", program],
@@ -68,6 +69,7 @@ def test_catalog_loads_and_saves_in_ipython(project):
         check=False,
     )
     assert "30.0 True" in done.stdout, done.stdout + done.stderr
+    assert "[1/1] download_archive" in done.stdout, done.stdout + done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +11,12 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines
 from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.formatting import suggest
+from facial_keypoints.formatting import join_names, suggest
 from facial_keypoints.framework.runners import refuse_unsupported
+from facial_keypoints.parameters import Parameters
 from facial_keypoints.training.environment import check_variables, variables_of_keras
 
 logger = logging.getLogger(__name__)
@@ -26,17 +28,21 @@ _CONFIGURATION: Final = re.compile(r"\.(ya?ml|json)(\.txt)?$", re.IGNORECASE)
 class CheckHooks:
     """Refuse what a session cannot do as it is asked, and log what it takes or leaves."""
 
+    def __init__(self) -> None:
+        self._loader: Any = None
+
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         """Log an environment from ``KEDRO_ENV``, and the configuration files that are not read."""
         if context.env and context.env == os.environ.get("KEDRO_ENV"):
             logger.info("KEDRO_ENV: the environment is %s", context.env)
-        for problem in unread_files(context.config_loader):
+        self._loader = context.config_loader
+        for problem in unread_files(self._loader):
             logger.warning("%s", problem)
 
     @hook_impl(wrapper=True, tryfirst=True)
     def before_pipeline_run(
-        self, run_params: dict[str, Any], catalog: DataCatalog
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: DataCatalog
     ) -> Generator[None, None, None]:
         """Check the run's options, and variables of Keras and TensorFlow, before other hooks start.
 
@@ -59,6 +65,10 @@ class CheckHooks:
         check_variables(os.environ)
         if settings := variables_of_keras(os.environ):
             logger.info("Environment variables of TensorFlow and Keras: %s", ", ".join(settings))
+        tags = {tag for node in pipeline.nodes for tag in node.tags}
+        given = run_params["runtime_params"]
+        for problem in parameters_without_effect(given, self._loader.configured, tags):
+            logger.warning("%s", problem)
         yield
 
 
@@ -79,6 +89,37 @@ def check_tags(tags: Iterable[str], pipeline_names: Sequence[str] | None) -> Non
             raise InputError(
                 f"--tags: no node of {'+'.join(pipeline_names or ['full'])} has the tag {tag!r}"
                 f"{suggest(tag, known)}; its tags: {', '.join(sorted(known))}"
+            )
+
+
+def parameters_without_effect(
+    given: Mapping[str, Any], configured: Parameters, tags: Container[str]
+) -> Iterator[str]:
+    """Return a line about each parameter of the command line that the run does not use.
+
+    Args:
+        given: Nested parameters of the command line.
+        configured: All parameters, before the study's scale and seeds are applied.
+        tags: Of the nodes that run.
+    """
+    if "train" in tags and "competition" in given:
+        yield "competition.* has no effect here; run: kedro run --pipeline=compete"
+    if "compete" in tags:
+        yield from (
+            f"{section}.* has no effect on compete, which trains an ensemble of its own"
+            for section in ("study", "variants", "architectures")
+            if section in given
+        )
+    used = {"competition": configured.competition.train} if "compete" in tags else {}
+    if "train" in tags:
+        used |= {f"variants.{name}": configured.variants[name].train for name in configured.chosen}
+    for name in given.get("train", ()):
+        value = getattr(configured.train, name)
+        own = [section for section, train in used.items() if getattr(train, name) != value]
+        if own:
+            yield (
+                f"train.{name} has no effect on {join_names(own)}, where it is "
+                f"{getattr(used[own[0]], name)}; to change it, give {own[0]}.train.{name}"
             )
 
 

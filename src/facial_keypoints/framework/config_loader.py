@@ -36,7 +36,8 @@ class CheckedConfigLoader(OmegaConfigLoader):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.parameters = _checked(self).planned()
+        self.configured = _checked(self)
+        self.parameters = self.configured.planned()
         self["parameters"] = self.parameters.model_dump(mode="json")
         CheckedConfigLoader.latest = self
         # the registered pipelines depend on the variants, so those of an earlier session are stale

@@ -19,6 +19,7 @@ _SINGLE: Final = {"env", "runner", "config", "conf_source"}
 _SECTION: Final = "run"
 _EXAMPLE: Final = f"such as\n{_SECTION}:\n  env: demo\n  params: train.epochs=20"
 _OPENING: Final = ("[", "{", "'", '"')
+_WHOLE: Final = "mapping"
 
 
 class RunOption(click.Option):
@@ -125,7 +126,7 @@ def read_parameters(texts: Iterable[str]) -> dict[str, Any]:
 
     Args:
         texts: Each "name=value", or several, separated by commas; the values are YAML. In place
-            of "=" there may be ":".
+            of "=" there may be ":". A text in braces is a mapping in YAML or JSON.
 
     Raises:
         InputError: if a text cannot be read, or gives a parameter two values.
@@ -136,6 +137,9 @@ def read_parameters(texts: Iterable[str]) -> dict[str, Any]:
     """
     parameters: dict[str, Any] = {}
     for text in texts:
+        if text.strip().startswith("{"):
+            _add(_read_item(f"{_WHOLE}={text}", "")[_WHOLE], parameters)
+            continue
         items = _items(text)
         for before, item in pairwise(["", *items]):
             _add(_read_item(item, before), parameters)

@@ -42,7 +42,7 @@ def check_runner(name: str | None, runner_params: dict[str, Any], is_async: bool
     try:
         inspect.signature(runner).bind(**runner_params)
     except TypeError as error:
-        raise InputError(f"--runner-params: {error} of {class_name}; leave it out") from None
+        raise InputError(f"--runner-params: {class_name} {error}; leave it out") from None
 
 
 def refuse_unsupported(runner: str) -> None:
