@@ -169,6 +169,7 @@ def test_wrong_config_file_is_refused(file, refused, text, message):
          "none; run: kedro run --env=test --params 'study.only=[a,b]' --pipeline=clean"),
         ("first, with the same --env (kedro run --pipeline=full)",
          "first (kedro run --env=test --pipeline=full)"),
+        ("run kedro run --pipeline=full again", "run kedro run --env=test --pipeline=full again"),
         ("kedro run --pipeline=full --env=demo", "kedro run --pipeline=full --env=demo"),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """Options of ``kedro run``: each one counts, however often it is given, or is refused."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from shlex import quote
@@ -20,6 +21,7 @@ _SECTION: Final = "run"
 _EXAMPLE: Final = f"such as\n{_SECTION}:\n  env: demo\n  params: train.epochs=20"
 _OPENING: Final = ("[", "{", "'", '"')
 _WHOLE: Final = "mapping"
+_COMMAND: Final = re.compile(r"kedro run (--pipeline=\w+\b)(?! --env)")
 
 
 class RunOption(click.Option):
@@ -221,11 +223,11 @@ def _in_a_line(error: Exception) -> str:
 def commands_with_options(message: str, ctx: click.Context | None) -> str:
     """Complete the commands in a message by the options of the running one.
 
-    Messages do not know these options: they say "with the same --env", or "with the same --env and
-    --params".
+    Messages do not know these options. They may say "with the same --env", which is left out, or
+    "with the same --env and --params", in whose place ``--params`` is added, too.
 
     Args:
-        message: The message.
+        message: The message. A command that names an environment stays as it is.
         ctx: The running command; None outside a command.
     """
     if ctx is None:
@@ -236,9 +238,9 @@ def commands_with_options(message: str, ctx: click.Context | None) -> str:
         if ctx.params.get(name)
     ]
     same, of_all = ", with the same --env", " and --params"
-    if same not in message:
-        return message
     if same + of_all in message:
         options += [f"--params {quote(text)}" for text in ctx.meta.get("params", [])]
-    message = message.replace(same + of_all, "").replace(same, "")
-    return message.replace("kedro run ", " ".join(["kedro run", *options, ""]))
+    return _COMMAND.sub(
+        lambda found: " ".join(["kedro run", *options, found[1]]),
+        message.replace(same + of_all, "").replace(same, ""),
+    )

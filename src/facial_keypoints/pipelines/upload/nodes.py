@@ -152,8 +152,8 @@ def _make_file(
         raise InputError(
             "This submission is for the synthetic competition (download.source: synthetic), which "
             "Kaggle does not have; the full run has reported its score. To submit to Kaggle, train "
-            "on Kaggle's data: kedro run --pipeline=full, then kedro run --pipeline=upload, both "
-            "with the same --env"
+            "on Kaggle's data: kedro run --pipeline=full --env=local, then "
+            "kedro run --pipeline=upload --env=local"
         )
     csv = submission.to_csv(index=False, lineterminator="\n").encode()
     fingerprint = sha256(csv).hexdigest()[:12]
