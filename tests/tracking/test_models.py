@@ -100,3 +100,15 @@ def test_champion_without_a_model_is_not_registered(client, logged, caplog):
     runs.register(run_id, Champion("tiny", "abc", run_id))
     assert "MLflow does not have the model of tiny, or its files are gone" in caplog.text
     assert client.search_registered_models() == []
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_version_without_files_does_not_stay_champion(client, logged, is_lost):
+    run_id, folder = logged
+    register_model(f"models:/{folder.parent.name}", run_id, "tiny")
+    if is_lost:
+        shutil.rmtree(folder)
+    runs = SessionRuns(run_id, [], {}, is_adopted=True)
+    runs.register(run_id, Champion("other", "trained without MLflow", None))
+    aliases = client.get_registered_model("faces").aliases
+    assert aliases == ({} if is_lost else {CHAMPION_ALIAS: 1})

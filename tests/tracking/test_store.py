@@ -12,6 +12,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.tracking import store as module
 from facial_keypoints.tracking.store import (
     CONFIGURATION,
+    DEFAULT,
     VARIABLE,
     Store,
     check_registry,
@@ -50,7 +51,7 @@ def database(tmp_path):
 
 def test_choose_store_is_the_projects_by_default(tmp_path):
     expected = tmp_path / "mlflow.db"
-    assert choose_store(None, tmp_path) == Store(f"sqlite:///{expected}", CONFIGURATION, expected)
+    assert choose_store(None, tmp_path) == Store(f"sqlite:///{expected}", DEFAULT, expected)
 
 
 def test_choose_store_takes_the_variable_and_logs_it(tmp_path, monkeypatch, caplog):
@@ -76,6 +77,19 @@ def test_choose_store_is_silent_without_another_variable(tmp_path, monkeypatch, 
     monkeypatch.setenv(VARIABLE, variable)
     choose_store("sqlite:///own.db", tmp_path)
     assert not caplog.text
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (DEFAULT, "export MLFLOW_TRACKING_URI=sqlite:///a.db"),
+        (VARIABLE, "export MLFLOW_TRACKING_URI=sqlite:///a.db"),
+        ("MLFLOW_REGISTRY_URI", "export MLFLOW_REGISTRY_URI=sqlite:///a.db"),
+        (CONFIGURATION, "tracking_uri: sqlite:///a.db in conf/<env>/mlflow.yml"),
+    ],
+)
+def test_another_store_is_assigned_where_this_one_was(source, expected):
+    assert Store("sqlite:///old.db", source).assign("sqlite:///a.db") == expected
 
 
 @pytest.mark.parametrize(
@@ -190,7 +204,7 @@ def test_check_store_raises_input_error_for_a_damaged_file(tmp_path, content):
 
 def test_check_store_raises_input_error_for_a_folder(tmp_path):
     (tmp_path / "mlflow.db").mkdir()
-    with pytest.raises(InputError, match=r"mlflow\.db is a folder"):
+    with pytest.raises(InputError, match=r"mlflow\.db is a folder\). Move it away"):
         check_store(resolve("sqlite:///mlflow.db", tmp_path, CONFIGURATION))
 
 
@@ -247,7 +261,7 @@ def test_store_errors_pass_errors_of_the_program():
 
 @pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///folder/mlruns", "mlflow.db"])
 def test_check_store_raises_input_error_for_a_folder_as_store(uri):
-    message = rf"{VARIABLE}: {uri} is a folder, .* --source {uri} --target sqlite:///runs\.db$"
+    message = rf"{VARIABLE}: {uri} names a folder, .* --source {uri} --target sqlite:///runs\.db$"
     with pytest.raises(InputError, match=message):
         check_store(Store(uri, VARIABLE))
 

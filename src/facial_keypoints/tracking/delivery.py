@@ -39,6 +39,13 @@ _LONGEST_PAUSE: Final = 300.0
 _LONGEST_ERROR: Final = 300
 """Characters."""
 _TRIES: Final = 3
+SET_BY_US: Final = {
+    "MLFLOW_DISABLE_TELEMETRY",
+    "MLFLOW_ENABLE_ASYNC_LOGGING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT",
+}
+"""MLflow's variables that the project sets where the user does not."""
 
 
 class Delivery:

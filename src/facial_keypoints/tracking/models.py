@@ -142,6 +142,26 @@ def register_model(model_uri: str, run_id: str, variant: str) -> None:
     logger.info("MLflow: registered %s, version %s", experiment.name, version.version)
 
 
+def remove_lost_champion(run_id: str) -> None:
+    """Remove the champion's alias from a version whose files are gone.
+
+    Args:
+        run_id: A run of the experiment.
+    """
+    client = MlflowClient()
+    name = client.get_experiment(client.get_run(run_id).info.experiment_id).name
+    try:
+        version = client.get_model_version_by_alias(name, CHAMPION_ALIAS).version
+    except MlflowException as error:
+        if is_away(error):
+            raise
+        return  # there is none
+    address = client.get_model_version_download_uri(name, version)
+    if not mlflow.artifacts.list_artifacts(artifact_uri=address):
+        client.delete_registered_model_alias(name, CHAMPION_ALIAS)
+        logger.warning("MLflow: the files of %s, version %s, are gone: no champion", name, version)
+
+
 def _summary(model: "keras.Model") -> str:
     lines: list[str] = []
     model.summary(print_fn=lambda line, line_break=False: lines.append(line))

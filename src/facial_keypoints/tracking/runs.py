@@ -95,6 +95,7 @@ class SessionRuns:
                 "registered. Run the command that trained it again; finished trainings are reused",
                 variant,
             )
+            models.remove_lost_champion(run_id)
         else:
             models.register_model(uri, run_id, variant)
 

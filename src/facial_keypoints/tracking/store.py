@@ -15,13 +15,15 @@ from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
 from mlflow.exceptions import MlflowException
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.tracking.delivery import brief
+from facial_keypoints.tracking.delivery import SET_BY_US, brief
 
 logger = logging.getLogger(__name__)
 
 VARIABLE: Final = "MLFLOW_TRACKING_URI"
 _REGISTRY_VARIABLE: Final = "MLFLOW_REGISTRY_URI"
+_VARIABLES: Final = (VARIABLE, _REGISTRY_VARIABLE)
 CONFIGURATION: Final = "tracking_uri in conf/<env>/mlflow.yml"
+DEFAULT: Final = "the default"
 DEFAULT_URI: Final = "sqlite:///mlflow.db"
 _LOCK_TIMEOUT: Final = 20.0
 """Seconds to wait for a locked SQLite file, as MLflow does."""
@@ -37,6 +39,7 @@ _REMEDIES: Final = {
     "locked": "Close the program that uses it, for example a database browser, and run again",
     "disk is full": "Free some space, and run the same command again",
     "no space left": "Free some space, and run the same command again",
+    "is a folder": "Move it away and run again: mv {file} {file}.folder",
     "readonly database": _NOT_WRITABLE,
     "unable to open": _NOT_WRITABLE,
     "permission denied": _NOT_WRITABLE,
@@ -73,6 +76,12 @@ class Store:
 
         return urlsplit(self.uri).scheme.partition("+")[0] in DATABASE_ENGINES
 
+    def assign(self, uri: str) -> str:
+        """Return what names another store: a command, or a line of the configuration."""
+        if self.source == CONFIGURATION:
+            return f"tracking_uri: {uri} in conf/<env>/mlflow.yml"
+        return f"export {self.source if self.source in _VARIABLES else VARIABLE}={uri}"
+
     def __str__(self) -> str:
         """The address without user and password."""
         scheme, separator, rest = self.uri.partition("://")
@@ -101,7 +110,8 @@ def choose_store(tracking_uri: str | None, project: Path) -> Store:
         store = resolve(given, Path.cwd(), VARIABLE)
         logger.info("MLflow: recording to %s (%s)", store, VARIABLE)
         return store
-    store = resolve(tracking_uri or DEFAULT_URI, project, CONFIGURATION)
+    source = DEFAULT if tracking_uri is None else CONFIGURATION
+    store = resolve(tracking_uri or DEFAULT_URI, project, source)
     if given and given not in {tracking_uri, store.uri}:
         logger.warning(
             "%s=%s is not used: conf/<env>/mlflow.yml sets tracking_uri: %s. Set it to null to use "
@@ -135,8 +145,8 @@ def resolve(uri: str, folder: Path, source: str) -> Store:
         url = None
     if url is None or url.host or not url.database or url.database == ":memory:":
         raise InputError(
-            f"{source}: {uri} names no database file. Write sqlite:///mlflow.db, or with four "
-            "slashes an absolute path: sqlite:////folder/mlflow.db"
+            f"{source}: {uri} names no database file. Right is, for example, "
+            f"{Store(uri, source).assign(DEFAULT_URI)} (with four slashes before an absolute path)"
         )
     # not resolved: the file may be a link
     path = Path(os.path.abspath(folder / Path(url.database).expanduser()))  # noqa: PTH100
@@ -144,7 +154,7 @@ def resolve(uri: str, folder: Path, source: str) -> Store:
         raise InputError(
             f"{source}: {path} contains '?' or '%' with two digits, which the address of a "
             f"database cannot contain. Rename the folder, or name another file: "
-            f"export {VARIABLE}=sqlite:////folder/mlflow.db"
+            f"{Store(uri, source).assign('sqlite:////folder/mlflow.db')}"
         )
     if not path.parent.is_dir():
         raise InputError(
@@ -188,8 +198,8 @@ def check_store(store: Store) -> None:
         _check_server(store)
     elif urlsplit(store.uri).scheme in {"", "file"} and not _allows_folders():
         raise InputError(
-            f"{store.source}: {store} is a folder, and MLflow {mlflow.__version__} records to "
-            f"databases: export {VARIABLE}=sqlite:///runs.db. To copy the folder's records to it "
+            f"{store.source}: {store} names a folder, and MLflow {mlflow.__version__} records to "
+            f"databases: {store.assign('sqlite:///runs.db')}. To copy a folder's records to it "
             f"first: mlflow migrate-filestore --source {shlex.quote(store.uri)} --target "
             "sqlite:///runs.db"
         )
@@ -280,8 +290,8 @@ def _check_schema(store: Store, tables: set[str], revisions: tuple[str, ...]) ->
     if "experiments" not in tables:
         names = ", ".join(sorted(tables)[:3]) + (", ..." if len(tables) > 3 else "")
         raise InputError(
-            f"{store} is another program's database (tables {names}). Name another file in "
-            f"{store.source}"
+            f"{store} is another program's database (tables {names}). Name another file: "
+            f"{store.assign('sqlite:///runs.db')}"
         )
     configuration = _get_alembic_config(db_url="")  # type: ignore[no-untyped-call]
     scripts = ScriptDirectory.from_config(configuration)
@@ -294,9 +304,9 @@ def _check_schema(store: Store, tables: set[str], revisions: tuple[str, ...]) ->
         raise InputError(
             f"A newer MLflow has upgraded {store} (its schema {found} is unknown to MLflow "
             f"{mlflow.__version__}, which writes {needed}), and there is no way back. Restore the "
-            f"copy from before the upgrade, or record to a new file: export "
-            f"{VARIABLE}=sqlite:///mlflow-{mlflow.__version__}.db; finished trainings are kept and "
-            "recorded in it"
+            f"copy from before the upgrade, or record to a new file: "
+            f"{store.assign(f'sqlite:///mlflow-{mlflow.__version__}.db')}; finished trainings are "
+            "kept and recorded in it"
         )
     command = f"mlflow db upgrade {store.argument}"
     if store.database is not None:
@@ -338,8 +348,9 @@ def store_errors(store: Store) -> Iterator[None]:
 
 def _remedy(error: BaseException, store: Store) -> str:
     text = str(error).lower()
-    variables = sorted(name for name in os.environ if name.startswith("MLFLOW_"))
-    otherwise = f"Check the address ({{source}}) and these variables: {', '.join(variables)}"
+    variables = {name for name in os.environ if name.startswith("MLFLOW_")} - SET_BY_US
+    others = f" and these variables: {', '.join(sorted(variables))}" if variables else ""
+    otherwise = f"Check the address ({{source}}){others}"
     found = (remedy for words, remedy in _REMEDIES.items() if words in text)
     file = store.database or Path()
     return next(found, otherwise).format(
