@@ -281,7 +281,7 @@ def test_command_reports_an_error_in_one_message_and_exits_with_1(fresh):
     [
         ("evaluate", r"(file not found|not been trained yet).*run"),
         ("trian", "unknown pipeline 'trian'.*'train'"),
-        ("clean", "file not found; download it"),
+        ("clean", "file not found; run: kedro run --pipeline=download"),
     ],
 )
 def test_pipeline_whose_inputs_are_missing_names_what_to_run(fresh, pipeline, message):
