@@ -181,6 +181,23 @@ def test_refusal_names_the_shift(tables):
     assert "shifted by about +6, +0 px against the images" in message
 
 
+def test_finds_a_shift_to_another_dark_point(tables):
+    """The outer corners are dark, too; Kaggle's mean face tells which of the two are the eyes."""
+    faces, test_faces, lookup = tables
+    images = np.full_like(faces.images, 150)
+    images += np.random.default_rng(0).integers(0, 20, images.shape, np.uint8)
+    points = np.nan_to_num(faces.keypoints).astype(int)
+    for row, (eye, other) in enumerate(points[:, :2]):
+        for x, y in (eye, other):
+            images[row, y - 1 : y + 2, x - 1 : x + 2] = 10
+            images[row, y - 1 : y + 2, x + 7 : x + 10] = 10
+    assert find_data_issues(changed(faces, images=images), test_faces, lookup)[:1] == []
+    message = refusal(
+        changed(faces, faces.keypoints + np.array([8, 0]), images), test_faces, lookup
+    )
+    assert "shifted_labels: training.csv: the labels are shifted by about +8, +0 px" in message
+
+
 def test_accepted_findings_are_logged_and_returned(tables, caplog):
     faces, test_faces, lookup = tables
     spoilt = changed(faces, fill(faces.keypoints, 0))
@@ -250,6 +267,12 @@ def test_synthetic_competitions_pass_silently(tmp_path, train_faces, test_faces,
 def test_tables_of_few_rows_pass(make_faces):
     lookup = pd.DataFrame({"ImageId": [0, 1], "FeatureName": ["nose_tip_x"] * 2})
     assert find_data_issues(make_faces(9), make_faces(2), lookup) == []
+
+
+def test_faces_in_another_part_of_the_image_pass(tables):
+    faces, test_faces, lookup = tables
+    framed = changed(faces, faces.keypoints + np.array([8, 0]), np.roll(faces.images, 8, axis=2))
+    assert find_data_issues(framed, test_faces, lookup) == []
 
 
 def test_labels_in_whole_pixels_pass(tables):

@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import tarfile
 import zipfile
 
 import pytest
@@ -211,6 +212,13 @@ def test_raises_input_error_that_names_another_format(tmp_path, start, expected)
     given = tmp_path / "given.zip"
     given.write_bytes(start + bytes(600))
     assert expected in rejection(given)
+
+
+def test_raises_input_error_with_the_command_that_unpacks_a_tar(tmp_path):
+    given = tmp_path / "all.tar.gz"
+    with tarfile.open(given, "w:gz"):
+        pass
+    assert f"unpack it (tar -xf {given}) and give the folder" in rejection(given)
 
 
 def test_raises_input_error_for_two_whole_zips(tmp_path, archive_path):

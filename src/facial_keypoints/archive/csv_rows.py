@@ -24,6 +24,8 @@ COLUMNS: Final = {
 }
 """Required columns of each table."""
 
+_UNNAMED: Final = "Unnamed: "
+"""Start of the names that pandas gives to columns without one."""
 _MAX_LINE: Final = 2**20
 """Characters in a line: an image of 9,216 pixels takes 37,000 at most."""
 _MAX_BLANK: Final = 100_000
@@ -99,21 +101,25 @@ def _column_order(
     if repeated := sorted({column for column in header if column and header.count(column) > 1}):
         problems.append(f"repeats {join_names(repeated)}")
     if problems:
-        raise InputError(
-            f"{name}: the header {' and '.join(problems)}; {_explain_header(header, columns)}"
-        )
+        reason = _explain_header(header, columns)
+        if reason is None:
+            reason = f"{' and '.join(problems)}; expected: {join_names(columns)}"
+        raise InputError(f"{name}: the header {reason}")
     return [header.index(column) for column in columns]
 
 
-def _explain_header(header: list[str], columns: Sequence[str]) -> str:
-    """Return what the header may be of, or the expected columns."""
-    if len(header) == 1 and len(columns) > 1:
-        for separator, spelled in {";": "semicolons", "\t": "tabs"}.items():
-            if separator in header[0]:
-                return f"its columns are separated by {spelled}; save it with commas"
+def _explain_header(header: list[str], columns: Sequence[str]) -> str | None:
+    """Return a known reason why a header has not the required columns."""
+    for separator, spelled in {";": "semicolons", "\t": "tabs"}.items():
+        if len(header) == 1 and separator in header[0]:
+            return f"is separated by {spelled}; save the table with commas"
     for table, others in COLUMNS.items():
         if others != columns and set(others) <= set(header):
-            return f"these are the columns of {table}: were the files exchanged?"
-    if set(columns) <= set(header) and any(not c or c.startswith("Unnamed: ") for c in header):
-        return "pandas writes its index so: save the table with index=False"
-    return f"expected: {join_names(columns)}"
+            return f"is that of {table}; give each file its own table"
+    index = [i for i, name in enumerate(header, start=1) if not name or name.startswith(_UNNAMED)]
+    if index and set(columns) <= set(header):
+        return (
+            f"has no name for column {join_names([*map(str, index)])}; pandas writes its index so: "
+            "save the table with index=False"
+        )
+    return None

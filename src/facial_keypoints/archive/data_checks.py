@@ -85,6 +85,9 @@ _MAX_OFFSET: Final = 20
 """Pixels to each side within which the eyes are searched."""
 _MIN_OFFSET: Final = 4
 """Pixels; the darkest place is at most 2 px from the labelled eyes in honest sets of 20 rows."""
+_MIN_FRAMING: Final = 5
+"""Pixels between the median eyes and Kaggle's, if the eyes are not darker at their labels; less
+than 3 in honest sets of 20 rows."""
 _MIN_GAIN: Final = 0.3
 """By which another reading must be darker at the eyes, in standard deviations of the image: a shift
 gains at most 0.2 in honest sets, a mirror loses 0.35 or more."""
@@ -371,15 +374,13 @@ def _check_match(faces: FaceSet) -> list[DataIssue]:
     }
     best = min(readings, key=lambda name: readings[name])
     shift, shifted = _find_shift(contrast, points)
+    framing, framed = _find_framing(contrast, points)
+    if framed < own.mean() and np.abs(framing).max() >= _MIN_FRAMING:
+        return [_shifted(framing, len(faces))]
     if min(readings[best], shifted) < own.mean() - _MIN_GAIN:
         if shifted < readings[best]:
-            if np.abs(shift).max() < _MIN_OFFSET:
-                return []
-            message = (
-                f"training.csv: the labels are shifted by about {-shift[0]:+d}, {-shift[1]:+d} px "
-                "against the images; correct the labels"
-            )
-            return [DataIssue("shifted_labels", len(faces), message)]
+            is_far = np.abs(shift).max() >= _MIN_OFFSET
+            return [_shifted(shift, len(faces))] if is_far else []
         check: DataCheck = "inverted_images" if best == "negatives" else "turned_images"
         message = f"training.csv: the images are {best} by the labels; correct the images"
         return [DataIssue(check, len(faces), message)]
@@ -389,7 +390,7 @@ def _check_match(faces: FaceSet) -> list[DataIssue]:
         if own[of].mean() - others > _MIN_MATCH * error:
             message = (
                 f"training.csv: the labels{name} fit their images no better than those of other "
-                "rows: were rows shuffled?"
+                "rows; rows look shuffled"
             )
             return [DataIssue("shuffled_labels", len(faces), message)]
     return []
@@ -432,6 +433,27 @@ def _at(contrast: npt.NDArray[np.float32], points: Pixels) -> npt.NDArray[np.flo
     """Return the contrast at integer points (n, k, 2), (n, k)."""
     rows = np.arange(len(points))[:, None]
     return np.asarray(contrast[rows, points[..., 1], points[..., 0]])
+
+
+def _shifted(correction: tuple[int, int], rows: int) -> DataIssue:
+    message = (
+        f"training.csv: the labels are shifted by about {-correction[0]:+d}, {-correction[1]:+d} "
+        "px against the images; correct the labels"
+    )
+    return DataIssue("shifted_labels", rows, message)
+
+
+def _find_framing(
+    contrast: npt.NDArray[np.float32], points: Pixels
+) -> tuple[tuple[int, int], float]:
+    """Return the shift of all eyes to where Kaggle's are, x and y, and the contrast there.
+
+    Own data may frame the faces in another way; then the shifted eyes are brighter.
+    """
+    expected = _MEAN_FACES[0][[LEFT_EYE, RIGHT_EYE]].mean(axis=0)
+    x, y = np.round(expected - np.median(points.mean(axis=1), axis=0)).astype(int).tolist()
+    moved = np.clip(points + np.array([x, y]), 0, IMAGE_SIZE - 1)
+    return (x, y), float(_at(contrast, moved).mean())
 
 
 def _find_shift(contrast: npt.NDArray[np.float32], points: Pixels) -> tuple[tuple[int, int], float]:

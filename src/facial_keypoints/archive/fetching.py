@@ -59,7 +59,9 @@ def local_source(given: Path) -> ArchiveSource:
     else:
         tables = find_tables(given)
         paths = {table.path for table in tables.values()}
-        description = f"Packing {', '.join(map(str, tables.values()))}"
+        folder = f"{given if given.is_dir() else given.parent}/"
+        names = [str(table).removeprefix(folder) for table in tables.values()]
+        description = f"Packing {', '.join(names)}"
         fetch = partial(pack_tables, tables)
     status = [path.stat() for path in paths]
     size, changed = sum(s.st_size for s in status), max(s.st_mtime_ns for s in status)

@@ -19,6 +19,7 @@ from facial_keypoints.archive.zips import (
     is_truncated,
     max_unpacked,
     open_zip,
+    unpack_command,
     zip_errors,
 )
 from facial_keypoints.errors import InputError
@@ -41,14 +42,6 @@ _OTHER_DATA_SETS: Final = {
     "list_landmarks_align_celeba.csv": "CelebA, a data set with five keypoints per face",
 }
 """Data sets that are taken for the competition's, by the name of a file in them."""
-
-_OTHER_ARCHIVES: Final = {
-    **dict.fromkeys((".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"), "tar -xf"),
-    ".gz": "gunzip",
-    ".7z": "7z x",
-    ".rar": "unrar x",
-}
-"""Commands that unpack other archives, by the end of their names."""
 
 _DATA_PAGE: Final = "https://www.kaggle.com/competitions/facial-keypoints-detection/data"
 _MAX_DEPTH: Final = 4
@@ -279,9 +272,7 @@ def _missing_tables(
             contents = join_names([entry.name for entry in file.entries()]) or "nothing"
             return InputError(f"{file}: contains {contents}, not {table}")
     for file in files:
-        ends = [end for end in _OTHER_ARCHIVES if file.name.casefold().endswith(end)]
-        if ends:
-            command = _OTHER_ARCHIVES[max(ends, key=len)]
+        if command := unpack_command(file.name):
             return InputError(
                 f"{given}: lacks {', '.join(missing)}; unpack {file} first ({command} {file.path})"
             )

@@ -42,6 +42,13 @@ _OTHER_FORMATS: Final = {
 """First bytes of other archives."""
 _TAR: Final = slice(257, 262)
 """Where a tar archive has the word "ustar"."""
+_UNPACK: Final = {
+    **dict.fromkeys((".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz"), "tar -xf"),
+    ".gz": "gunzip",
+    ".7z": "7z x",
+    ".rar": "unrar x",
+}
+"""Commands that unpack other archives, by the end of their names; the longest end counts."""
 
 
 class _ShortReads(io.BufferedReader):
@@ -139,6 +146,12 @@ def check_sums(where: str, archive: zipfile.ZipFile) -> None:
         )
 
 
+def unpack_command(name: str) -> str | None:
+    """Return the command that unpacks an archive other than a zip, by the archive's name."""
+    ends = [end for end in _UNPACK if name.casefold().endswith(end)]
+    return _UNPACK[max(ends, key=len)] if ends else None
+
+
 def is_truncated(path: Path, archive: zipfile.ZipFile) -> bool:
     """Whether only the end of a zip within the file was read, so that its own end is missing.
 
@@ -204,8 +217,9 @@ def corrupt_zip(path: Path, error: Exception) -> InputError:
     if start[_TAR] == b"ustar":
         other = "a tar archive"
     if other is not None:
+        command = f" ({unpack_command(path.name)} {path})" if unpack_command(path.name) else ""
         return InputError(
-            f"{path}: is {other}, not a zip file; unpack it and give the folder of its tables"
+            f"{path}: is {other}, not a zip file; unpack it{command} and give the folder"
         )
     if start.lstrip()[:1] == b"<":
         return InputError(
