@@ -13,6 +13,10 @@ class StorageError(InputError):
     """A file of the project's own data folder cannot be read or written."""
 
 
+class ChangedError(StorageError):
+    """A file of the project's own data folder was changed after the run that wrote it."""
+
+
 class TrainingFailedError(Exception):
     """A training cannot continue.
 

@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import mlflow
+import pandas as pd
 import pytest
 from fake_kaggle import SECRETS, SLUG, FakeKaggle, leaks
 from limits import largest_file
-from sessions import make_project, read, run, statuses
+from sessions import make_project, read, run, runs_of, statuses
 
+from facial_keypoints.archive.submission import submission_fingerprint
 from facial_keypoints.cli import user_message
 
 pytestmark = pytest.mark.session
@@ -25,8 +27,13 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = project / "data" / "test" / "07_model_output"
     output.mkdir(parents=True)
     (output / "submission.csv").write_bytes(CSV)
-    champion = {"variant": "tiny-2cl", "fingerprint": "0f0f", "mlflow_run_id": None}
-    (output / "champion.json").write_text(json.dumps(champion))
+    submission = pd.DataFrame({"RowId": [1, 2], "Location": [48.0, 37.5]})
+    fingerprint = submission_fingerprint(submission)
+    record = {"model": "tiny-2cl", "fingerprint": fingerprint, "mlflow_run_id": None}
+    (output / "submission_record.json").write_text(json.dumps(record))
+    lookup = project / "data" / "test" / "03_primary" / "lookup.csv"
+    lookup.parent.mkdir()
+    lookup.write_text("RowId,ImageId,FeatureName\n1,1,nose_tip_x\n2,1,nose_tip_y\n")
     return project
 
 
@@ -133,6 +140,18 @@ def test_dry_run_sends_no_request_and_writes_no_file(project, kaggle, caplog):
     assert kaggle.requests == []
     assert not (project / "data/test/08_reporting").exists()
     assert statuses(project)[-1] == "FINISHED"
+
+
+def test_score_of_an_own_file_is_recorded_on_the_run_that_sent_it(project, kaggle, tmp_path):
+    path = tmp_path / "blend.csv"
+    path.write_text("RowId,Location\n2,40.5\n1,50\n")
+    upload(project, file=str(path))
+    assert kaggle.files == [b"RowId,Location\n1,50.0\n2,40.5\n"]
+    run = runs_of(project)[1][-1]
+    assert run.data.metrics["kaggle_public_score"] == 1.48413
+    assert (
+        f"own file blend.csv, MLflow run {run.info.run_id}" in kaggle.submissions[0]["description"]
+    )
 
 
 @pytest.mark.fault(

@@ -1,15 +1,27 @@
 """The submission: its format, its check, and its score where the true values are known."""
 
+import logging
+import math
 from dataclasses import dataclass
-from typing import Final
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from facial_keypoints.archive.csv_rows import table_rows
 from facial_keypoints.archive.lookup import select_requested
 from facial_keypoints.errors import InputError
-from facial_keypoints.keypoints import IMAGE_SIZE
+from facial_keypoints.formatting import quote
+from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
+from facial_keypoints.parameters import ENSEMBLE
+
+logger = logging.getLogger(__name__)
+
+COMPETE: Final = "kedro run --pipeline=compete --from-nodes=make_submission"
+"""Writes the submission of the competition's ensemble again."""
 
 SUBMISSION_COLUMNS: Final = ("RowId", "Location")
 """The columns of Kaggle's SampleSubmission.csv."""
@@ -28,6 +40,42 @@ class SubmissionScore:
     rmse: float | None = None
     mean_face_rmse: float | None = None
     num_values: int = 0
+
+
+@dataclass(frozen=True)
+class SubmissionRecord:
+    """Where a submission comes from.
+
+    Attributes:
+        fingerprint: Of its values (see ``submission_fingerprint``).
+        mlflow_run_id: The run that gets its score: of the model, or of the session that sends a
+            file of the user's own; None where MLflow was unreachable.
+        model: Name of the variant that wrote it; None for a file of the user's own.
+        file: Path of that file.
+    """
+
+    fingerprint: str
+    mlflow_run_id: str | None
+    model: str | None = None
+    file: str | None = None
+
+    @property
+    def source(self) -> str:
+        """What wrote it, for descriptions."""
+        return f"own file {Path(self.file).name}" if self.file else str(self.model)
+
+    @property
+    def upload_command(self) -> str:
+        """The command that sends it."""
+        own = f" --params upload.file={self.file}" if self.file else ""
+        return f"kedro run --pipeline=upload{own}"
+
+    @property
+    def write_command(self) -> str:
+        """The command that writes it again."""
+        if self.file:
+            return self.upload_command
+        return COMPETE if self.model == ENSEMBLE else "kedro run --pipeline=submit"
 
 
 def format_submission(
@@ -56,10 +104,11 @@ def format_submission(
            RowId  Location
         0      1      50.5
     """
-    if len(predictions) != len(image_ids):
+    if predictions.shape != (len(image_ids), NUM_KEYPOINTS, 2):
         raise InputError(
             f"there are predictions for {len(predictions):,} images, but {len(image_ids):,} test "
-            "images; run kedro run --pipeline=evaluate again"
+            f"images, of {NUM_KEYPOINTS} x 2 values each (shape {predictions.shape}); run "
+            "kedro run --pipeline=evaluate again, with the same --env and --params"
         )
     location = select_requested(predictions, image_ids, lookup)
     location[np.isinf(location)] = np.nan  # clipping would turn it into a valid coordinate
@@ -68,32 +117,125 @@ def format_submission(
     )
 
 
-def check_submission(submission: pd.DataFrame, lookup: pd.DataFrame) -> None:
+def read_submission(stream: IO[bytes], name: str) -> pd.DataFrame:
+    """Read a submission as strictly as Kaggle does, and name the first fault.
+
+    Args:
+        stream: Bytes of the CSV file: RowId and Location, in any order of columns and rows.
+        name: The file's name, for messages.
+
+    Returns:
+        RowId (int; ``1.0`` is read as 1) and Location (float, pixels; NaN where blank).
+
+    Raises:
+        InputError: if a column is missing or unknown, or a value is not a number.
+    """
+    rows = [cells for _, cells in table_rows(stream, name, SUBMISSION_COLUMNS)]
+    texts = pd.DataFrame(rows, columns=list(SUBMISSION_COLUMNS))
+    row_id, location = (texts[column].map(_number) for column in SUBMISSION_COLUMNS)
+    is_whole = (row_id >= 1) & (row_id == row_id.round()) & (row_id < 2**31)
+    _refuse_rows(name, texts["RowId"], ~is_whole, "RowId is {}; expected a positive integer")
+    if texts["RowId"].str.contains(".", regex=False).any():
+        logger.info("%s: RowIds such as %s are read as whole numbers", name, texts["RowId"].iloc[0])
+    is_text = location.isna() & ~texts["Location"].str.lower().isin(["", "nan"])
+    _refuse_rows(
+        name, texts["Location"], is_text, "Location is {}; expected a number, with a decimal point"
+    )
+    return pd.DataFrame({"RowId": row_id.astype("int64"), "Location": location.astype(float)})
+
+
+def check_submission(
+    submission: pd.DataFrame, lookup: pd.DataFrame, name: str, remedy: str
+) -> pd.DataFrame:
     """Check that Kaggle will accept a submission.
 
     Args:
         submission: RowId and Location (pixels).
         lookup: The lookup table: RowId, ImageId and FeatureName.
+        name: What the submission is, for messages.
+        remedy: What to do about a fault.
+
+    Returns:
+        The submission in the order of the lookup table.
 
     Raises:
-        InputError: if RowIds are missing, unknown or in another order, or a Location is not a
-            number in [0, 96].
+        InputError: if RowIds are missing, repeated or unknown, or Locations are not pixels in
+            [0, 96].
     """
-    expected = lookup["RowId"].to_numpy()
-    given = submission["RowId"].to_numpy()
-    if len(given) != len(expected) or (given != expected).any():
+    given, location, requested = submission["RowId"], submission["Location"], lookup["RowId"]
+    after = f". {remedy}"
+    _refuse_rows(name, given, given.duplicated(), "RowId {} occurs in an earlier row", after)
+    unknown = ~given.isin(requested)
+    _refuse_rows(name, given, unknown, "RowId {} is not in the lookup table", after)
+    missing = requested[~requested.isin(given)]
+    if not missing.empty:
         raise InputError(
-            f"the submission has {len(given):,} rows and the lookup table {len(expected):,}; both "
-            "must have the same RowIds in the same order: run kedro run --pipeline=submit again"
+            f"{name}: {len(missing):,} of the {len(requested):,} RowIds in the lookup table are "
+            f"missing, the first is {missing.iloc[0]}{after}"
         )
-    invalid = ~submission["Location"].between(0, IMAGE_SIZE)  # also true for NaN
-    if invalid.any():
-        row = submission[invalid].iloc[0]
+    invalid = ~location.between(0, IMAGE_SIZE)  # also true for NaN
+    problem = f"Location is {{}}; expected pixels from 0 to {IMAGE_SIZE}"
+    _refuse_rows(name, location, invalid, problem, after)
+    if location.max() <= 1:
         raise InputError(
-            f"the submission's RowId {int(row['RowId'])} has Location {row['Location']}, which is "
-            f"not in [0, {IMAGE_SIZE}] ({int(invalid.sum()):,} such rows). The champion's "
-            "predictions are unusable: see its learning curve"
+            f"{name}: all Locations lie between 0 and 1; expected pixels from 0 to {IMAGE_SIZE}"
+            f"{after}"
         )
+    if (given.to_numpy() != requested.to_numpy()).any():
+        logger.info("%s: rows sorted as in the lookup table", name)
+    return submission.set_index("RowId").loc[requested].reset_index()
+
+
+def submission_fingerprint(submission: pd.DataFrame) -> str:
+    """Return twelve hexadecimal digits that identify the values, in any order of rows."""
+    table = submission.sort_values("RowId")
+    values = table["RowId"].to_numpy(np.int64), table["Location"].to_numpy(np.float32)
+    return sha256(b"".join(array.tobytes() for array in values)).hexdigest()[:12]
+
+
+def check_unchanged(submission: pd.DataFrame, record: SubmissionRecord) -> None:
+    """Check that a submission is the one that its record describes.
+
+    Args:
+        submission: RowId and Location (pixels).
+        record: Names the model that wrote it.
+
+    Raises:
+        InputError: if a value was changed since.
+    """
+    now = submission_fingerprint(submission)
+    if now != record.fingerprint:
+        raise InputError(
+            f"submission.csv was changed after {record.source} wrote it (fingerprint {now}, not "
+            f"{record.fingerprint}). Write it again: {record.write_command}, with the same --env "
+            "and --params; or send it as a file of your own: kedro run --pipeline=upload --params "
+            "upload.file=PATH"
+        )
+
+
+def _number(text: str) -> float:
+    try:
+        if "_" in text or not text.isascii():  # Python reads 1_0 as 10
+            return math.nan
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _refuse_rows(
+    name: str, values: pd.Series, wrong: pd.Series, problem: str, remedy: str = ""
+) -> None:
+    """Raise an InputError that names the first wrong row, if there is one."""
+    if not wrong.any():
+        return
+    position = int(wrong.to_numpy().argmax())
+    count = int(wrong.sum())
+    more = f" ({count - 1:,} more rows have such a fault)" if count > 1 else ""
+    value = values.iloc[position]
+    if isinstance(value, str):
+        value = quote(value) if value else None
+    shown = "missing" if pd.isna(value) else value
+    raise InputError(f"{name}, row {position + 1}: {problem.format(shown)}{more}{remedy}")
 
 
 def submission_rmse(submission: pd.DataFrame, answer_key: pd.DataFrame) -> float:

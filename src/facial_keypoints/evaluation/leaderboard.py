@@ -38,6 +38,25 @@ def rank_variants(
     return pd.concat([table, baseline], ignore_index=True)
 
 
+def check_metrics(name: str, metrics: VariantMetrics, training: Training) -> None:
+    """Check that metrics are of the current training.
+
+    Args:
+        name: The variant.
+        metrics: Its metrics.
+        training: Its training.
+
+    Raises:
+        InputError: if they are of another one.
+    """
+    if metrics.fingerprint != training.fingerprint:
+        raise InputError(
+            f"the metrics of {name} are of another training ({metrics.fingerprint}) than the "
+            f"current one ({training.fingerprint}); run: kedro run --pipeline=evaluate, with the "
+            "same --env and --params"
+        )
+
+
 def select_champion(leaderboard: pd.DataFrame, trainings: Mapping[str, Training]) -> Champion:
     """Select the variant with the lowest RMSE on the validation set.
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from facial_keypoints import metrics
+from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.records import SetMetrics, VariantMetrics
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import POPULATIONS
@@ -52,7 +53,16 @@ def measure(
         predicted: Predictions (n, 15, 2) in pixels.
         requested: Number of values that the lookup table requests, by population.
         failure_threshold: NME above which a face counts as failed.
+
+    Raises:
+        InputError: if the predictions are of other faces.
     """
+    if predicted.shape != faces.keypoints.shape:
+        raise InputError(
+            f"predictions have the shape {predicted.shape}, and their faces need "
+            f"{faces.keypoints.shape}; predict again: kedro run --pipeline=evaluate, with the same "
+            "--env and --params"
+        )
     original = ~faces.augmented
     truth, guess = faces.keypoints[original], predicted[original]
     placed, population = faces.labelled[original], faces.population[original]

@@ -1,7 +1,11 @@
 """Records of an evaluation, saved as JSON between nodes. None means: could not be measured."""
 
+import hashlib
 import math
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,8 @@ class Champion:
         mlflow_run_id: The MLflow run that trained it; None where MLflow was unreachable.
         validation_rmse: In pixels, weighted as the leaderboard weights the populations.
         holdout_rmse: The same on the hold-out.
+        test_predictions: Fingerprint of its predictions on the test images (see
+            ``points_fingerprint``); None in records of earlier versions.
     """
 
     variant: str
@@ -21,6 +27,12 @@ class Champion:
     mlflow_run_id: str | None
     validation_rmse: float | None = None
     holdout_rmse: float | None = None
+    test_predictions: str | None = None
+
+
+def points_fingerprint(points: npt.NDArray[np.floating]) -> str:
+    """Return twelve hexadecimal digits that identify predictions (n, 15, 2)."""
+    return hashlib.sha256(np.asarray(points, np.float32).tobytes()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """Errors of data files that cannot be read."""
 
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
+from typing import Final
 
 from kedro.framework.project import pipelines
 from kedro.io import DatasetError
 
-from facial_keypoints.errors import InputError, StorageError
+from facial_keypoints.errors import ChangedError, InputError, StorageError
+
+_LONGEST_REASON: Final = 120
 
 
 @contextmanager
@@ -27,11 +31,21 @@ def read_errors(path: PurePosixPath, remedy: str | None = None) -> Iterator[None
         raise
     except Exception as error:  # readers of corrupt files raise nearly anything
         cause = _cause(error)
-        reason = " ".join(str(cause).split())[:120]
+        if isinstance(cause, InputError):  # Kedro wraps what a dataset raises
+            raise cause from None
+        reason = textwrap.shorten(str(cause), _LONGEST_REASON, placeholder=" ...")
         raise StorageError(
             f"{path}: cannot be read ({type(cause).__name__}: {reason}); it may be truncated or "
-            f"replaced. {remedy or _how_to_write_again(path.stem)}"
+            f"replaced. {remedy or how_to_write_again(path)}"
         ) from error
+
+
+def changed_error(path: PurePosixPath) -> ChangedError:
+    """Return the error of a file that was changed after the run that wrote it."""
+    return ChangedError(
+        f"{path}: was changed after the run that wrote it, so its values are not that run's. "
+        f"{how_to_write_again(path)}"
+    )
 
 
 def _cause(error: BaseException) -> BaseException:
@@ -41,12 +55,17 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def _how_to_write_again(name: str) -> str:
+def how_to_write_again(path: PurePosixPath) -> str:
     """Return the command that writes a dataset again; a file has the name of its dataset."""
+    writers: dict[str, str] = {}  # the first pipeline that has it, by node
     for pipeline_name, pipeline in pipelines.items():
-        if any(output.rpartition(".")[2] == name for output in pipeline.all_outputs()):
-            return (
-                f"Write it again: kedro run --pipeline={pipeline_name}, with the same --env and "
-                "--params"
-            )
-    return "Run the pipeline that writes it again (kedro run --pipeline=full runs all of them)"
+        for node in pipeline.nodes:
+            if any(output.rpartition(".")[2] == path.stem for output in node.outputs):
+                writers.setdefault(node.name.rpartition(".")[2], pipeline_name)
+    if not writers:
+        return "Run the pipeline that writes it again (kedro run --pipeline=full runs all of them)"
+    first, *others = dict.fromkeys(writers.values())
+    return (
+        f"Write it again: kedro run --pipeline={first}, with the same --env and --params"
+        + "".join(f" (--pipeline={other} where that wrote it)" for other in others)
+    )

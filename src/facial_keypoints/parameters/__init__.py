@@ -1,7 +1,7 @@
 """Typed parameters: one class per section of ``conf/<env>/parameters*.yml``."""
 
 from facial_keypoints.parameters.competition import CompetitionParameters
-from facial_keypoints.parameters.root import Parameters
+from facial_keypoints.parameters.root import ENSEMBLE, Parameters
 from facial_keypoints.parameters.sections import (
     AugmentParameters,
     CleanParameters,
@@ -25,6 +25,7 @@ from facial_keypoints.parameters.study import (
 )
 
 __all__ = [
+    "ENSEMBLE",
     "AugmentParameters",
     "CleanParameters",
     "CompetitionParameters",

@@ -28,7 +28,7 @@ from facial_keypoints.parameters.study import (
     scale_variant,
 )
 
-_RESERVED: Final = "ensemble"
+ENSEMBLE: Final = "ensemble"
 """Name of the competition's model, which has the same datasets as a variant."""
 
 
@@ -89,7 +89,7 @@ class Parameters(Section):
         if not self.variants:
             raise ValueError("variants: name at least one network to train")
         for name in self.variants:
-            if name in self._groups or name == _RESERVED:
+            if name in self._groups or name == ENSEMBLE:
                 raise ValueError(f"variants.{name}: this name is reserved; rename the variant")
             if base_variant(name) != name:
                 raise ValueError(

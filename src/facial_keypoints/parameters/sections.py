@@ -224,6 +224,8 @@ class PredictParameters(Section):
 class UploadParameters(Section):
     """How the submission is sent to Kaggle."""
 
+    file: Annotated[Path, AfterValidator(_expand_user)] | None
+    """A CSV file of the user's own, to send in place of the pipeline's submission."""
     wait_minutes: Annotated[float, Field(ge=0)]
     poll_seconds: Positive
     force: bool
@@ -232,6 +234,8 @@ class UploadParameters(Section):
 
     @model_validator(mode="after")
     def _check_one_mode(self) -> "UploadParameters":
+        if self.wait_only and self.file is not None:
+            raise ValueError("wait_only sends nothing, so it excludes file; leave one of them out")
         if self.wait_only and self.dry_run:
             raise ValueError("wait_only and dry_run exclude each other; set one of them to false")
         return self

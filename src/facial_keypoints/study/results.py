@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.leaderboard import check_metrics
 from facial_keypoints.evaluation.records import VariantMetrics
 from facial_keypoints.evaluation.splits import SplitSummary
 from facial_keypoints.faces import FaceSet
@@ -57,12 +58,7 @@ def check_results(
     samples = samples_origin(train, validation)
     for name, result in results.items():
         check_origin(result.training, result.parameters, samples)
-        if result.metrics.fingerprint != result.training.fingerprint:
-            raise InputError(
-                f"the metrics of {name} are of another training ({result.metrics.fingerprint}) "
-                f"than the current one ({result.training.fingerprint}); run: kedro run "
-                "--pipeline=evaluate, with the same --env and --params"
-            )
+        check_metrics(name, result.metrics, result.training)
 
 
 def summarise_variants(

@@ -1,6 +1,7 @@
 """The trainings of a variant."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from kedro.io import DatasetError
 from trainings import make_record
 
 from facial_keypoints.cli import user_message
+from facial_keypoints.errors import ChangedError
 from facial_keypoints.framework.datasets import (
     TrainingDataset,
     TrainingFolderDataset,
@@ -129,3 +131,45 @@ def test_load_raises_input_error_for_a_variant_without_training(tmp_path):
     TrainingDataset(filepath=str(tmp_path / "other")).save(training())
     with pytest.raises(DatasetError, match=r"or use the trained variants: study\.only=other"):
         dataset.load()
+
+
+@pytest.mark.fault(
+    "Stale results",
+    "the record or the model of a training is changed",
+    "reported; the training is not replaced",
+)
+def test_raises_input_error_for_a_changed_record(tmp_path):
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    dataset.save(training("aaaa", minutes=1))
+    path = tmp_path / "tiny" / "aaaa" / "training_record.json"
+    path.write_text(path.read_text().replace('"minutes": 1', '"minutes": 9'))
+    with pytest.raises(DatasetError) as caught:
+        dataset.load()
+    message = user_message(caught.value)
+    assert message.startswith(f"{path}: was changed after the training that wrote it")
+    assert f"delete {path.parent} to train again" in message
+    with pytest.raises(ChangedError):
+        TrainingFolderDataset(filepath=str(tmp_path / "tiny")).load().earlier()
+
+
+@pytest.mark.fault(
+    "Stale results",
+    "the record or the model of a training is changed",
+    "reported; the training is not replaced",
+)
+def test_raises_input_error_for_a_model_of_another_training(tmp_path):
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    dataset.save(training("aaaa"))
+    path = tmp_path / "tiny" / "aaaa" / "model.keras"
+    path.write_bytes(b"another model")
+    with pytest.raises(ChangedError, match=r"model\.keras: was changed"):
+        dataset.load().load_model()
+
+
+def test_record_that_a_later_run_completes_is_read(tmp_path):
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    dataset.save(training("aaaa"))
+    earlier = dataset.load()
+    record = replace(earlier.record, mlflow_run_id="later")
+    dataset.save(replace(earlier, record=record))
+    assert dataset.load().record == record

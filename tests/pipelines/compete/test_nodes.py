@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from parameters import section
 
+from facial_keypoints.evaluation.records import points_fingerprint
 from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import nodes
@@ -127,7 +128,9 @@ def test_other_weights_are_another_ensemble(planned, members):
 
 def test_ensemble_becomes_the_champion(planned, members):
     training = assembled(planned, members)
-    champion = nodes.select_ensemble(training)
+    points = np.ones((2, 15, 2), np.float32)
+    champion = nodes.select_ensemble(training, points)
     assert champion.variant == "ensemble"
     assert champion.fingerprint == training.fingerprint
     assert champion.mlflow_run_id == "child"
+    assert champion.test_predictions == points_fingerprint(points)

@@ -5,7 +5,7 @@ from parameters import section
 from trainings import make_record
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.evaluation.records import Champion, VariantMetrics
+from facial_keypoints.evaluation.records import Champion, VariantMetrics, points_fingerprint
 from facial_keypoints.evaluation.splits import SETS, summarise_split
 from facial_keypoints.parameters import (
     EvaluateParameters,
@@ -117,13 +117,34 @@ def test_measure_mean_face_predicts_the_mean_of_known_training_labels(sets, summ
     assert measured.fingerprint is None
 
 
+def results_of(name, metrics, points):
+    """Return the inputs of ``compare_variants`` for one variant."""
+    training = Training(make_record(), pd.DataFrame(), Constant)
+    return {
+        f"{name}.metrics": metrics,
+        f"{name}.training": training,
+        f"{name}.test_predictions": points,
+    }
+
+
 def test_compare_variants_ranks_and_selects(make_set_metrics):
-    metrics = VariantMetrics(make_set_metrics(), make_set_metrics(), None)
-    record = make_record()
-    table, champion = compare_variants(
-        metrics, **{"a.metrics": metrics, "a.training": Training(record, pd.DataFrame(), Constant)}
-    )
+    metrics = VariantMetrics(make_set_metrics(), make_set_metrics(), None, fingerprint="abc")
+    points = np.ones((2, 15, 2), np.float32)
+    table, champion = compare_variants(metrics, **results_of("a", metrics, points))
     assert champion.variant == table["variant"].iloc[0] == "a"
+    assert champion.test_predictions == points_fingerprint(points)
+
+
+@pytest.mark.fault(
+    "Stale results",
+    "metrics of another training than the current one",
+    "reported, with the command",
+)
+def test_compare_variants_raises_input_error_for_metrics_of_another_training(make_set_metrics):
+    metrics = VariantMetrics(make_set_metrics(), make_set_metrics(), None, fingerprint="def")
+    points = np.ones((2, 15, 2), np.float32)
+    with pytest.raises(InputError, match=r"of a are of another training \(def\).*=evaluate"):
+        compare_variants(metrics, **results_of("a", metrics, points))
 
 
 def test_plot_learning_curves_follows_the_leaderboard():

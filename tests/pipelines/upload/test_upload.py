@@ -1,5 +1,4 @@
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,21 @@ from kedro.runner import SequentialRunner
 from limits import largest_file
 from parameters import section
 
+from facial_keypoints.archive.submission import SubmissionRecord, submission_fingerprint
 from facial_keypoints.errors import InputError
-from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.kaggle.records import KaggleScore
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
 from facial_keypoints.pipelines.upload import create_pipeline
 from facial_keypoints.pipelines.upload.nodes import send_submission
 from facial_keypoints.training.session import Session
 
-CHAMPION = Champion("paper_8", "0f0f", "abc123", validation_rmse=1.5)
 CSV = b"RowId,Location\n1,66.25\n2,37.5\n"
-FINGERPRINT = sha256(CSV).hexdigest()[:12]
 SUBMISSION = pd.DataFrame({"RowId": [1, 2], "Location": [66.25, 37.5]})
+FINGERPRINT = submission_fingerprint(SUBMISSION)
+RECORD = SubmissionRecord(FINGERPRINT, "abc123", "paper_8")
+LOOKUP = pd.DataFrame(
+    {"RowId": [1, 2], "ImageId": [1, 1], "FeatureName": ["nose_tip_x", "nose_tip_y"]}
+)
 
 
 def _run(upload: dict[str, Any] | None = None, **changes: Any) -> KaggleScore | None:
@@ -30,11 +32,12 @@ def _run(upload: dict[str, Any] | None = None, **changes: Any) -> KaggleScore | 
     parameters = section(UploadParameters, **(upload or {}))
     inputs = {
         "submission": SUBMISSION,
-        "champion": CHAMPION,
+        "submission_record": RECORD,
+        "lookup": LOOKUP,
         "answer_key": SUBMISSION[:0],
         "params:download": section(DownloadParameters),
         "params:upload": parameters,
-        "session": Session(0.0, git_commit="0123456789ab"),
+        "session": Session(0.0, git_commit="0123456789ab", mlflow_run_id="session"),
         **changes,
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
@@ -65,7 +68,7 @@ def test_description_names_variant_run_and_commit(
 
 
 def test_description_without_an_mlflow_run(kaggle: FakeKaggle):
-    score = _run(champion=replace(CHAMPION, mlflow_run_id=None))
+    score = _run(submission_record=replace(RECORD, mlflow_run_id=None))
     assert score.mlflow_run_id is None
     assert score.description.startswith("paper_8, MLflow run none, commit ")
 
@@ -80,7 +83,8 @@ def test_score_may_still_be_pending(kaggle: FakeKaggle):
 def test_wait_is_resumed_without_sending(kaggle: FakeKaggle):
     receipt = send_submission(
         SUBMISSION,
-        CHAMPION,
+        RECORD,
+        LOOKUP,
         SUBMISSION[:0],
         section(DownloadParameters),
         Session(0.0),
@@ -97,8 +101,8 @@ def test_wait_is_resumed_without_sending(kaggle: FakeKaggle):
 @pytest.mark.parametrize(("force", "times"), [(False, 1), (True, 2)])
 def test_same_submission_is_sent_twice_only_with_force(force: bool, times: int, kaggle: FakeKaggle):
     first = _run()
-    other_model = replace(CHAMPION, mlflow_run_id="def456")
-    again = _run({"force": force}, champion=other_model)
+    other_model = replace(RECORD, mlflow_run_id="def456")
+    again = _run({"force": force}, submission_record=other_model)
     assert len(kaggle.files) == times
     assert (again.reference == first.reference) is not force
     assert again.public_score == first.public_score
@@ -122,6 +126,97 @@ def test_dry_run_logs_the_submission_without_requests(
     ):
         assert words in shown
     assert kaggle.requests == []
+
+
+EDITED = pytest.mark.fault(
+    "Stale results",
+    "the submission is edited before it is uploaded",
+    "reported, with the fault or as changed; no request is sent",
+)
+
+
+@EDITED
+@pytest.mark.parametrize("upload", [{}, {"dry_run": True}])
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({1: 66.25}, "1 of the 2 RowIds in the lookup table are missing"),
+        ({1: 66.25, 2: 37.5, 3: 1.5}, "RowId 3 is not in the lookup table"),
+        ({1: 6375.5, 2: 37.5}, r"row 1: Location is 6375\.5"),
+        ({1: 66.25, 2: 38.5}, "was changed after paper_8 wrote it"),
+    ],
+)
+def test_raises_input_error_for_an_edited_submission(
+    upload: dict[str, Any], rows: dict[int, float], message: str, kaggle: FakeKaggle
+):
+    edited = pd.DataFrame({"RowId": [*rows], "Location": [*rows.values()]})
+    with pytest.raises(InputError, match=rf"submission\.csv.*{message}") as caught:
+        _run(upload, submission=edited)
+    assert "kedro run --pipeline=submit, with the same --env" in str(caught.value)
+    assert kaggle.requests == []
+
+
+def test_rows_in_another_order_are_sent_as_the_model_wrote_them(kaggle: FakeKaggle):
+    assert _run(submission=SUBMISSION[::-1]).mlflow_run_id == "abc123"
+    assert kaggle.files == [CSV]
+
+
+# A file of the user's own
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Path:
+    path = tmp_path / "blend.csv"
+    path.write_text("RowId,Location\n2.0,38.5\n1.0,60\n")
+    return path
+
+
+def test_own_file_is_sent_as_what_it_is(own_file: Path, kaggle: FakeKaggle):
+    score = _run({"file": own_file})
+    assert kaggle.files == [b"RowId,Location\n1,60.0\n2,38.5\n"]
+    assert score.description.startswith("own file blend.csv, MLflow run session, commit ")
+    assert score.mlflow_run_id == "session"
+    assert score.public_score == 1.48413
+
+
+def test_dry_run_of_an_own_file_names_the_command(
+    own_file: Path, kaggle: FakeKaggle, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO", "facial_keypoints")
+    _run({"file": own_file, "dry_run": True})
+    assert f"kedro run --pipeline=upload --params upload.file={own_file}" in caplog.messages[-1]
+    assert "own file blend.csv" in caplog.messages[-1]
+    assert kaggle.requests == []
+
+
+@pytest.mark.fault(
+    "Upload", "a file of the user's own that Kaggle would refuse", "reported; no request is sent"
+)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b",RowId,Location\n0,1,60\n1,2,38.5\n", "the header"),
+        (b"RowId;Location\n1;60,5\n2;38,5\n", "the header"),
+        (b"RowId,Location\n1,60\n", "are missing, the first is 2"),
+        (b"PK\x03\x04\xff\xfe", "not UTF-8 text"),
+        (None, "cannot be read"),
+    ],
+)
+def test_raises_input_error_for_an_own_file_that_is_no_submission(
+    content: bytes | None, message: str, own_file: Path, kaggle: FakeKaggle
+):
+    own_file.unlink()
+    if content is not None:
+        own_file.write_bytes(content)
+    with pytest.raises(InputError, match=rf"{own_file}.*{message}"):
+        _run({"file": own_file})
+    assert kaggle.requests == []
+
+
+def test_wait_only_excludes_an_own_file(own_file: Path):
+    with pytest.raises(ValueError, match="excludes file"):
+        section(UploadParameters, wait_only=True, file=own_file)
 
 
 def test_wait_only_excludes_dry_run():

@@ -34,7 +34,9 @@ class _ArrayFile(FileDataset):
 
 
 class ArrayDataset(AtomicSave, _ArrayFile):
-    """One NumPy array as a ``.npy`` file."""
+    """One NumPy array as a ``.npy`` file, with a checksum."""
+
+    is_small = True
 
 
 class _ArraysFile(FileDataset):

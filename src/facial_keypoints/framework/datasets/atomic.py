@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 import fsspec
@@ -18,7 +18,8 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 
 from facial_keypoints.errors import InputError, StorageError
-from facial_keypoints.framework.read_errors import read_errors
+from facial_keypoints.framework.datasets.checksums import ChecksumFile, checksum
+from facial_keypoints.framework.read_errors import changed_error, read_errors
 
 logger = logging.getLogger(__name__)
 
@@ -63,11 +64,14 @@ class AtomicSave:
         keep_earlier: Whether to copy an earlier file of other content, with its date in the name.
         if_missing: Remedy in the error about a missing file.
         optional: Whether to load None where the file is missing.
+        checked: Whether a file whose values were changed since it was saved is refused.
         **options: Of the dataset.
     """
 
     _fs: fsspec.AbstractFileSystem
     _filepath: PurePosixPath
+    is_small: ClassVar[bool] = False
+    """Whether files are read back for a checksum when they are saved."""
 
     def __init__(
         self,
@@ -75,9 +79,11 @@ class AtomicSave:
         keep_earlier: bool = False,
         if_missing: str = _RUN_FULL,
         optional: bool = False,
+        checked: bool | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._checked = self.is_small if checked is None else checked
         self._keep_earlier = keep_earlier
         self._if_missing = if_missing
         self._optional = optional
@@ -95,14 +101,17 @@ class AtomicSave:
         """Load the file.
 
         Raises:
-            InputError: if it does not exist yet, or cannot be read.
+            InputError: if it does not exist yet, cannot be read, or was changed.
         """
         if not self._fs.exists(str(self._filepath)):
             if self._optional:
                 return None
             raise InputError(f"{self._filepath}: file not found; {self._if_missing}")
         with read_errors(self._filepath):
-            return super().load()  # type: ignore[misc]
+            data = super().load()  # type: ignore[misc]
+        if self._checked and not ChecksumFile(self._fs, self._filepath).agrees(checksum(data)):
+            raise changed_error(self._filepath)
+        return data
 
     def save(self, data: Any) -> None:
         """Write a partial file and move it to the path.
@@ -112,13 +121,19 @@ class AtomicSave:
         """
         target = self._filepath
         partial = target.with_name(f".{uuid4().hex}.{target.name}")
+        recorded = ChecksumFile(self._fs, target)
         self._filepath = partial
         try:
             with write_errors(target):
                 super().save(data)  # type: ignore[misc]
+                written = checksum(super().load()) if self._checked else ""  # type: ignore[misc]
                 if self._keep_earlier and self._fs.exists(str(target)):
                     self._keep(target, partial)
+                if self._checked:
+                    recorded.announce(written)
                 move(self._fs, partial, target)
+                if self._checked:
+                    recorded.write(written)
         finally:
             self._filepath = target
             remove(self._fs, partial)

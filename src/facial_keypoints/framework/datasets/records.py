@@ -29,7 +29,7 @@ class _RecordFile(FileDataset):
 
 
 class RecordDataset(AtomicSave, _RecordFile):
-    """A frozen dataclass (or pydantic model) as a JSON file, validated on load.
+    """A frozen dataclass (or pydantic model) as a JSON file with a checksum, validated on load.
 
     In the catalog, ``record`` is the dotted path of the class:
 
@@ -40,6 +40,8 @@ class RecordDataset(AtomicSave, _RecordFile):
           record: facial_keypoints.evaluation.splits.SplitSummary
           filepath: ${globals:data_root}/08_reporting/split_summary.json
     """
+
+    is_small = True
 
 
 class OptionalRecordDataset(RecordDataset):

@@ -15,9 +15,10 @@ import pandas as pd
 from kedro.io import DatasetError
 from pydantic import TypeAdapter
 
-from facial_keypoints.errors import InputError, StorageError
+from facial_keypoints.errors import ChangedError, InputError, StorageError
 from facial_keypoints.framework.datasets import atomic
 from facial_keypoints.framework.datasets.arrays import ArraysDataset
+from facial_keypoints.framework.datasets.checksums import ChecksumFile, checksum, file_checksum
 from facial_keypoints.framework.read_errors import read_errors
 from facial_keypoints.parameters import base_variant
 from facial_keypoints.training.records import Training, TrainingRecord
@@ -67,7 +68,11 @@ class TrainingFolder:
         return fingerprint is not None and self._has_record(fingerprint)
 
     def earlier(self) -> dict[str, Training]:
-        """Return the readable trainings by fingerprint, the current one last."""
+        """Return the readable trainings by fingerprint, the current one last.
+
+        Raises:
+            ChangedError: if a record was changed.
+        """
         records = self.fs.glob(str(self.path / "*" / "training_record.json"))
         names = [PurePosixPath(path).parent.name for path in records]
         current = self._current_fingerprint()
@@ -77,6 +82,8 @@ class TrainingFolder:
                 continue
             try:
                 readable[name] = self.training(name)
+            except ChangedError:  # to train again would replace it
+                raise
             except InputError as error:
                 logger.warning("Ignoring a damaged training; it is repeated if needed: %s", error)
         return readable
@@ -86,6 +93,7 @@ class TrainingFolder:
 
         Raises:
             InputError: if its record or its history cannot be read.
+            ChangedError: if its record was changed.
         """
         folder = self.path / fingerprint
         with read_errors(folder, _REMEDY):
@@ -99,6 +107,7 @@ class TrainingFolder:
                     f"training_record.json has fingerprint {record.fingerprint} and "
                     f"{record.epochs} epochs, history.csv {len(history)} epochs"
                 )
+        self._check(folder / "training_record.json", checksum(record))
         return Training(record, history, lambda: self._load_model(folder), reused=True)
 
     def save(self, training: Training) -> None:
@@ -112,7 +121,10 @@ class TrainingFolder:
             if not training.reused:
                 self._write(training, folder)
             elif training.record != self._record(folder):  # a later run recorded it in MLflow
+                file = ChecksumFile(self.fs, folder / "training_record.json")
+                file.announce(checksum(training.record))
                 self._replace(folder / "training_record.json", _as_json(training.record))
+                file.write(checksum(training.record))
             if training.is_final:  # else it resumes when there is more memory
                 for fingerprint in (training.fingerprint, *training.record.checkpoints):
                     atomic.remove(self.fs, self._checkpoint_path(fingerprint))
@@ -170,9 +182,12 @@ class TrainingFolder:
                 model = Path(local) / "model.keras"
                 training.load_model().save(model)
                 self.fs.put(str(model), str(folder / model.name))
+                ChecksumFile(self.fs, folder / model.name).write(file_checksum(model))
         with self.fs.open(str(folder / "history.csv"), "w") as file:
             training.history.to_csv(file, index=False)
-        self.fs.pipe_file(str(folder / "training_record.json"), _as_json(training.record))
+        path = folder / "training_record.json"
+        self.fs.pipe_file(str(path), _as_json(training.record))
+        ChecksumFile(self.fs, path).write(checksum(training.record))
 
     def _replace(self, path: PurePosixPath, content: bytes) -> None:
         partial = path.with_name(f".{uuid4().hex}")
@@ -182,6 +197,13 @@ class TrainingFolder:
         finally:
             atomic.remove(self.fs, partial)
 
+    def _check(self, path: PurePosixPath, value: str) -> None:
+        if not ChecksumFile(self.fs, path).agrees(value):
+            raise ChangedError(
+                f"{path}: was changed after the training that wrote it. Undo the change, or delete "
+                f"{path.parent} to train again"
+            )
+
     def _load_model(self, folder: PurePosixPath) -> "keras.Model":
         import keras
 
@@ -189,7 +211,9 @@ class TrainingFolder:
             local = Path(temporary) / "model.keras"
             with read_errors(folder / local.name, _REMEDY):
                 self.fs.get(str(folder / local.name), str(local))
-                return keras.saving.load_model(local, compile=False, safe_mode=True)
+                model = keras.saving.load_model(local, compile=False, safe_mode=True)
+                self._check(folder / local.name, file_checksum(local))
+                return model
 
 
 class CheckpointFile:

@@ -1,6 +1,5 @@
 """Compete: the best score within a time budget, and an estimate of it."""
 
-from typing import Final
+from facial_keypoints.parameters import ENSEMBLE
 
-ENSEMBLE: Final = "ensemble"
-"""Name of the ensemble beside the variants of the study."""
+__all__ = ["ENSEMBLE"]

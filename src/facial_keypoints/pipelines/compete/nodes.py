@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.evaluation.records import Champion, points_fingerprint
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count
 from facial_keypoints.label_audit.audit import audit_faces
@@ -194,13 +194,19 @@ def assemble_ensemble(
     return Training(record, _history(members), build)
 
 
-def select_ensemble(training: Training) -> Champion:
+def select_ensemble(training: Training, test_predictions: Points) -> Champion:
     """Make the ensemble the champion.
 
     Args:
         training: The ensemble.
+        test_predictions: Its predictions (t, 15, 2) on the test images.
     """
-    return Champion(ENSEMBLE, training.fingerprint, training.record.mlflow_run_id)
+    return Champion(
+        ENSEMBLE,
+        training.fingerprint,
+        training.record.mlflow_run_id,
+        test_predictions=points_fingerprint(test_predictions),
+    )
 
 
 def _digest(members: Members) -> str:

@@ -102,7 +102,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.select_ensemble,
-                f"{ENSEMBLE}.training",
+                [f"{ENSEMBLE}.training", f"{ENSEMBLE}.test_predictions"],
                 "champion",
                 name="select_ensemble",
             ),

@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facial_keypoints.archive.lookup import requested_values
-from facial_keypoints.evaluation.leaderboard import rank_variants, select_champion
+from facial_keypoints.evaluation.leaderboard import check_metrics, rank_variants, select_champion
 from facial_keypoints.evaluation.measurement import measure_sets
-from facial_keypoints.evaluation.records import Champion, VariantMetrics
+from facial_keypoints.evaluation.records import Champion, VariantMetrics, points_fingerprint
 from facial_keypoints.evaluation.splits import SplitSummary, check_split
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import NUM_KEYPOINTS
@@ -156,17 +156,23 @@ def compare_variants(
 
     Args:
         mean_face_metrics: Metrics of predicting the mean face.
-        inputs: "metrics" and "training" of every variant.
+        inputs: "metrics", "training" and "test_predictions" of every variant.
 
     Returns:
         The leaderboard, best first, and the champion.
 
     Raises:
-        InputError: if no variant could be measured on the validation set.
+        InputError: if metrics are of another training, or no variant could be measured on the
+            validation set.
     """
     trainings = by_variant(inputs, "training")
-    leaderboard = rank_variants(by_variant(inputs, "metrics"), trainings, mean_face_metrics)
-    return leaderboard, select_champion(leaderboard, trainings)
+    metrics = by_variant(inputs, "metrics")
+    for name, training in trainings.items():
+        check_metrics(name, metrics[name], training)
+    leaderboard = rank_variants(metrics, trainings, mean_face_metrics)
+    champion = select_champion(leaderboard, trainings)
+    predictions = by_variant(inputs, "test_predictions")[champion.variant]
+    return leaderboard, replace(champion, test_predictions=points_fingerprint(predictions))
 
 
 def plot_learning_curves(leaderboard: pd.DataFrame, **inputs: Training) -> Figure:

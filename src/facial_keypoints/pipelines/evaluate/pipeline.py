@@ -95,7 +95,7 @@ def _compare_pipeline(names: list[str]) -> Pipeline:
                 compare_variants,
                 {
                     "mean_face_metrics": "mean_face_metrics",
-                    **variant_inputs(names, "metrics", "training"),
+                    **variant_inputs(names, "metrics", "training", "test_predictions"),
                 },
                 ["leaderboard", "champion"],
                 name="compare_variants",

@@ -4,15 +4,20 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import pandas as pd
 
+from facial_keypoints.archive.submission import (
+    SubmissionRecord,
+    check_submission,
+    check_unchanged,
+    read_submission,
+    submission_fingerprint,
+)
 from facial_keypoints.errors import InputError
-from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.kaggle.client import submit_file, wait_for_score
 from facial_keypoints.kaggle.records import KaggleReceipt, KaggleScore, Submission
 from facial_keypoints.parameters import DownloadParameters, UploadParameters
@@ -26,16 +31,49 @@ _ROWS_SHOWN: Final = 5
 
 @dataclass(frozen=True)
 class _SubmissionFile:
-    """The CSV to send, its fingerprint, and a description that contains the fingerprint."""
+    """The CSV to send, and a description that contains its fingerprint."""
 
     csv: bytes
-    fingerprint: str
     description: str
+
+
+def read_own_submission(
+    upload: UploadParameters, lookup: pd.DataFrame, session: Session
+) -> tuple[pd.DataFrame, SubmissionRecord]:
+    """Return a submission that no model of this project wrote.
+
+    Args:
+        upload: Names the file.
+        lookup: The lookup table: RowId, ImageId and FeatureName.
+        session: Its MLflow run gets the score.
+
+    Returns:
+        RowId and Location (pixels), in the order of the lookup table; the record.
+
+    Raises:
+        InputError: if the file cannot be read, or Kaggle would not accept it.
+    """
+    assert upload.file is not None  # noqa: S101 (the pipeline has this node only then)
+    name = str(upload.file)
+    try:
+        with upload.file.open("rb") as stream:
+            submission = read_submission(stream, name)
+    except OSError as error:
+        raise InputError(
+            f"upload.file={name}: cannot be read ({error.strerror}); give the path of a CSV file"
+        ) from error
+    submission = check_submission(submission, lookup, name, "Correct the file, then run again")
+    return submission, SubmissionRecord(
+        fingerprint=submission_fingerprint(submission),
+        mlflow_run_id=session.mlflow_run_id,
+        file=name,
+    )
 
 
 def show_submission(
     submission: pd.DataFrame,
-    champion: Champion,
+    submission_record: SubmissionRecord,
+    lookup: pd.DataFrame,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
     session: Session,
@@ -44,15 +82,17 @@ def show_submission(
 
     Args:
         submission: RowId and Location (pixels).
-        champion: The model, which the description names.
+        submission_record: Its origin, which the description names.
+        lookup: The lookup table, which it must agree with.
         answer_key: No rows for Kaggle's data.
         download: Names the competition.
         session: Gives the commit for the description.
 
     Raises:
-        InputError: if the competition is synthetic.
+        InputError: if the competition is synthetic, or the file is not the one of its record, or
+            not one that Kaggle accepts.
     """
-    file = _make_file(submission, champion, answer_key, download, session)
+    file = _make_file(submission, submission_record, lookup, answer_key, download, session)
     rows = file.csv.decode().splitlines()
     logger.info(
         "Dry run (upload.dry_run): nothing was sent to Kaggle\n"
@@ -61,20 +101,22 @@ def show_submission(
         "  fingerprint  %s\n"
         "  description  %s\n"
         "  first rows   %s\n"
-        "To send it, with the same --env: kedro run --pipeline=upload",
+        "To send it, with the same --env: %s",
         download.competition,
         _FILE,
         f"{len(submission):,}",
         f"{len(file.csv):,}",
-        file.fingerprint,
+        submission_record.fingerprint,
         file.description,
         ("\n" + " " * 15).join(rows[: 1 + _ROWS_SHOWN]),
+        submission_record.upload_command,
     )
 
 
 def send_submission(
     submission: pd.DataFrame,
-    champion: Champion,
+    submission_record: SubmissionRecord,
+    lookup: pd.DataFrame,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
     session: Session,
@@ -84,7 +126,8 @@ def send_submission(
 
     Args:
         submission: RowId and Location (pixels).
-        champion: The model, which the description names.
+        submission_record: Its origin, which the description names.
+        lookup: The lookup table, which it must agree with.
         answer_key: No rows for Kaggle's data.
         download: Names the competition.
         session: Gives the commit for the description.
@@ -94,18 +137,18 @@ def send_submission(
         All that waiting for the score needs.
 
     Raises:
-        InputError: if the competition is synthetic, or Kaggle does not accept the file.
+        InputError: as ``show_submission``, or if Kaggle does not accept the file.
     """
-    file = _make_file(submission, champion, answer_key, download, session)
-    marker = None if upload.force else file.fingerprint
+    file = _make_file(submission, submission_record, lookup, answer_key, download, session)
+    marker = None if upload.force else submission_record.fingerprint
     with _temporary_file(file.csv) as path:
         sent = submit_file(path, file.description, download.competition, marker)
     return KaggleReceipt(
         competition=download.competition,
         reference=sent.reference,
         description=sent.description,
-        fingerprint=file.fingerprint,
-        mlflow_run_id=champion.mlflow_run_id,
+        fingerprint=submission_record.fingerprint,
+        mlflow_run_id=submission_record.mlflow_run_id,
     )
 
 
@@ -143,7 +186,8 @@ def wait_for_kaggle_score(receipt: KaggleReceipt, upload: UploadParameters) -> K
 
 def _make_file(
     submission: pd.DataFrame,
-    champion: Champion,
+    record: SubmissionRecord,
+    lookup: pd.DataFrame,
     answer_key: pd.DataFrame,
     download: DownloadParameters,
     session: Session,
@@ -155,13 +199,15 @@ def _make_file(
             "on Kaggle's data: kedro run --pipeline=full --env=local, then "
             "kedro run --pipeline=upload --env=local"
         )
+    remedy = f"Write it again: {record.write_command}, with the same --env and --params"
+    submission = check_submission(submission, lookup, _FILE, remedy)
+    check_unchanged(submission, record)
     csv = submission.to_csv(index=False, lineterminator="\n").encode()
-    fingerprint = sha256(csv).hexdigest()[:12]
-    run = champion.mlflow_run_id or "none"
+    run = record.mlflow_run_id or "none"
     description = (
-        f"{champion.variant}, MLflow run {run}, commit {session.git_commit}, file {fingerprint}"
+        f"{record.source}, MLflow run {run}, commit {session.git_commit}, file {record.fingerprint}"
     )
-    return _SubmissionFile(csv, fingerprint, description)
+    return _SubmissionFile(csv, description)
 
 
 @contextmanager

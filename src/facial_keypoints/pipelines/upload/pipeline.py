@@ -4,24 +4,35 @@ from kedro.pipeline import Node, Pipeline
 
 from facial_keypoints.parameters import UploadParameters
 from facial_keypoints.pipelines.upload.nodes import (
+    read_own_submission,
     send_submission,
     show_submission,
     wait_for_kaggle_score,
 )
-
-_SUBMISSION = ["submission", "champion", "answer_key", "params:download", "session"]
 
 
 def create_pipeline(upload: UploadParameters) -> Pipeline:
     """Return the nodes from the submission to Kaggle's score, or those that the parameters select.
 
     Args:
-        upload: ``dry_run`` only shows the submission; ``wait_only`` resumes waiting for the score
-            of the last receipt; otherwise the submission is sent, then scored.
+        upload: ``file`` takes the place of the pipeline's submission; ``dry_run`` only shows the
+            submission; ``wait_only`` resumes waiting for the score of the last receipt; otherwise
+            the submission is sent, then scored.
     """
+    own = "" if upload.file is None else "own_"
+    submission = [
+        *(f"{own}submission", f"{own}submission_record"),
+        *("lookup", "answer_key", "params:download", "session"),
+    ]
+    read = Node(
+        read_own_submission,
+        ["params:upload", "lookup", "session"],
+        ["own_submission", "own_submission_record"],
+        name="read_own_submission",
+    )
     send = Node(
         send_submission,
-        [*_SUBMISSION, "params:upload"],
+        [*submission, "params:upload"],
         "kaggle_receipt",
         name="send_submission",
     )
@@ -32,9 +43,11 @@ def create_pipeline(upload: UploadParameters) -> Pipeline:
         name="wait_for_kaggle_score",
     )
     if upload.dry_run:
-        nodes = [Node(show_submission, _SUBMISSION, None, name="show_submission")]
+        nodes = [Node(show_submission, submission, None, name="show_submission")]
     elif upload.wait_only:
         nodes = [wait]
     else:
         nodes = [send, wait]
+    if own:
+        nodes.insert(0, read)
     return Pipeline(nodes, tags="upload")
