@@ -158,10 +158,13 @@ def test_raises_input_error_for_a_changed_record(tmp_path):
     "reported; the training is not replaced",
 )
 def test_raises_input_error_for_a_model_of_another_training(tmp_path):
+    keras = pytest.importorskip("keras")
     dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
-    dataset.save(training("aaaa"))
-    path = tmp_path / "tiny" / "aaaa" / "model.keras"
-    path.write_bytes(b"another model")
+    for name in ("bbbb", "aaaa"):
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        dataset.save(training(name, model))
+    folder = tmp_path / "tiny"
+    shutil.copy(folder / "bbbb" / "model.keras", folder / "aaaa" / "model.keras")
     with pytest.raises(ChangedError, match=r"model\.keras: was changed"):
         dataset.load().load_model()
 
