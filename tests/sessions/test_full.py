@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -91,7 +90,7 @@ def test_full_writes_its_reports(finished):
     assert len(read(reports / "study.json")["missing"]) == 26
     assert len(pd.read_csv(reports / "study_table_3.csv")) == 16
     assert read(reports / "split_summary.json")["leaked_holdout_samples"] == 0
-    hidden = {path.name for path in finished.data.rglob(".*")}
+    hidden = {path.name for path in finished.data.rglob(".*") if path.suffix != ".sha256"}
     assert hidden == {".run.lock", ".fetching.lock"}  # no partial files
 
 
@@ -372,8 +371,9 @@ def test_download_from_kaggle_and_upload_over_http(fresh, finished, monkeypatch,
     assert child.data.metrics["kaggle_public_score"] == score["public_score"]
     assert child.data.metrics["kaggle_private_score"] == score["private_score"]
     assert child.data.tags["kaggle_reference"] == str(score["reference"])
+    fingerprint = read(data / "07_model_output" / "submission_record.json")["fingerprint"]
     assert child.data.tags["kaggle_status"] == "complete"
-    assert child.data.tags["kaggle_fingerprint"] == sha256(kaggle.files[-1]).hexdigest()[:12]
+    assert child.data.tags["kaggle_fingerprint"] == fingerprint
     assert child.info.run_id in kaggle.submissions[0]["description"]
     assert child.data.tags["kaggle_fingerprint"] in kaggle.submissions[0]["description"]
     assert set(statuses(fresh)) == {"FINISHED"}

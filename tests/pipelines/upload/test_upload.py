@@ -197,7 +197,7 @@ def test_dry_run_of_an_own_file_names_the_command(
     [
         (b"", "is empty"),
         (b",RowId,Location\n0,1,60\n1,2,38.5\n", "the header"),
-        (b"RowId;Location\n1;60,5\n2;38,5\n", "the header"),
+        (b"RowId;Location\n1;60,5\n2;38,5\n", "separated by semicolons"),
         (b"RowId,Location\n1,60\n", "are missing, the first is 2"),
         (b"PK\x03\x04\xff\xfe", "not UTF-8 text"),
         (None, "cannot be read"),
