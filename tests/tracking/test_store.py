@@ -317,6 +317,14 @@ def server():
         one.shutdown()
 
 
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_check_store_raises_input_error_for_missing_certificates(tmp_path, monkeypatch, variable):
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path / "gone.pem"))
+    with pytest.raises(InputError, match=f"{variable} names .*gone.pem, which cannot be used"):
+        check_store(Store("https://127.0.0.1:9", CONFIGURATION))
+
+
 @pytest.mark.parametrize("token", [None, "wrong"])
 def test_server_that_refuses_access_raises_input_error(server, monkeypatch, token):
     if token is not None:

@@ -15,6 +15,7 @@ from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
 from mlflow.exceptions import MlflowException
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.kaggle.network import check_ca_bundle
 from facial_keypoints.tracking.delivery import SET_BY_US, brief
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ DEFAULT_URI: Final = "sqlite:///mlflow.db"
 _LOCK_TIMEOUT: Final = 20.0
 """Seconds to wait for a locked SQLite file, as MLflow does."""
 _SERVER_TIMEOUT: Final = 5.0
+_CERTIFICATE: Final = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 _DAMAGED: Final = (
     "It is damaged. Move it away and run again: mv {file} {file}.damaged; a new store is created, "
     "and finished trainings are kept and recorded in it"
@@ -228,6 +230,8 @@ def check_registry() -> None:
 def _check_server(store: Store) -> None:
     from mlflow.utils import credentials, rest_utils
 
+    if store.uri.startswith("https:") and not os.environ.get(_CERTIFICATE):
+        check_ca_bundle()
     try:  # with MLflow's own settings for sign-in and certificates
         response = rest_utils.http_request(  # type: ignore[no-untyped-call]
             credentials.get_default_host_creds(store.uri.rstrip("/")),  # type: ignore[no-untyped-call]
@@ -241,7 +245,7 @@ def _check_server(store: Store) -> None:
         cause = error.__cause__ or error.__context__ or error
         name = type(cause).__name__
         remedy = (
-            "Name the certificate of its authority in MLFLOW_TRACKING_SERVER_CERT_PATH"
+            f"Name the certificate of its authority in {_CERTIFICATE}"
             if name == "SSLError"
             else f"Start it (on this computer: mlflow server --host 127.0.0.1 --port "
             f"{urlsplit(store.uri).port or 5000}), correct {store.source}, or remove it to record "
