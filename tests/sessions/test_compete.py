@@ -122,8 +122,8 @@ def test_plan_describes_what_was_trained(done):
 
 def test_mlflow_holds_the_ensemble_with_its_model(project, done):
     client, runs = runs_of(project, "facial-keypoints-test")
-    assert [run.info.status for run in runs] == ["FINISHED"] * 2
-    parent, child = runs
+    parent, child = runs[:2]  # later tests run other pipelines in the project
+    assert parent.info.status == child.info.status == "FINISHED"
     assert any(name.endswith("leaderboard_rmse") for name in parent.data.metrics)
     assert child.data.tags["variant"] == "ensemble"
     assert "member_1_loss" in child.data.metrics

@@ -1,5 +1,7 @@
-"""Nodes that run each in a process of its own, with nothing in common but the catalog on disk."""
+"""Nodes that run each in a fresh process, with nothing in common but the catalog on disk."""
 
+import os
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -9,6 +11,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.framework.project import pipelines, settings
 from kedro.framework.startup import bootstrap_project
+from kedro.pipeline.node import Node
 
 ENV = "test"
 _PRELOADED = [
@@ -22,24 +25,33 @@ def run_each_node(project: Path, pipeline: str, **parameters: Any) -> list[str]:
     # the server has imported what nodes import, and has run none of them
     processes = get_context("forkserver")
     processes.set_forkserver_preload(_PRELOADED)
-    with ProcessPoolExecutor(1, mp_context=processes, max_tasks_per_child=1) as pool:
-        names = pool.submit(_names, project, pipeline, parameters).result()
-        for name in names:
-            pool.submit(_run_node, project, pipeline, name, parameters).result()
-    return names
+    with ProcessPoolExecutor(1, mp_context=processes) as pool:
+        return pool.submit(_fork_for_each_node, project, pipeline, parameters).result()
 
 
-def _names(project: Path, pipeline: str, parameters: dict[str, Any]) -> list[str]:
-    _context(project, parameters)
-    return [node.name for node in pipelines[pipeline].nodes]
+def _fork_for_each_node(project: Path, pipeline: str, parameters: dict[str, Any]) -> list[str]:
+    context = _context(project, parameters)
+    nodes = pipelines[pipeline].nodes
+    for node in nodes:
+        child = os.fork()
+        if child == 0:
+            os._exit(_run_node(context, node))
+        _, status = os.waitpid(child, 0)
+        if status:
+            raise RuntimeError(f"{node.name} failed in a fresh process")
+    return [node.name for node in nodes]
 
 
-def _run_node(project: Path, pipeline: str, name: str, parameters: dict[str, Any]) -> None:
-    catalog = _context(project, parameters).catalog
-    (node,) = pipelines[pipeline].only_nodes(name).nodes
-    outputs = node.run({dataset: catalog.load(dataset) for dataset in node.inputs})
-    for dataset, value in outputs.items():
-        catalog.save(dataset, value)
+def _run_node(context: KedroContext, node: Node) -> int:
+    try:
+        catalog = context.catalog
+        outputs = node.run({dataset: catalog.load(dataset) for dataset in node.inputs})
+        for dataset, value in outputs.items():
+            catalog.save(dataset, value)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def _context(project: Path, parameters: dict[str, Any]) -> KedroContext:
