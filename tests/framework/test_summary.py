@@ -1,13 +1,16 @@
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 
 import mlflow
 import pandas as pd
 import pytest
+from kedro.io import MemoryDataset
 from rich.console import Console
 
 from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.framework import summary
 from facial_keypoints.framework.summary import leaderboard_table, print_next_commands, print_score
+from facial_keypoints.kaggle.records import KaggleScore
 
 LEADERBOARD = pd.DataFrame(
     {
@@ -119,6 +122,24 @@ def test_next_commands_follow_the_environment_and_the_score():
     real = printed(print_next_commands, None, "full", scored=False)
     assert "kedro run --pipeline=upload" in real
     assert "--env" not in real
+
+
+@pytest.mark.parametrize("status", ["complete", "pending"])
+def test_score_of_kaggle_is_printed_after_an_upload(monkeypatch, capsys, status):
+    receipt = ("facial-keypoints-detection", 1, "", "", None)
+    score = KaggleScore(*receipt, status, public_score=1.5, private_score=1.625)
+    catalog = {
+        "submission_score": MemoryDataset(SubmissionScore()),
+        "kaggle_score": MemoryDataset(score),
+        "submission": SimpleNamespace(path="data/submission.csv"),
+    }
+    outputs = SimpleNamespace(all_outputs=lambda: {"submission_score", "kaggle_score"})
+    loader = SimpleNamespace(load=lambda name: catalog[name].load())
+    monkeypatch.setattr(summary, "_path", lambda loader, name: catalog[name].path)
+    summary.print_summary(outputs, loader, None)
+    text = capsys.readouterr().out
+    assert ("Kaggle's score: public 1.5, private 1.625" in text) == (status == "complete")
+    assert ("upload.wait_only" in text) == (status == "pending")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,10 @@ _MACHINE: Final = (
 )
 """Variables that change the machine, or numbers in their last digits, as another machine does.
 (Others that begin with TF_ are of Terraform, and may be secrets.)"""
+_SWITCHES: Final = {
+    "TF_USE_LEGACY_KERAS": "MLflow could not save the models, which are of Keras 3",
+    "KERAS_NNX_ENABLED": "it is for JAX, and the networks are trained with TensorFlow",
+}
 _LIMITS: Final = {"KERAS_MAX_EPOCHS": "epochs", "KERAS_MAX_STEPS_PER_EPOCH": "steps of an epoch"}
 _KERAS_JSON: Final = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 """Keras' defaults, which all results of this project are made with."""
@@ -45,11 +49,9 @@ def check_variables(environ: Mapping[str, str]) -> None:
             f"KERAS_BACKEND={backend}: the networks are trained with TensorFlow; run: "
             "unset KERAS_BACKEND"
         )
-    if environ.get("TF_USE_LEGACY_KERAS") in {"1", "true", "True"}:
-        raise InputError(
-            "TF_USE_LEGACY_KERAS is set: MLflow could not save the models, which are of Keras 3; "
-            "run: unset TF_USE_LEGACY_KERAS"
-        )
+    for name, reason in _SWITCHES.items():
+        if environ.get(name, "").lower() in {"1", "true"}:
+            raise InputError(f"{name}={environ[name]}: {reason}; run: unset {name}")
     for name, limited in _LIMITS.items():
         if name in environ:
             raise InputError(
