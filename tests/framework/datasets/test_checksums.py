@@ -187,6 +187,16 @@ def test_table_is_read_as_it_was_saved(tmp_path, table):
     assert len(dataset.load()) == len(table)
 
 
+@pytest.mark.parametrize(
+    "reader", [None, "facial_keypoints.archive.submission.read_submission"], ids=["pandas", "own"]
+)
+def test_first_rows_are_previewed_in_kedro_viz(tmp_path, reader):
+    dataset = CSVDataset(filepath=str(tmp_path / "submission.csv"), reader=reader)
+    dataset.save(pd.DataFrame({"RowId": [1, 2, 3], "Location": [9.5, 8.5, 7.5]}))
+    assert dataset.preview(nrows=2)["data"] == [[1, 9.5], [2, 8.5]]
+    assert len(dataset.load()) == 3
+
+
 def test_submission_is_read_strictly(tmp_path):
     dataset = CSVDataset(
         filepath=str(tmp_path / "submission.csv"),

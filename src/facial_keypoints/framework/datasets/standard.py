@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 from kedro.utils import load_obj
+from kedro_datasets._typing import TablePreview
 from kedro_datasets.pandas import CSVDataset
 from kedro_datasets.text import TextDataset
 
@@ -26,7 +27,7 @@ class _CSVFile(CSVDataset):
                 table = self._reader(stream, str(self._filepath))
         except InputError as error:
             raise StorageError(f"{error}. {how_to_write_again(self._filepath)}") from error
-        return table
+        return table.head(self._load_args.get("nrows", len(table)))
 
 
 class AtomicCSVDataset(AtomicSave, _CSVFile):
@@ -37,6 +38,10 @@ class AtomicCSVDataset(AtomicSave, _CSVFile):
     """
 
     is_small = True
+
+    def preview(self, nrows: int = 5) -> TablePreview:
+        """Return the first rows for Kedro-Viz, without the checksum, which is of all rows."""
+        return super(AtomicCSVDataset, self._copy(_checked=False)).preview(nrows)
 
 
 class AtomicTextDataset(AtomicSave, TextDataset):
