@@ -66,10 +66,11 @@ _CONSTANT: Final = 0.2
 """Fraction of rows with exactly the same coordinate; the honest sets have at most 5 rows of
 2,268."""
 _MIN_EYE_DISTANCE: Final = 20.0
-"""Pixels, median over the rows: 34 to 38 in honest sets, 18 for labels of 48 x 48 images."""
-_MAX_TURNED: Final = 0.05
-"""Fraction of rows with a face that is not upright: 0 to 0.2 % in honest sets."""
-_MIN_TURNED: Final = 4
+"""Pixels; the median is 34 to 38 in honest sets, and 18 for labels of 48 x 48 images."""
+_MIN_WRONG: Final = 4
+_MAX_WRONG: Final = 0.05
+"""Rows, and fraction of rows, with such eyes or with a face that is not upright: at most 0.5 % in
+honest sets."""
 _MIN_ROWS_OF_MEDIAN: Final = 15
 _MIN_EXCHANGE: Final = 5.0
 """Pixels by which the medians of two columns must be nearer to other columns' than to their own: at
@@ -228,12 +229,17 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
             counts = points[axis].value_counts()
             if len(counts) and counts.iloc[0] >= max(_CONSTANT * len(points), _filled_from(counts)):
                 found[name] = (int(counts.iloc[0]), f"with {axis} = {counts.index[0]:g}")
+    counts = pd.DataFrame(keypoints.reshape(-1, 2), columns=["x", "y"]).value_counts()
+    if not found and len(counts) and counts.iloc[0] >= _filled_from(counts):
+        x, y = counts.index[0]
+        found["several keypoints"] = (int(counts.iloc[0]), f"at exactly ({x:g}, {y:g})")
     if not found:
         return []
     count = sum(number for number, _ in found.values())
     places = {place for _, place in found.values()}
     if len(places) == 1:
-        where = f"of {len(found)} keypoints lie {places.pop()}"
+        names = next(iter(found)) if len(found) == 1 else f"{len(found)} keypoints"
+        where = f"of {names} lie {places.pop()}"
     else:
         name, (number, place) = next(iter(found.items()))
         where = f"of {len(found)} keypoints repeat a value, such as {number:,} of {name} {place}"
@@ -250,14 +256,14 @@ def _filled_from(counts: pd.Series) -> int:
 def _find_scaled(keypoints: Points) -> DataIssue | None:
     eyes = np.linalg.norm(keypoints[:, LEFT_EYE] - keypoints[:, RIGHT_EYE], axis=1)
     eyes = eyes[np.isfinite(eyes)]
-    if len(eyes) < _MIN_ROWS or np.median(eyes) >= _MIN_EYE_DISTANCE:
-        return None
     count = int((eyes < _MIN_EYE_DISTANCE).sum())
+    if count < max(_MIN_WRONG, _MAX_WRONG * len(eyes)):
+        return None
     low, high = np.nanmin(keypoints), np.nanmax(keypoints)
     message = (
         f"training.csv: the eyes of {count:,} of {len(eyes):,} rows are less than "
-        f"{_MIN_EYE_DISTANCE:g} px apart (median {np.median(eyes):.2g} px), and all labels lie "
-        f"between {low:.3g} and {high:.3g}; give labels in pixels of the 96 x 96 image"
+        f"{_MIN_EYE_DISTANCE:g} px apart (median {np.median(eyes):.2g} px; labels lie between "
+        f"{low:.3g} and {high:.3g}); give labels in pixels of the 96 x 96 image"
     )
     return DataIssue("scaled_labels", count, message)
 
@@ -282,15 +288,14 @@ def _find_turned(keypoints: Points) -> DataIssue | None:
         default="x and y swapped",
     )
     turned = pd.Series(reading[reading != "upright"])
-    if len(turned) < max(_MIN_TURNED, _MAX_TURNED * len(reading)):
+    if len(turned) < max(_MIN_WRONG, _MAX_WRONG * len(reading)):
         return None
     counts = turned.value_counts()
-    severity: Literal["error", "warning"] = "error" if 2 * len(turned) > len(reading) else "warning"
     message = (
         f"training.csv: the labels of {len(turned):,} of {len(reading):,} rows are "
         f"{counts.index[0]}; left is the subject's left, with the larger x, and y points down"
     )
-    return DataIssue("swapped_labels", len(turned), message, severity)
+    return DataIssue("swapped_labels", len(turned), message)
 
 
 def _find_misplaced(faces: FaceSet) -> list[DataIssue]:
@@ -533,5 +538,5 @@ def _check_tables(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) -> 
     return [
         DataIssue(check, count, f"test.csv: {count:,} of {n:,} images {what}", "warning")
         for check, (count, what) in findings.items()
-        if count >= max(_MIN_TURNED, _MAX_FRACTION * n)
+        if count >= max(_MIN_WRONG, _MAX_FRACTION * n)
     ]

@@ -13,7 +13,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from facial_keypoints.archive.competition import CompetitionArchive
-from facial_keypoints.archive.layouts import find_tables, pack_tables
+from facial_keypoints.archive.layouts import find_tables, has_tables, pack_tables
 from facial_keypoints.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -86,8 +86,8 @@ def source_in_place(place: Path, otherwise: ArchiveSource) -> ArchiveSource:
     try:
         return local_source(place if place.is_file() else place.parent)
     except InputError as error:
-        level = logging.WARNING if place.is_file() else logging.DEBUG
-        logger.log(level, "%s. Not used", error)
+        if place.is_file() or has_tables(place.parent):
+            logger.warning("%s. Not used", error)
     return otherwise
 
 

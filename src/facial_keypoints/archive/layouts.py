@@ -151,6 +151,11 @@ def find_tables(given: Path) -> dict[str, FoundFile]:
     raise _missing_tables(given, tables, files)
 
 
+def has_tables(folder: Path) -> bool:
+    """Whether a folder has a file that is named after one of the tables."""
+    return any(_table_of(file.name) for file in _walk(folder))
+
+
 def pack_tables(tables: dict[str, FoundFile], target: Path) -> None:
     """Write an archive in Kaggle's layout.
 

@@ -175,6 +175,16 @@ def test_auto_downloads_from_kaggle_otherwise(place, archive_path, monkeypatch, 
     assert place.path.with_name("competition.zip.source").read_text().startswith("kaggle:facial")
 
 
+def test_auto_reports_tables_in_place_that_are_incomplete(place, archive_path, monkeypatch, caplog):
+    with zipfile.ZipFile(archive_path) as archive:
+        archive.extract("training.zip", place.path.parent)
+    monkeypatch.setattr(
+        nodes, "download_competition", lambda _, target: shutil.copyfile(archive_path, target)
+    )
+    download_archive(auto(), place)
+    assert "raw: lacks test.csv, IdLookupTable.csv (it contains training.zip)" in caplog.text
+
+
 def test_local_folder_is_packed_once(tmp_path, archive_path, place, caplog):
     caplog.set_level("INFO", "facial_keypoints")
     with zipfile.ZipFile(archive_path) as archive:
