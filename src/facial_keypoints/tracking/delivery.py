@@ -44,6 +44,7 @@ SET_BY_US: Final = {
     "MLFLOW_ENABLE_ASYNC_LOGGING",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES",
     "MLFLOW_HTTP_REQUEST_TIMEOUT",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT",
 }
 """MLflow's variables that the project sets where the user does not."""
 
@@ -174,3 +175,4 @@ def configure_client() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "15")
     os.environ["MLFLOW_ENABLE_ASYNC_LOGGING"] = "false"
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # two lines a record
