@@ -44,7 +44,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + compete.create_pipeline()
         + submit.create_pipeline([ENSEMBLE]),
         "export": export.create_pipeline(),
-        "predict": predict.create_pipeline(),
+        "predict": predict.create_pipeline(parameters.predict),
         "upload": upload.create_pipeline(parameters.upload),
         "full": full,
         "__default__": full,

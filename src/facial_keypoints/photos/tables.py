@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.evaluation.records import Champion
@@ -18,6 +19,7 @@ from facial_keypoints.photos.records import (
     PhotoPoint,
     PhotoResult,
     PhotoResults,
+    VideoFaces,
 )
 
 
@@ -44,12 +46,35 @@ def collect_results(
 
 
 def _face(number: int, row: int, crops: FaceCrops, predicted: FacePoints) -> PhotoFace:
-    points, confidence = predicted.points[row], predicted.confidence[row]
-    x, y, width, height = (round(value, 2) for value in crops.boxes[row].tolist())
-    box = FoundBox(x, y, width, height, round(float(crops.box_confidence[row]), 4))
+    return describe_face(
+        number,
+        predicted.points[row],
+        predicted.confidence[row],
+        crops.boxes[row],
+        float(crops.box_confidence[row]),
+    )
+
+
+def describe_face(
+    number: int,
+    points: npt.NDArray[np.floating],
+    confidence: npt.NDArray[np.floating],
+    box: npt.NDArray[np.floating],
+    box_confidence: float,
+) -> PhotoFace:
+    """Return the record of a face.
+
+    Args:
+        number: Of the face, from 1.
+        points: (15, 2), in pixels of the photo.
+        confidence: (15,).
+        box: (4,), x, y, width and height in pixels of the photo.
+        box_confidence: From 0 to 1.
+    """
+    x, y, width, height = (round(value, 2) for value in box.tolist())
     return PhotoFace(
         face=number,
-        box=box,
+        box=FoundBox(x, y, width, height, round(box_confidence, 4)),
         points={
             name: PhotoPoint(round(x, 3), round(y, 3), round(c, 4))
             for name, (x, y), c in zip(KEYPOINTS, points.tolist(), confidence.tolist(), strict=True)
@@ -57,6 +82,36 @@ def _face(number: int, row: int, crops: FaceCrops, predicted: FacePoints) -> Pho
         pose=head_pose(points),
         eye_distance=round(float(np.linalg.norm(points[LEFT_EYE] - points[RIGHT_EYE])), 3),
     )
+
+
+def describe_frames(faces: VideoFaces) -> list[list[PhotoFace]]:
+    """Return the faces of each frame of a video."""
+    frames: list[list[PhotoFace]] = [[] for _ in range(int(faces.frames))]
+    for row, frame in enumerate(faces.frame.tolist()):
+        confidence = faces.confidence[row]
+        face = describe_face(
+            int(faces.face[row]),
+            faces.points[row],
+            confidence,
+            faces.box[row],
+            float(confidence.mean()),
+        )
+        frames[frame].append(face)
+    return frames
+
+
+def video_table(frames: list[list[PhotoFace]], rate: float) -> pd.DataFrame:
+    """Return a row per frame and face, and one for each frame without a face.
+
+    Args:
+        frames: From ``describe_frames``.
+        rate: Frames a second.
+    """
+    rows: list[dict[str, Any]] = []
+    for number, faces in enumerate(frames):
+        when = {"frame": number, "seconds": round(number / rate, 4)}
+        rows += [{**when, **_columns(face)} for face in faces] or [when]
+    return pd.DataFrame(rows, columns=VIDEO_COLUMNS).astype({"face": "Int64"})
 
 
 def results_table(results: PhotoResults) -> pd.DataFrame:
@@ -103,3 +158,10 @@ COLUMNS = [
     "problem",
 ]
 """Of the table, in order."""
+
+_OF_A_BOX = ("box_x", "box_y", "box_width", "box_height", "box_confidence")
+VIDEO_COLUMNS = [
+    *("frame", "seconds"),
+    *(name for name in COLUMNS[3:-1] if name not in _OF_A_BOX),
+]
+"""Of the table of a video, in order."""

@@ -30,7 +30,7 @@ def test_raises_input_error_if_no_photo_can_be_read(whole, tmp_path):
 
 
 def test_input_is_checked_before_the_model_is_loaded():
-    order = [node.name for node in create_pipeline().nodes]
+    order = [node.name for node in create_pipeline(section(PredictParameters)).nodes]
     assert order.index("list_photos") < order.index("measure_confidence")
     assert order.index("measure_confidence") < order.index("find_faces")
 
@@ -41,3 +41,22 @@ def test_calibration_of_the_same_training_is_used_again():
 
     earlier = Calibration("abc", [1.0] * 15, [0.0, 1.0], [1.0, 0.0], 9, 1, None)
     assert measure_confidence(ChampionModel(None, Training(), None), earlier) is earlier
+
+
+@pytest.mark.parametrize(
+    ("source", "first"),
+    [
+        ({"input": "a.MP4"}, "check_video"),
+        ({"camera": 0}, "check_camera"),
+        ({"input": "folder"}, "list_photos"),
+        ({}, "list_photos"),
+    ],
+)
+def test_source_decides_on_the_nodes(source, first):
+    names = [node.name for node in create_pipeline(section(PredictParameters, **source)).nodes]
+    assert names[0] == first
+
+
+def test_input_and_camera_exclude_each_other():
+    with pytest.raises(ValueError, match="input and camera exclude each other"):
+        section(PredictParameters, input="a.jpg", camera=0)

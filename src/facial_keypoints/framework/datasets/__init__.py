@@ -20,6 +20,7 @@ from facial_keypoints.framework.datasets.trainings import (
     TrainingDataset,
     TrainingFolderDataset,
 )
+from facial_keypoints.framework.datasets.videos import VideoDataset
 
 __all__ = [
     "ArchiveDataset",
@@ -38,4 +39,5 @@ __all__ = [
     "RecordDataset",
     "TrainingDataset",
     "TrainingFolderDataset",
+    "VideoDataset",
 ]

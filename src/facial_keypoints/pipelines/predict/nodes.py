@@ -13,14 +13,21 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.formatting import format_count
 from facial_keypoints.parameters import PredictParameters
-from facial_keypoints.photos import reading
+from facial_keypoints.photos import reading, video
 from facial_keypoints.photos.confidence import Calibration, calibrate_champion
-from facial_keypoints.photos.drawing import annotate_photos
+from facial_keypoints.photos.drawing import annotate_photos, annotate_video
 from facial_keypoints.photos.finders import finder_named
+from facial_keypoints.photos.following import FaceFollower, follow_video
 from facial_keypoints.photos.prediction import crop_photos, make_champion_predictor, predict_crops
 from facial_keypoints.photos.reading import PhotoFiles, Pixels
-from facial_keypoints.photos.records import FaceCrops, FacePoints, PhotoResults
-from facial_keypoints.photos.tables import collect_results, results_table
+from facial_keypoints.photos.records import FaceCrops, FacePoints, PhotoResults, VideoFaces
+from facial_keypoints.photos.tables import (
+    collect_results,
+    describe_frames,
+    results_table,
+    video_table,
+)
+from facial_keypoints.photos.video import VideoFile, VideoFrames
 from facial_keypoints.plotting.photos import draw_contact_sheet
 
 logger = logging.getLogger(__name__)
@@ -119,3 +126,75 @@ def report_photos(
     )
     sheet = draw_contact_sheet(points, crops, files.names)
     return results, results_table(results), pictures, sheet
+
+
+def check_video(predict: PredictParameters) -> VideoFile:
+    """Return what the video that the parameters name says of itself.
+
+    Args:
+        predict: Names the video and the finder.
+
+    Raises:
+        InputError: If no frame of it can be decoded, or the finder is not installed.
+    """
+    finder_named(predict.finder)
+    assert predict.input is not None  # noqa: S101 (the pipeline is for a video)
+    return video.open_video(predict.input)
+
+
+def record_camera(predict: PredictParameters) -> VideoFrames:
+    """Return the frames of a camera.
+
+    Args:
+        predict: Names the camera, the finder, and how long to record.
+
+    Raises:
+        InputError: If there is no such camera, or the finder is not installed.
+    """
+    finder_named(predict.finder)
+    assert predict.camera is not None  # noqa: S101 (the pipeline is for a camera)
+    logger.info("Recording %g s of camera %d", predict.seconds, predict.camera)
+    return video.record_camera(predict.camera, predict.seconds)
+
+
+def follow_faces(
+    source: VideoFile,
+    champion: ChampionModel,
+    calibration: Calibration,
+    mean_face: npt.NDArray[np.float32],
+    predict: PredictParameters,
+) -> VideoFaces:
+    """Find and follow the faces of a video.
+
+    Args:
+        source: The video.
+        champion: The model.
+        calibration: Of its confidence.
+        mean_face: float32 (15, 2), in pixels of the 96x96 image.
+        predict: How faces are found, framed and smoothed.
+    """
+    kind = finder_named(predict.finder)
+    follower = FaceFollower(
+        kind.make(),
+        kind.framing,
+        make_champion_predictor(champion),
+        calibration,
+        mean_face,
+        rate=source.rate,
+        smoothing=predict.smoothing,
+        framings=predict.framings,
+        min_confidence=predict.min_confidence,
+    )
+    return follow_video(source, follower)
+
+
+def report_video(source: VideoFile, faces: VideoFaces) -> tuple[pd.DataFrame, VideoFrames]:
+    """Return the table and the annotated frames of a video.
+
+    Args:
+        source: The video.
+        faces: Of its frames.
+    """
+    frames = describe_frames(faces)
+    annotated = VideoFrames(source.rate, annotate_video(source, frames))
+    return video_table(frames, source.rate), annotated
