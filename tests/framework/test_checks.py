@@ -104,7 +104,7 @@ def test_unknown_tag_is_reported_with_the_names_of_the_pipelines(check):
         (
             {"competition": {"minutes": 60}},
             "train",
-            ["competition.* has no effect here; run: kedro run --pipeline=compete"],
+            ["competition.* has no effect here; it is for --pipeline=compete"],
         ),
         (
             {"study": {"only": "vgg16"}},

@@ -103,7 +103,7 @@ def parameters_without_effect(
         tags: Of the nodes that run.
     """
     if "train" in tags and "competition" in given:
-        yield "competition.* has no effect here; run: kedro run --pipeline=compete"
+        yield "competition.* has no effect here; it is for --pipeline=compete"
     if "compete" in tags:
         yield from (
             f"{section}.* has no effect on compete, which trains an ensemble of its own"
