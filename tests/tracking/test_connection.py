@@ -2,10 +2,12 @@ import os
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from mlflow.tracking import MlflowClient
 from sessions import empty_database
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.tracking import connection
 from facial_keypoints.tracking.connection import (
     _UNUSED,
     TrackingSettings,
@@ -37,6 +39,13 @@ def test_connect_creates_the_database(tmp_path):
     (tmp_path / "mlflow.db").unlink()
     connect(SETTINGS, tmp_path)
     assert (tmp_path / "mlflow.db").stat().st_size
+
+
+def test_connect_raises_input_error_where_another_run_hangs(tmp_path, monkeypatch):
+    monkeypatch.setattr(connection, "_LOCK_TIMEOUT", 0.0)
+    lock = FileLock(tmp_path / ".mlflow.db.lock")
+    with lock, pytest.raises(InputError, match="Another run is using it"):
+        connect(SETTINGS, tmp_path)
 
 
 def test_connect_finds_an_existing_experiment(tmp_path):

@@ -27,6 +27,8 @@ from facial_keypoints.tracking.store import (
 logger = logging.getLogger(__name__)
 
 _ARTIFACT_FOLDER: Final = "mlruns"
+_LOCK_TIMEOUT: Final = 120.0
+"""Seconds to wait for another run that creates the database."""
 _MISSING_LEVELS: Final = 2
 """MLflow creates ``mlruns/<experiment>`` in a folder that exists."""
 _UNUSED: Final = {
@@ -110,7 +112,7 @@ def connect(settings: TrackingSettings, project: Path) -> tuple[Store, str]:
 def _lock(store: Store) -> AbstractContextManager[object]:
     if store.database is None:
         return nullcontext()
-    return FileLock(store.database.with_name(f".{store.database.name}.lock"))
+    return FileLock(store.database.with_name(f".{store.database.name}.lock"), _LOCK_TIMEOUT)
 
 
 def _experiment_id(settings: TrackingSettings, project: Path, store: Store) -> str:

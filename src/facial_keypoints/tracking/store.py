@@ -39,6 +39,7 @@ _REMEDIES: Final = {
     "not a database": _DAMAGED,
     "malformed": _DAMAGED,
     "locked": "Close the program that uses it, for example a database browser, and run again",
+    "could not be acquired": "Another run is using it and has not finished in two minutes: end it",
     "disk is full": "Free some space, and run the same command again",
     "no space left": "Free some space, and run the same command again",
     "is a folder": "Move it away and run again: mv {file} {file}.folder",
