@@ -125,14 +125,15 @@ def test_champion_is_registered_and_loads_from_mlflow(finished):
     assert version.run_id == champion["mlflow_run_id"]
     mlflow.set_tracking_uri(f"sqlite:///{finished.path}/mlflow.db")
     model = mlflow.pyfunc.load_model("models:/facial-keypoints-test@champion")
-    assert model.metadata.get_input_schema().inputs[0].type == np.dtype("uint8")
+    assert model.metadata.get_input_schema().input_names() == ["image"]
     faces = np.load(finished.data / "03_primary" / "test_faces.npz")
     saved = np.load(
         finished.data / "07_model_output" / champion["variant"] / "test_predictions.npy"
     )
-    np.testing.assert_allclose(
-        np.asarray(model.predict(faces["images"])).reshape(saved.shape), saved, atol=1e-3
-    )
+    found = model.predict(faces["images"])
+    assert found.columns[0] == "left_eye_center_x"
+    np.testing.assert_allclose(found.to_numpy().reshape(saved.shape), saved, atol=1e-3)
+    assert "px on the hold-out" in version.description
 
 
 def test_one_variant_is_trained_again_in_the_same_process(finished):

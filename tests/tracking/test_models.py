@@ -10,7 +10,12 @@ from mlflow.tracking import MlflowClient
 from sessions import empty_database
 
 from facial_keypoints.evaluation.records import Champion
-from facial_keypoints.tracking.models import CHAMPION_ALIAS, find_model, register_model
+from facial_keypoints.tracking.models import (
+    CHAMPION_ALIAS,
+    describe_champion,
+    find_model,
+    register_model,
+)
 from facial_keypoints.tracking.runs import SessionRuns
 
 
@@ -32,7 +37,7 @@ def test_registration_is_one_log_line(client, tmp_path, caplog, capsys):
     Model(run_id=run_id, artifact_path="model").save(str(folder / "MLmodel"))
     with caplog.at_level(logging.INFO, logger="facial_keypoints"):
         for _ in range(2):
-            register_model(f"runs:/{run_id}/model", run_id, "tiny")
+            register_model(f"runs:/{run_id}/model", run_id, Champion("tiny", "abc", run_id))
     assert [record.getMessage() for record in caplog.records] == [
         "MLflow: registered faces, version 1",
         "MLflow: registered faces, version 2",
@@ -41,6 +46,16 @@ def test_registration_is_one_log_line(client, tmp_path, caplog, capsys):
     assert "Created version" not in printed.out + printed.err
     version = client.get_model_version_by_alias("faces", CHAMPION_ALIAS)
     assert (str(version.version), version.tags) == ("2", {"variant": "tiny"})
+    assert version.description.startswith("15 facial keypoints by tiny (training abc")
+
+
+def test_description_has_figures_input_output_and_rights():
+    champion = Champion("tiny", "abc", None, validation_rmse=2.5, holdout_rmse=2.0625)
+    text = describe_champion(champion, "kaggle")
+    assert "RMSE: 2.062 px on the hold-out, 2.500 px on the validation set" in text
+    assert "base64" in text
+    assert "Licence: MIT; training data: Kaggle's Facial Keypoints Detection; its rules" in text
+    assert "no hold-out" in describe_champion(Champion("ensemble", "abc", None), "")
 
 
 @pytest.fixture
@@ -105,7 +120,7 @@ def test_champion_without_a_model_is_not_registered(client, logged, caplog):
 @pytest.mark.parametrize("is_lost", [False, True])
 def test_version_without_files_does_not_stay_champion(client, logged, is_lost):
     run_id, folder = logged
-    register_model(f"models:/{folder.parent.name}", run_id, "tiny")
+    register_model(f"models:/{folder.parent.name}", run_id, Champion("tiny", "abc", run_id))
     if is_lost:
         shutil.rmtree(folder)
     runs = SessionRuns(run_id, [], {}, is_adopted=True)

@@ -1,16 +1,29 @@
 """Trainings and their models in a run and in the model registry."""
 
+import base64
 import contextlib
 import io
 import logging
+import re
+import tempfile
 from dataclasses import asdict
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import mlflow
+import numpy as np
+import pandas as pd
 from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 
+from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.export.metadata import describe_model
+from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS
+from facial_keypoints.models.deployment import CONFIDENCE_RADIUS, CONFIDENCES_OUTPUT
 from facial_keypoints.tracking.delivery import is_away
 from facial_keypoints.tracking.values import is_active_run, log_curve, log_metrics
 from facial_keypoints.training.records import Training
@@ -21,6 +34,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHAMPION_ALIAS: Final = "champion"
+_SERVED: Final = Path(__file__).with_name("served_keypoints.py")
+_FILES: Final = "data"
+"""Folder of a logged model, or the file in it, that holds the .keras file."""
 
 
 def log_training(run_id: str, training: Training) -> None:
@@ -50,7 +66,7 @@ def log_training(run_id: str, training: Training) -> None:
 
 
 def log_model(run_id: str, model: "keras.Model") -> str:
-    """Log a model with signature, input example and summary.
+    """Log a model that loads without this package (see ``served_keypoints``).
 
     Args:
         run_id: The variant's run.
@@ -59,37 +75,63 @@ def log_model(run_id: str, model: "keras.Model") -> str:
     Returns:
         The model's URI.
     """
-    from importlib.metadata import version
+    from facial_keypoints.models.deployment import build_deployed_model
 
-    import numpy as np
-    import tensorflow as tf
-    from mlflow.models import infer_signature
-
-    example = np.zeros((1, *model.input_shape[1:]), dtype=np.uint8)
+    deployed = build_deployed_model(model)
     client = MlflowClient()
     client.log_text(run_id, _summary(model), "model_summary.txt")
-    versions = {
-        "tensorflow": str(tf.__version__),
-        **{name: version(name) for name in ("keras", "numpy")},
-    }
     run = client.get_run(run_id)
     # created here: MLflow would take its experiment from the environment
     logged = client.create_logged_model(
         run.info.experiment_id, name="model", source_run_id=run_id, params=run.data.params
     )
-    # the Keras flavour of MLflow 3.17 fails with an input example; TensorFlow's takes Keras models
-    with contextlib.redirect_stdout(io.StringIO()):  # a progress bar for one prediction
-        info = mlflow.tensorflow.log_model(
-            model,
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "facial_keypoints.keras"
+        deployed.save(path)
+        logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)  # it logs each step
+        info = Model.log(  # not pyfunc.log_model, which takes no run_id
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
             name="model",
+            loader_module=_SERVED.stem,
+            code_paths=[str(_SERVED)],
+            data_path=str(path),
+            model_config={"keypoints": list(KEYPOINTS)},
             model_id=logged.model_id,
             run_id=run_id,
-            signature=infer_signature(example, model.predict(example, verbose=0)),
-            input_example=example,
+            signature=_signature(list(deployed.output)),
+            input_example=_input_example(),
             # named here because finding them out takes MLflow twenty seconds
-            pip_requirements=[f"{name}=={number}" for name, number in versions.items()],
+            pip_requirements=_requirements(),
         )
     return str(info.model_uri)
+
+
+def _signature(outputs: list[str]) -> ModelSignature:
+    """Images or pictures in a column, and what is predicted of each keypoint."""
+    # MLflow lets any array pass as "object": one signature for images and base64
+    image = TensorSpec(np.dtype("O"), (-1,), "image")
+    kinds = ("x", "y", "confidence") if CONFIDENCES_OUTPUT in outputs else ("x", "y")
+    names = [f"{keypoint}_{kind}" for keypoint in KEYPOINTS for kind in kinds]
+    return ModelSignature(
+        inputs=Schema([image]), outputs=Schema([ColSpec(DataType.double, name) for name in names])
+    )
+
+
+def _input_example() -> pd.DataFrame:
+    """A grey picture, as base64 of a PNG file: a few hundred bytes instead of 9,216 numbers."""
+    import cv2
+
+    _, content = cv2.imencode(".png", np.full((IMAGE_SIZE, IMAGE_SIZE), 128, np.uint8))
+    return pd.DataFrame({"image": [base64.b64encode(content.tobytes()).decode()]})
+
+
+def _requirements() -> list[str]:
+    """The packages that ``served_keypoints`` imports, in their installed versions."""
+    names = packages_distributions()
+    modules = ("tensorflow", "keras", "numpy", "pandas", "cv2")
+    found = {names[module][0] for module in modules}
+    return [f"{name}=={version(name)}" for name in sorted(found)]
 
 
 def find_model(run_id: str, fingerprint: str, trained_by: str | None) -> str | None:
@@ -119,27 +161,56 @@ def find_model(run_id: str, fingerprint: str, trained_by: str | None) -> str | N
 def _has_files(model_id: str) -> bool:
     client = MlflowClient()
     try:
-        return all(client.list_logged_model_artifacts(model_id, path) for path in (None, "data"))
+        return all(client.list_logged_model_artifacts(model_id, path) for path in (None, _FILES))
     except MlflowException as error:
         if is_away(error):
             raise
         return False  # deleted
 
 
-def register_model(model_uri: str, run_id: str, variant: str) -> None:
+def register_model(model_uri: str, run_id: str, champion: Champion) -> None:
     """Register a model as the champion, under the name of the run's experiment.
 
     Args:
         model_uri: The model.
         run_id: A run of the experiment.
-        variant: Tag of the new version.
+        champion: Its name is a tag of the new version, its figures are in the description.
     """
     client = MlflowClient()
-    experiment = client.get_experiment(client.get_run(run_id).info.experiment_id)
+    run = client.get_run(run_id)
+    name = client.get_experiment(run.info.experiment_id).name
     with contextlib.redirect_stderr(io.StringIO()):  # MLflow prints two lines
-        version = mlflow.register_model(model_uri, experiment.name, tags={"variant": variant})
-    client.set_registered_model_alias(experiment.name, CHAMPION_ALIAS, version.version)
-    logger.info("MLflow: registered %s, version %s", experiment.name, version.version)
+        version = mlflow.register_model(model_uri, name, tags={"variant": champion.variant})
+    source = re.search(r"source='(\w+)'", run.data.params.get("download", ""))
+    description = describe_champion(champion, source.group(1) if source else "")
+    client.update_model_version(name, version.version, description)
+    client.set_registered_model_alias(name, CHAMPION_ALIAS, version.version)
+    logger.info("MLflow: registered %s, version %s", name, version.version)
+
+
+def describe_champion(champion: Champion, source: str) -> str:
+    """Return the description of a registered model, in Markdown.
+
+    Args:
+        champion: The champion.
+        source: ``download.source`` of its training data; empty where it is not known.
+    """
+    about = describe_model(champion, source, [])
+    measured = {"hold-out": champion.holdout_rmse, "validation set": champion.validation_rmse}
+    figures = [f"{rmse:.3f} px on the {of}" for of, rmse in measured.items() if rmse is not None]
+    rmse = ", ".join(figures) or "no hold-out; score_estimate.json of its run has the expected one"
+    return (
+        f"{len(about.keypoints)} facial keypoints by {champion.variant} (training "
+        f"{champion.fingerprint}, {about.name} {about.version}).\n\n"
+        f"- RMSE: {rmse}\n"
+        f"- Input: `image`, either grey images, uint8 (n, {IMAGE_SIZE}, {IMAGE_SIZE}), or a column "
+        "of base64-encoded pictures (JPEG, PNG, ...) of any size; each shows one face\n"
+        "- Output: `<keypoint>_x` and `<keypoint>_y` in pixels of the picture, and "
+        "`<keypoint>_confidence` where the model has heat maps: the estimated probability of an "
+        f"error of at most {CONFIDENCE_RADIUS:.0%} of the distance between the eyes\n"
+        f"- Coordinates: {about.convention}\n"
+        f"- Licence: {about.licence}; training data: {about.training_data}\n"
+    )
 
 
 def remove_lost_champion(run_id: str) -> None:

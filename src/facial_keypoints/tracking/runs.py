@@ -97,7 +97,7 @@ class SessionRuns:
             )
             models.remove_lost_champion(run_id)
         else:
-            models.register_model(uri, run_id, variant)
+            models.register_model(uri, run_id, champion)
 
     def close(self, status: str) -> list[str]:
         """End the runs that are still open.
