@@ -65,7 +65,8 @@ def predict(data: Path) -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
     import keras
 
     training = ChampionTrainingDataset(
-        filepath=str(data / "07_model_output/champion.json"), trainings=str(data / "06_models")
+        filepath=str(data / "07_model_output/champion.json"),
+        trainings={"filepath": str(data / "06_models")},
     ).load()
     with np.load(data / "02_intermediate/labelled_faces.npz") as arrays:
         faces = FaceSet(**arrays)

@@ -165,7 +165,6 @@ def test_files_have_the_names_of_their_datasets():
             )
         ) and (
             name != "study_page"  # study.html: of the same stage as study.json
-            and not name.startswith("photo_")  # short names in a folder of their own
             and not name.endswith("_if_any")  # the file of another dataset
         ):
             assert Path(entry["filepath"]).stem == name.rpartition(".")[2]

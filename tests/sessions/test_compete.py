@@ -103,13 +103,16 @@ def test_ensemble_predicts_on_photos(done, project, tmp_path):
     with KedroSession.create(project, env="test", runtime_params=parameters) as session:
         session.run(pipeline_names=["predict"])
     photos = done / "08_reporting" / "photos"
-    points = pd.read_csv(photos / "points.csv")
+    points = pd.read_csv(photos / "photo_points.csv")
     assert points["photo"].tolist() == ["a.png", "b.png", "c.jpg"]
     assert points["nose_tip_x"].between(0, 200).tolist() == [True, True, False]
     assert points["nose_tip_confidence"][:2].between(0, 1).all()
     assert "is not a photo" in points["problem"][2]
-    assert read(photos / "points.json")["model"] == "ensemble"
-    assert sorted(path.name for path in (photos / "annotated").iterdir()) == ["a.png", "b.png"]
+    assert read(photos / "photo_results.json")["model"] == "ensemble"
+    assert sorted(path.name for path in (photos / "annotated_photos").iterdir()) == [
+        "a.png",
+        "b.png",
+    ]
 
 
 def test_plan_describes_what_was_trained(done):

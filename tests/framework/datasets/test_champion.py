@@ -82,7 +82,7 @@ def test_missing_champion_names_the_commands_that_train_one(paths):
     with pytest.raises(DatasetError) as caught:
         ChampionDataset(**paths).load()
     message = user_message(caught.value)
-    assert "no model has been trained yet" in message
+    assert "there is no champion yet" in message
     assert "kedro run --pipeline=compete" in message
     assert "make demo" in message
 

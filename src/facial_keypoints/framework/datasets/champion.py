@@ -3,27 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from kedro.io import DatasetError
 
-from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.champion import ChampionModel, UnseenFaces
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.framework.datasets.arrays import FaceSetDataset
 from facial_keypoints.framework.datasets.atomic import FileDataset
 from facial_keypoints.framework.datasets.records import RecordDataset
 from facial_keypoints.framework.datasets.standard import AtomicCSVDataset
-from facial_keypoints.framework.datasets.training_folder import TrainingFolder
+from facial_keypoints.framework.datasets.trainings import ChampionTrainingDataset
 from facial_keypoints.framework.read_errors import read_errors
 from facial_keypoints.label_audit.audit import flagged_keypoints
 from facial_keypoints.pipelines.compete import ENSEMBLE
-
-_TRAIN_FIRST: Final = (
-    "no model has been trained yet; train one, with the same --env: kedro run --pipeline=compete "
-    "--params competition.minutes=15 (or make demo, then add --env=demo to this command)"
-)
 
 
 class ChampionDataset(FileDataset):
@@ -56,12 +50,9 @@ class ChampionDataset(FileDataset):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
-        self._champion = RecordDataset(
-            record=f"{Champion.__module__}.{Champion.__name__}",
-            filepath=filepath,
-            if_missing=_TRAIN_FIRST,
-        )
-        self._trainings = PurePosixPath(self._fs._strip_protocol(trainings["filepath"]))
+        record = f"{Champion.__module__}.{Champion.__name__}"
+        self._champion = RecordDataset(record=record, filepath=filepath)
+        self._training = ChampionTrainingDataset(filepath=filepath, trainings=trainings)
         self._holdout = FaceSetDataset(filepath=holdout_faces["filepath"])
         self._labelled = FaceSetDataset(filepath=labelled_faces["filepath"])
         self._issues = AtomicCSVDataset(filepath=label_issues["filepath"])
@@ -74,14 +65,7 @@ class ChampionDataset(FileDataset):
         Raises:
             InputError: If there is none yet, or its files cannot be read.
         """
-        try:
-            champion = self._champion.load()
-        except DatasetError as error:
-            if isinstance(error.__cause__, InputError):
-                raise error.__cause__ from None
-            raise
-        folder = TrainingFolder(self._fs, self._trainings / champion.variant)
-        training = folder.training(champion.fingerprint)
+        training, champion = self._training.load(), self._champion.load()
         load = self._ensemble_unseen if champion.variant == ENSEMBLE else self._variant_unseen
         return ChampionModel(champion, training, load)
 

@@ -1,5 +1,6 @@
 """The trainings of a variant."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -55,15 +56,16 @@ class ChampionTrainingDataset(FileDataset):
 
     Args:
         filepath: The file that names the champion.
-        trainings: The folder of all variants' folders.
+        trainings: ``{filepath: ...}`` of the folder of all variants' folders; Kedro adds the
+            project's folder to values of this name.
         metadata: As ``FileDataset``.
     """
 
     def __init__(
-        self, *, filepath: str, trainings: str, metadata: dict[str, Any] | None = None
+        self, *, filepath: str, trainings: Mapping[str, str], metadata: dict[str, Any] | None = None
     ) -> None:
         super().__init__(filepath=filepath, metadata=metadata)
-        self._trainings = trainings
+        self._trainings = trainings["filepath"]
 
     def load(self) -> Training:
         """Return the training of the champion.
@@ -73,8 +75,9 @@ class ChampionTrainingDataset(FileDataset):
         """
         if not self._fs.exists(str(self._filepath)):
             raise InputError(
-                f"{self._filepath}: file not found: there is no champion yet; train one: kedro run "
-                "--pipeline=compete (or full), with the same --env"
+                f"{self._filepath}: file not found: there is no champion yet; train one, with the "
+                "same --env: kedro run --pipeline=compete --params competition.minutes=15 (or make "
+                "demo, then add --env=demo to this command)"
             )
         with read_errors(self._filepath):
             champion = _CHAMPION.validate_json(self._fs.cat_file(str(self._filepath)))
