@@ -129,7 +129,10 @@ def test_reads_whole_numbers_of_floats(caplog):
         (",RowId,Location\n0,1,7\n", "my.csv: the header has no name for column 1.*index=False"),
         ("RowId;Location\n1;66,4\n", "my.csv: .*separated by semicolons"),
         ("RowId\tLocation\n1\t66.4\n", "my.csv: .*separated by tabs"),
-        ("RowId,ImageId,FeatureName,Location\n1,1,nose_tip_x,7\n", "unknown ImageId, Feature"),
+        (
+            "RowId,ImageId,FeatureName,Location\n1,1,nose_tip_x,7\n",
+            "is that of IdLookupTable",
+        ),
         ("1,7\n2,8\n", "lacks RowId, Location"),
         ("RowId,Location\n1,7,8\n", "row 1: 3 columns, but the header has 2"),
         ("RowId,Location\n1.5,7\n", "row 1: RowId is '1.5'; expected a positive integer"),

@@ -8,12 +8,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import requests
 from fake_kaggle import SLUG, FakeKaggle
 from inspecting_proxy import inspecting_proxy, write_certificate
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle import session as kaggle_session
 from facial_keypoints.kaggle.client import download_competition, submit_file
+from facial_keypoints.kaggle.network import diagnose
 
 NETWORK = "reported at once, with the setting that helps"
 
@@ -104,6 +106,22 @@ def test_raises_input_error_for_a_certificate_of_another_host(
         message = failure(target)
     assert "Hostname mismatch" in message
     assert "open https://www.kaggle.com in a browser" in message
+
+
+def test_message_names_the_python_version_that_is_less_strict():
+    error = ssl.SSLCertVerificationError("certificate verify failed")
+    error.verify_code, error.verify_message = 92, "Missing Authority Key Identifier"
+    diagnosis = diagnose(requests.exceptions.SSLError(error))
+    assert not diagnosis.may_pass
+    assert "(Missing Authority Key Identifier): Python 3.13 and later" in diagnosis.message
+
+
+def test_certificate_of_the_proxy_itself_does_not_pass(kaggle, target, monkeypatch, tmp_path):
+    with inspecting_proxy(monkeypatch, tmp_path, kaggle, own_tls=True) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.address.replace("http:", "https:"))
+        message = failure(target)
+    assert "export REQUESTS_CA_BUNDLE=" in message
+    assert kaggle.pauses == []
 
 
 @pytest.mark.fault("Kaggle", "something without TLS answers", NETWORK)

@@ -84,7 +84,11 @@ def write_certificate(
 
 @contextmanager
 def inspecting_proxy(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, kaggle: FakeKaggle, **certificate: object
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    kaggle: FakeKaggle,
+    own_tls: bool = False,
+    **certificate: object,
 ) -> Iterator[Proxy]:
     """Run a proxy that passes everything on to the fake of Kaggle.
 
@@ -92,6 +96,7 @@ def inspecting_proxy(
         monkeypatch: Undoes HTTPS_PROXY and the return to Kaggle's own addresses.
         folder: Where the certificate is written.
         kaggle: What the proxy passes requests on to; its files get https addresses.
+        own_tls: Whether the proxy itself is spoken to in TLS.
         **certificate: Of ``write_certificate``.
     """
     target = ("127.0.0.1", int(urlsplit(kaggle.url).port or 0))
@@ -105,6 +110,9 @@ def inspecting_proxy(
             with suppress(OSError):  # closed
                 while True:
                     client = server.accept()[0]
+                    if own_tls:
+                        with suppress(ssl.SSLError):
+                            client = context.wrap_socket(client, server_side=True)
                     threading.Thread(
                         target=_serve, args=(proxy, client, context, target), daemon=True
                     ).start()

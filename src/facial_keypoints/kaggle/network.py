@@ -34,6 +34,8 @@ _PROXIES: Final = (
 _API: Final = "https://api.kaggle.com"
 _DATES: Final = {9, 10}
 """OpenSSL's codes of a certificate that is not valid yet, or not any more."""
+_UNKNOWN_ISSUER: Final = {2, 18, 19, 20, 21, 27}
+"""OpenSSL's codes of a certificate that no trusted one vouches for."""
 _OTHER_HOST: Final = 62
 """OpenSSL's code of a certificate for another host."""
 _REFUSED: Final = "Tunnel connection failed:"
@@ -128,9 +130,12 @@ def diagnose(error: requests.RequestException) -> Diagnosis:
     causes = list(_causes(error))
     text = " ".join(str(cause) for cause in causes)
     url = getattr(error.request, "url", None) or _API
+    certificate = next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None)
+    if certificate is not None:
+        return Diagnosis(_explain_certificate(certificate), may_pass=False)
     if isinstance(error, requests.exceptions.ProxyError):
         return _diagnose_proxy(url, text, causes)
-    lasting = _explain_lasting(error, url, text, causes)
+    lasting = _explain_lasting(error, url, text)
     if lasting is not None:
         return Diagnosis(lasting, may_pass=False)
     failed = f"the connection to Kaggle failed ({type(error).__name__})"
@@ -139,13 +144,8 @@ def diagnose(error: requests.RequestException) -> Diagnosis:
     return Diagnosis(f"{failed}; {_check_connection()}", may_pass=True)
 
 
-def _explain_lasting(
-    error: requests.RequestException, url: str, text: str, causes: list[BaseException]
-) -> str | None:
+def _explain_lasting(error: requests.RequestException, url: str, text: str) -> str | None:
     """Return what a failure means that no repetition helps; None for one that may pass."""
-    certificate = next((c for c in causes if isinstance(c, ssl.SSLCertVerificationError)), None)
-    if certificate is not None:
-        return _explain_certificate(certificate)
     if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in text:
         return f"{_describe_proxy(url)} needs a package that is missing: pip install PySocks"
     if isinstance(error, requests.exceptions.InvalidURL):
@@ -203,6 +203,11 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> str:
         return f"{shown}; check the date of this computer, then run again"
     if error.verify_code == _OTHER_HOST:
         return f"{shown}: it comes {_IN_BETWEEN}"
+    if error.verify_code not in _UNKNOWN_ISSUER:
+        return (
+            f"{shown}: Python 3.13 and later check certificates more strictly; ask your "
+            "organisation for one in which this is right, or use Python 3.12"
+        )
     named = _ca_bundle()
     if named is not None:
         variable, path = named
