@@ -235,3 +235,13 @@ def test_raises_input_error_for_a_truncated_zip(tmp_path, tables):
     given.write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match="it is truncated; download it again"):
         find_tables(given)
+
+
+@pytest.mark.fault("Archives", "Truncated at any byte", "rejected: download it again")
+def test_raises_input_error_for_a_zip_truncated_after_a_zip_in_it(tmp_path, archive_path):
+    content = archive_path.read_bytes()
+    end = content.index(b"PK\x05\x06") + 22  # of training.zip, which is stored
+    given = tmp_path / "given.zip"
+    given.write_bytes(content[:end])
+    with pytest.raises(InputError, match="is truncated: download it again"):
+        find_tables(given)

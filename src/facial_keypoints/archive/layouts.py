@@ -106,8 +106,6 @@ class FoundFile:
                 for member in archive.infolist()
                 if not member.is_dir() and not _is_hidden(_parts(member.filename))
             ]
-            if not self.members and is_truncated(self.path, archive):
-                raise InputError(f"{self.path}: is truncated: download it again")
             _check_other_data_set(self.path, found)
             check_members(str(self), archive, max_unpacked(self.path), _MAX_FILES)
             return found
@@ -148,6 +146,8 @@ def find_tables(given: Path) -> dict[str, FoundFile]:
         if len(whole) > 1:
             names = join_names([file.name for file in zips])
             raise InputError(f"{given}: has the tables more than once ({names}); give one of these")
+    if given.is_file():
+        _check_truncated(given)
     raise _missing_tables(given, tables, files)
 
 
@@ -264,6 +264,12 @@ def _check_other_data_set(where: Path, files: list[FoundFile]) -> None:
                 f"{where}: is another data set ({known}); download the competition's from "
                 f"{_DATA_PAGE}"
             )
+
+
+def _check_truncated(path: Path) -> None:
+    with zip_errors(path), path.open("rb") as stream, ExitStack() as stack:
+        if is_truncated(path, open_zip(stack, stream)):
+            raise InputError(f"{path}: is truncated: download it again")
 
 
 def _missing_tables(
