@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,12 @@ from project import CONF
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.framework.datasets import FaceSetDataset
 from facial_keypoints.keypoints import KEYPOINTS, LEFT_EYE, RIGHT_EYE
-from facial_keypoints.photos.confidence import Calibration, calibrate_champion
+from facial_keypoints.photos.confidence import (
+    TOLERANCE,
+    Calibration,
+    calibrate,
+    predict_unseen,
+)
 from facial_keypoints.photos.finders import Box, find_faces, finders
 from facial_keypoints.photos.framing import crop, frame_box, frame_points, frame_scale
 from facial_keypoints.photos.pose import head_pose
@@ -261,6 +267,41 @@ def measure_own_faces(data: Path, count: int) -> None:
         print(f"{name}: found {len(sides)}; side, x and y {median}; its own {kind.framing}")
 
 
+def measure_confidence(champion: ChampionModel) -> Calibration:
+    """Print how confidences by one half of the unseen faces fit the other half."""
+    found = predict_unseen(champion)
+    everything = slice(None)
+
+    def fit(rows: slice) -> Calibration:
+        return calibrate("", found.truth[rows], found.points[rows], found.spread[rows])
+
+    whole = fit(everything)
+    print(
+        f"\nConfidence: {whole.labels} labels of {whole.faces} faces, rank correlation of scaled "
+        f"spread and error {whole.rank_correlation:.2f}; each half by the calibration of the other:"
+    )
+    eyes = np.linalg.norm(found.truth[:, LEFT_EYE] - found.truth[:, RIGHT_EYE], axis=1)
+    error = np.linalg.norm(found.points - found.truth, axis=2) / eyes[:, None]
+    confidence = np.full(error.shape, np.nan)
+    for own, other in (
+        (slice(0, None, 2), slice(1, None, 2)),
+        (slice(1, None, 2), slice(0, None, 2)),
+    ):
+        confidence[own] = fit(other).apply(found.spread[own])
+    known = np.isfinite(error)
+    gaps = 0.0
+    for low, high in pairwise((0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 1.01)):
+        chosen = known & (confidence >= low) & (confidence < high)
+        right = (error[chosen] < TOLERANCE).mean()
+        gaps += chosen.sum() * abs(confidence[chosen].mean() - right) / known.sum()
+        print(
+            f"  {low:.1f} to {min(high, 1):.1f}: {chosen.sum():>5} labels, mean confidence "
+            f"{confidence[chosen].mean():.2f}, within 5 % of the eye distance {right:.2f}"
+        )
+    print(f"  mean gap (expected calibration error) {gaps:.3f}")
+    return whole
+
+
 def measure_pose(champion: ChampionModel, count: int = 200) -> None:
     """Print the error of the head pose on drawn faces, whose pose is known."""
     rows = [Row(0, EXTRA, 0, index) for index in range(count)]
@@ -331,11 +372,7 @@ def main() -> None:
     measure_finders(photos, arguments.min_confidence)
     if not arguments.only_finders:
         champion, mean_face = load_champion(arguments.data)
-        calibration = calibrate_champion(champion)
-        print(
-            f"\nConfidence: {calibration.labels} labels of {calibration.faces} faces, rank "
-            f"correlation of spread and error {calibration.rank_correlation:.2f}"
-        )
+        calibration = measure_confidence(champion)
         measure_points(photos, champion, calibration, mean_face)
         measure_own_faces(arguments.data, arguments.own_faces)
         measure_pose(champion)

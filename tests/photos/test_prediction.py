@@ -33,7 +33,7 @@ def brightest(images):
 def test_photos_are_cut_out_and_problems_kept(folder):
     crops = crop_photos(list_photos(folder), finder_named("whole"), 0.0, turned=False)
     assert crops.photo.tolist() == [0, 2]
-    assert crops.patches.shape == (2, 384, 384)
+    assert crops.patches.shape == (2, 256, 256)
     assert crops.photo_size.tolist() == [[192, 192], [0, 0], [192, 192]]
     assert "is not a photo" in crops.problem[1]
     assert not crops.problem[0]

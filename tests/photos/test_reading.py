@@ -92,6 +92,11 @@ def test_file_that_is_no_photo_is_reported(tmp_path, name, content, message):
         read_photo(tmp_path / name)
 
 
+def test_unreadable_file_is_reported(tmp_path):
+    with pytest.raises(PhotoError, match=r"cannot be read \(No such file or directory\)$"):
+        read_photo(tmp_path / "deleted.png")
+
+
 def test_photo_of_one_pixel_is_reported(tmp_path):
     Image.new("RGB", (1, 1)).save(tmp_path / "a.png")
     with pytest.raises(PhotoError, match="has 1x1 pixels"):

@@ -22,7 +22,7 @@ def found():
     """Three photos: two faces, none, and one that cannot be read."""
     frames = np.stack([np.eye(3)] * 2)
     crops = FaceCrops(
-        patches=np.zeros((2, 384, 384), np.uint8),
+        patches=np.zeros((2, 256, 256), np.uint8),
         to_patch=frames,
         frames=frames,
         boxes=np.array([[10.0, 10, 80, 80], [0, 0, 50, 50]]),

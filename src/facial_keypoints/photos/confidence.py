@@ -117,10 +117,35 @@ def calibrate(
     )
 
 
+@dataclass(frozen=True)
+class UnseenPredictions:
+    """Predictions on faces that the champion was not trained on.
+
+    Attributes:
+        truth: float (n, 15, 2) in pixels, NaN where unlabelled.
+        points: float (n, 15, 2) in pixels.
+        spread: float (n, 15) in pixels.
+    """
+
+    truth: npt.NDArray[np.floating]
+    points: npt.NDArray[np.floating]
+    spread: npt.NDArray[np.floating]
+
+
 def calibrate_champion(champion: ChampionModel) -> Calibration:
     """Return the calibration of a champion by faces that it was not trained on.
 
-    Each face goes through the members of an ensemble that were not trained on it. All members
+    Args:
+        champion: The model, and the faces.
+    """
+    found = predict_unseen(champion)
+    return calibrate(champion.training.fingerprint, found.truth, found.points, found.spread)
+
+
+def predict_unseen(champion: ChampionModel) -> UnseenPredictions:
+    """Return predictions on up to 600 faces that a champion was not trained on.
+
+    Each face goes through the member of an ensemble that was not trained on it. All members
     together predict a little better, so that an ensemble's confidence is slightly low.
 
     Args:
@@ -146,4 +171,4 @@ def calibrate_champion(champion: ChampionModel) -> Calibration:
         of_it = member == number
         predict = make_predictor(with_spread(model, None if number < 0 else [number]))
         predicted[of_it] = predict(faces.images[of_it])[:, :NUM_KEYPOINTS]
-    return calibrate(champion.training.fingerprint, truth, predicted[..., :2], predicted[..., 2])
+    return UnseenPredictions(truth, predicted[..., :2], predicted[..., 2])

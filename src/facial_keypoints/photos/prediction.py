@@ -34,8 +34,9 @@ are population A's."""
 
 _SURROUNDINGS: Final = 2.0
 """Side of a patch in sides of the framed image."""
-_PATCH_SIZE: Final = 384
-"""Pixels: twice as fine as the framed image."""
+_PATCH_SIZE: Final = 256
+"""Pixels: points of half of the faces differ by less than 0.5 % of the eye distance from those of
+the photo itself; 384 pixels would gain 0.1 % at more than twice the memory."""
 UNSURE: Final = 0.5
 """Mean confidence of the points below which a face may be upside down."""
 _CLEARLY: Final = 0.2

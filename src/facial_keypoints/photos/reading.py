@@ -115,9 +115,17 @@ def read_photo(path: Path) -> Pixels:
         return _read_by_opencv(path)
     except Image.DecompressionBombError:
         raise PhotoError(f"has more than {MAX_MEGAPIXELS} megapixels; shrink it") from None
+    except OSError as error:
+        if error.errno is None:  # the decoder's, not the disk's
+            raise PhotoError(_damaged(error)) from error
+        raise PhotoError(f"cannot be read ({error.strerror})") from error
     except Exception as error:  # decoders of corrupt files raise nearly anything
-        reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise PhotoError(f"cannot be read ({reason}); the file is damaged") from error
+        raise PhotoError(_damaged(error)) from error
+
+
+def _damaged(error: Exception) -> str:
+    reason = " ".join(str(error).split())[:80] or type(error).__name__
+    return f"cannot be read ({reason}); the file is damaged"
 
 
 def _check_size(width: int, height: int) -> None:
