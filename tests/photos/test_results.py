@@ -91,6 +91,11 @@ def test_small_faces_are_enlarged(results):
     assert factor * faces[0].eye_distance == pytest.approx(80, rel=0.02)
 
 
+def test_large_photo_with_small_faces_is_not_shrunk(results):
+    pixels = np.zeros((100, 3000, 3), np.uint8)
+    assert annotate(pixels, results.photos[0].faces).shape == pixels.shape
+
+
 def test_face_is_drawn_where_its_points_are(results):
     drawn = annotate(np.zeros((600, 600, 3), np.uint8), results.photos[0].faces[:1])
     factor = drawn.shape[0] / 600

@@ -13,8 +13,9 @@ from facial_keypoints.photos.reading import PhotoFiles, Pixels, read_photo
 from facial_keypoints.photos.records import PhotoFace, PhotoResult, PhotoResults
 from facial_keypoints.photos.video import VideoFile, read_frames
 
-_MIN_SIDE, _MAX_SIDE = 480, 1600
-"""Bounds on the longer side of an annotated photo, in pixels."""
+_MIN_SIDE, _USUAL_SIDE, _MAX_SIDE = 480, 1600, 4000
+"""Bounds on the longer side of an annotated photo, in pixels: usual ones, and of a large photo with
+small faces."""
 _EYES: Final = 80.0
 """Distance between the eyes, in pixels, from which on all points can be told apart."""
 _SHIFT: Final = 4
@@ -63,7 +64,8 @@ def annotate(pixels: Pixels, faces: list[PhotoFace]) -> Pixels:
         faces: Of the photo.
 
     Returns:
-        uint8 (h, w, 3) in RGB: small faces are enlarged, up to 1,600 pixels on the longer side.
+        uint8 (h, w, 3) in RGB: small faces are enlarged, up to 1,600 pixels on the longer side, and
+        larger photos shrunk to it unless their faces are small.
     """
     eyes = min((face.eye_distance for face in faces), default=_EYES)
     return _draw(pixels, faces, _scale(pixels.shape[1], pixels.shape[0], eyes))
@@ -89,9 +91,9 @@ def annotate_video(
 
 
 def _scale(width: int, height: int, eyes: float) -> float:
-    longer = max(width, height)
-    wished = max(1.0, _MIN_SIDE / longer, _EYES / max(eyes, 1e-6))
-    return min(wished, _MAX_SIDE / longer)
+    longer, readable = max(width, height), _EYES / max(eyes, 1e-6)
+    largest = max(_USUAL_SIDE / longer, min(1.0, readable, _MAX_SIDE / longer))
+    return min(max(1.0, _MIN_SIDE / longer, readable), largest)
 
 
 def _draw(pixels: Pixels, faces: list[PhotoFace], factor: float) -> Pixels:
