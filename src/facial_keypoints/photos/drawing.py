@@ -67,7 +67,7 @@ def annotate(pixels: Pixels, faces: list[PhotoFace]) -> Pixels:
         uint8 (h, w, 3) in RGB: small faces are enlarged, up to 1,600 pixels on the longer side, and
         larger photos shrunk to it unless their faces are small.
     """
-    eyes = min((face.eye_distance for face in faces), default=_EYES)
+    eyes = min((face.eye_distance for face in faces), default=np.inf)
     return _draw(pixels, faces, _scale(pixels.shape[1], pixels.shape[0], eyes))
 
 
@@ -81,7 +81,7 @@ def annotate_video(
         frames: The faces of each frame.
     """
     eyes = [face.eye_distance for faces in frames for face in faces]
-    factor = _scale(video.width, video.height, float(np.median(eyes)) if eyes else _EYES)
+    factor = _scale(video.width, video.height, float(np.median(eyes)) if eyes else np.inf)
 
     def annotated() -> Iterator[Pixels]:
         for pixels, faces in zip(read_frames(video), frames, strict=False):
