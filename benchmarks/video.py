@@ -1,4 +1,4 @@
-"""Frames a second on a video, and how much points of a still face tremble.
+"""Frames a second on a video, and the jitter of the points of a still face.
 
 See benchmarks/README.md.
 """
@@ -15,8 +15,8 @@ from photos import load_champion
 
 from facial_keypoints.keypoints import LEFT_EYE, RIGHT_EYE
 from facial_keypoints.photos.confidence import Calibration, calibrate_champion
+from facial_keypoints.photos.face_tracker import FaceTracker
 from facial_keypoints.photos.finders import finder_named
-from facial_keypoints.photos.following import FaceFollower
 from facial_keypoints.photos.pose import head_pose
 from facial_keypoints.photos.prediction import Predictor, make_champion_predictor
 from facial_keypoints.photos.reading import Pixels
@@ -31,11 +31,11 @@ NOISE: Final = 4.0
 WARM_UP: Final = 10
 
 
-def make_follower(
+def make_tracker(
     predictor: Predictor, calibration: Calibration, mean_face: Points, rate: float, smoothing: float
-) -> FaceFollower:
+) -> FaceTracker:
     kind = finder_named("auto")
-    return FaceFollower(
+    return FaceTracker(
         kind.make(),
         kind.framing,
         predictor,
@@ -48,14 +48,12 @@ def make_follower(
     )
 
 
-def follow(
-    follower: FaceFollower, frames: list[Pixels]
-) -> tuple[Points, list[tuple[float, float]]]:
+def track(tracker: FaceTracker, frames: list[Pixels]) -> tuple[Points, list[tuple[float, float]]]:
     """Return the first face's points in each frame, and the elapsed and CPU seconds of each."""
     points, seconds = [], []
     for pixels in frames:
         start, cpu = time.perf_counter(), time.process_time()
-        faces = follower(pixels)
+        faces = tracker(pixels)
         for face in faces:
             head_pose(face.points)
         seconds.append((time.perf_counter() - start, time.process_time() - cpu))
@@ -80,28 +78,28 @@ def main() -> None:
     large = [cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR) for frame in small]
     print(f"{arguments.video.name}: {len(small)} frames of {video.width}x{video.height}")
     for name, frames in ((f"{video.width}x{video.height}", small), ("640x480", large)):
-        follower = make_follower(predictor, calibration, mean_face, video.rate, 1.0)
-        points, seconds = follow(follower, frames)
+        tracker = make_tracker(predictor, calibration, mean_face, video.rate, 1.0)
+        points, seconds = track(tracker, frames)
         elapsed, cpu = np.array(seconds[WARM_UP:]).T
         print(
             f"{name}: {1 / elapsed.mean():.1f} frames a second after warm-up (of CPU time: "
             f"{1 / cpu.mean():.1f}), median {1000 * np.median(elapsed):.1f} ms (CPU: "
-            f"{1000 * np.median(cpu):.1f}), finder in {follower.searches} frames, face in "
+            f"{1000 * np.median(cpu):.1f}), finder in {tracker.searches} frames, face in "
             f"{np.isfinite(points[:, 0, 0]).mean():.0%}"
         )
     random = np.random.default_rng(0)
     noisy = large[0] + random.normal(0, NOISE, (STILL_FRAMES, *large[0].shape))
     still = list(np.clip(np.round(noisy), 0, 255).astype(np.uint8))
-    print("\nsmoothing   tremble of a still face   distance from the unsmoothed points in motion")
+    print("\nsmoothing   jitter of a still face    distance from the unsmoothed points in motion")
     raw = None
     for smoothing in SMOOTHING:
-        follower = make_follower(predictor, calibration, mean_face, video.rate, smoothing)
-        points, _ = follow(follower, still)
+        tracker = make_tracker(predictor, calibration, mean_face, video.rate, smoothing)
+        points, _ = track(tracker, still)
         settled = points[STILL_FRAMES // 3 :]
         eyes = eye_distance(settled).mean()
         steps = np.linalg.norm(np.diff(settled, axis=0), axis=2)
-        follower = make_follower(predictor, calibration, mean_face, video.rate, smoothing)
-        moving, _ = follow(follower, large)
+        tracker = make_tracker(predictor, calibration, mean_face, video.rate, smoothing)
+        moving, _ = track(tracker, large)
         raw = moving if raw is None else raw
         lag = np.nanmean(np.linalg.norm(moving - raw, axis=2) / eye_distance(raw)[:, None])
         print(

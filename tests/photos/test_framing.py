@@ -9,8 +9,8 @@ from facial_keypoints.photos.framing import (
     frame_box,
     frame_points,
     frame_scale,
+    rotate_frames,
     to_photo,
-    turn_frames,
 )
 from facial_keypoints.synthetic.geometry import keypoints
 from facial_keypoints.synthetic.head import Head
@@ -19,7 +19,7 @@ MEAN = keypoints(Head(), 0)
 AS_IT_IS = Framing(1.0, 0.0, 0.0)
 
 
-def turned(points, angle, factor=1.0, shift=(0, 0)):
+def rotated(points, angle, factor=1.0, shift=(0, 0)):
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return points @ (factor * rotation) + shift
 
@@ -37,12 +37,12 @@ def test_framing_scales_and_shifts_the_box():
     assert frame_scale(frame) == pytest.approx(96 / 20)
 
 
-@pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_turned_face_is_upright_in_the_image(turns):
+@pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
+def test_rotated_face_is_upright_in_the_image(quarter_turns):
     pixels = np.zeros((200, 200), np.uint8)
     pixels[40:60, 90:110] = 255  # at the top of the upright face
-    photo = np.ascontiguousarray(np.rot90(pixels, -turns))
-    image = crop(photo, frame_box(Box(0, 0, 200, 200, 1, turns), AS_IT_IS))
+    photo = np.ascontiguousarray(np.rot90(pixels, -quarter_turns))
+    image = crop(photo, frame_box(Box(0, 0, 200, 200, 1, quarter_turns), AS_IT_IS))
     y, x = np.nonzero(image > 128)
     assert y.mean() + 0.5 == pytest.approx(24, abs=0.6)
     assert x.mean() + 0.5 == pytest.approx(48, abs=0.6)
@@ -50,7 +50,7 @@ def test_turned_face_is_upright_in_the_image(turns):
 
 @pytest.mark.parametrize("angle", [0.0, 0.4, -1.2, np.pi])
 def test_points_of_the_mean_face_are_framed_onto_it(angle):
-    photo = turned(MEAN, angle, 3.7, (500, -20))[None]
+    photo = rotated(MEAN, angle, 3.7, (500, -20))[None]
     frames = frame_points(photo, MEAN)
     np.testing.assert_allclose(transform_points(photo, frames)[0], MEAN, atol=1e-6)
     np.testing.assert_allclose(to_photo(MEAN[None], frames), photo, atol=1e-6)
@@ -94,8 +94,8 @@ def test_pixels_outside_of_the_photo_repeat_its_edge():
     assert (crop(photo, frame_box(Box(900, 900, 20, 20, 1), AS_IT_IS)) == 77).all()
 
 
-@pytest.mark.parametrize("turns", [1, 2, 3])
-def test_turned_frame_turns_the_image(turns):
+@pytest.mark.parametrize("quarter_turns", [1, 2, 3])
+def test_rotated_frame_rotates_the_image(quarter_turns):
     photo = np.random.default_rng(0).integers(0, 256, (96, 96), np.uint8)
-    turned = crop(photo, turn_frames(np.eye(3)[None], turns)[0])
-    np.testing.assert_array_equal(turned, np.rot90(photo, turns))
+    rotated = crop(photo, rotate_frames(np.eye(3)[None], quarter_turns)[0])
+    np.testing.assert_array_equal(rotated, np.rot90(photo, quarter_turns))

@@ -31,7 +31,7 @@ def brightest(images):
 
 
 def test_photos_are_cut_out_and_problems_kept(folder):
-    crops = crop_photos(list_photos(folder), finder_named("whole"), 0.0, turned=False)
+    crops = crop_photos(list_photos(folder), finder_named("whole"), 0.0, rotations=False)
     assert crops.photo.tolist() == [0, 2]
     assert crops.patches.shape == (2, 256, 256)
     assert crops.photo_size.tolist() == [[192, 192], [0, 0], [192, 192]]
@@ -40,7 +40,7 @@ def test_photos_are_cut_out_and_problems_kept(folder):
 
 
 def test_photo_without_a_face_is_kept(folder):
-    crops = crop_photos(list_photos(folder), finder_named("whole"), 1.1, turned=True)
+    crops = crop_photos(list_photos(folder), finder_named("whole"), 1.1, rotations=True)
     assert len(crops.patches) == len(crops.photo) == 0
     assert crops.problem[0] == NO_FACE
 
@@ -49,8 +49,8 @@ def test_points_are_in_pixels_of_the_photo(tmp_path):
     pixels = np.zeros((300, 200, 3), np.uint8)
     pixels[120:123, 70:73] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    crops = crop_photos(list_photos(tmp_path), finder_named("whole"), 0.0, turned=False)
-    found = predict_crops(crops, brightest, CALIBRATION, MEAN, framings=1, turned=True)
+    crops = crop_photos(list_photos(tmp_path), finder_named("whole"), 0.0, rotations=False)
+    found = predict_crops(crops, brightest, CALIBRATION, MEAN, framings=1, rotations=True)
     np.testing.assert_allclose(found.points[0], np.full((15, 2), (71.5, 121.5)), atol=1.5)
     np.testing.assert_allclose(found.confidence, 0.8)
     np.testing.assert_allclose(framed_points(found)[0], brightest(found.images)[0, :15, :2])
@@ -64,13 +64,13 @@ def test_second_framing_brings_predicted_points_onto_the_mean_face(folder):
         points = np.concatenate([larger, np.zeros((4, 2))])
         return np.tile(np.column_stack([points, np.ones(19)]), (len(images), 1, 1))
 
-    crops = crop_photos(list_photos(folder), finder_named("whole"), 0.0, turned=False)
+    crops = crop_photos(list_photos(folder), finder_named("whole"), 0.0, rotations=False)
     once, twice = (predict_crops(crops, predictor, CALIBRATION, MEAN, n, True) for n in (1, 2))
     ratio = np.linalg.det(twice.frames[:, :2, :2]) / np.linalg.det(once.frames[:, :2, :2])
     np.testing.assert_allclose(np.sqrt(ratio), 1 / 1.1, rtol=1e-6)
 
 
-def test_face_that_is_upside_down_is_turned(tmp_path):
+def test_face_that_is_upside_down_is_rotated(tmp_path):
     """The model is sure only where the bright place is in the upper half of the image."""
     pixels = np.zeros((200, 200, 3), np.uint8)
     pixels[150:153, 98:101] = 255
@@ -81,17 +81,18 @@ def test_face_that_is_upside_down_is_turned(tmp_path):
         found[..., 2] = np.where(found[..., 1] < 48, 1, 9)
         return found
 
-    crops = crop_photos(list_photos(tmp_path), finder_named("whole"), 0.0, turned=True)
-    straight, turned = (
-        predict_crops(crops, predictor, CALIBRATION, MEAN, 1, turned) for turned in (False, True)
+    crops = crop_photos(list_photos(tmp_path), finder_named("whole"), 0.0, rotations=True)
+    straight, rotated = (
+        predict_crops(crops, predictor, CALIBRATION, MEAN, 1, rotations)
+        for rotations in (False, True)
     )
     np.testing.assert_allclose(straight.confidence, 0.1)
-    np.testing.assert_allclose(turned.confidence, 0.9)
-    np.testing.assert_allclose(turned.points[0], np.full((15, 2), (99.5, 151.5)), atol=1.5)
+    np.testing.assert_allclose(rotated.confidence, 0.9)
+    np.testing.assert_allclose(rotated.points[0], np.full((15, 2), (99.5, 151.5)), atol=1.5)
 
 
 def test_no_face_at_all_gives_no_points(folder):
-    crops = crop_photos(list_photos(folder), finder_named("whole"), 1.1, turned=False)
+    crops = crop_photos(list_photos(folder), finder_named("whole"), 1.1, rotations=False)
     empty = predict_crops(
         crops, lambda images: np.empty((len(images), 19, 3), np.float32), CALIBRATION, MEAN, 2, True
     )

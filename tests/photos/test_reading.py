@@ -62,7 +62,7 @@ def test_transparent_pixels_are_white(tmp_path):
 
 def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise
+    exif[0x0112] = 6  # to be rotated clockwise
     Image.fromarray(picture()).save(tmp_path / "a.jpg", exif=exif)
     pixels = read_photo(tmp_path / "a.jpg")
     assert pixels.shape == (60, 40, 3)

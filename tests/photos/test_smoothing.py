@@ -14,7 +14,7 @@ def still():
     return 50 + 0.1 * np.random.default_rng(0).normal(size=(90, 15, 2))
 
 
-def test_still_points_tremble_less(still):
+def test_still_points_jitter_less(still):
     before, after = (np.abs(np.diff(p[30:], axis=0)).mean() for p in (still, smoothed(still)))
     assert after < before / 3
 

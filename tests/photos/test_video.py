@@ -8,7 +8,7 @@ from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework.datasets import VideoDataset
 from facial_keypoints.photos.drawing import annotate_video
-from facial_keypoints.photos.following import follow_video
+from facial_keypoints.photos.face_tracker import track_video
 from facial_keypoints.photos.records import VideoFaces
 from facial_keypoints.photos.tables import VIDEO_COLUMNS, describe_frames, video_table
 from facial_keypoints.photos.video import (
@@ -46,11 +46,11 @@ def test_written_video_is_read(path):
         assert abs(int(pixels[40, 50, 0]) - 20 * number) < 8
 
 
-def test_video_of_a_turned_phone_is_upright(path):
+def test_video_of_a_rotated_phone_is_upright(path):
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 40
-    turned = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30)
-    content[matrix : matrix + 36] = turned  # to be turned clockwise
+    rotated = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30)
+    content[matrix : matrix + 36] = rotated  # to be rotated clockwise
     path.write_bytes(content)
     video = open_video(path)
     assert (video.width, video.height) == (48, 64)
@@ -122,7 +122,7 @@ def test_annotated_frames_have_one_readable_size(path):
     assert max(annotated[0].shape) >= 480
 
 
-def test_video_is_followed_and_its_speed_logged(path, caplog):
+def test_video_is_tracked_and_its_speed_logged(path, caplog):
     caplog.set_level("INFO", "facial_keypoints")
 
     class Nobody:
@@ -131,7 +131,7 @@ def test_video_is_followed_and_its_speed_logged(path, caplog):
         def __call__(self, pixels):
             return []
 
-    found = follow_video(open_video(path), Nobody())
+    found = track_video(open_video(path), Nobody())
     assert found.frames == 5
     assert found.points.shape == (0, 15, 2)
     assert "5 frames in" in caplog.text

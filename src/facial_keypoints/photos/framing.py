@@ -35,7 +35,7 @@ def frame_box(box: Box, framing: Framing) -> Matrices:
         framing: Of the same finder.
     """
     size = np.sqrt(box.width * box.height)
-    angle = np.pi / 2 * box.turns
+    angle = np.pi / 2 * box.quarter_turns
     across = np.array([np.cos(angle), np.sin(angle)])  # of the upright face, in the photo
     down = np.array([-np.sin(angle), np.cos(angle)])
     middle = np.array([box.x + box.width / 2, box.y + box.height / 2])
@@ -100,14 +100,14 @@ def frame_again(frames: Matrices, points: Points, mean_face: npt.NDArray[np.floa
     return result
 
 
-def turn_frames(frames: Matrices, turns: int) -> Matrices:
-    """Return frames whose images are turned about their centre.
+def rotate_frames(frames: Matrices, quarter_turns: int) -> Matrices:
+    """Return frames whose images are rotated about their centre.
 
     Args:
         frames: (n, 3, 3).
-        turns: Quarter turns counter-clockwise of the images.
+        quarter_turns: Quarter turns counter-clockwise of the images.
     """
-    angle, centre = np.pi / 2 * turns, IMAGE_SIZE / 2
+    angle, centre = np.pi / 2 * quarter_turns, IMAGE_SIZE / 2
     turn = np.eye(3)
     turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     turn[2, :2] = centre - np.array([centre, centre]) @ turn[:2, :2]

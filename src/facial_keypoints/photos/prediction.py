@@ -20,8 +20,8 @@ from facial_keypoints.photos.framing import (
     crop,
     frame_again,
     frame_box,
+    rotate_frames,
     to_photo,
-    turn_frames,
 )
 from facial_keypoints.photos.reading import PhotoError, PhotoFiles, Pixels, read_photo
 from facial_keypoints.photos.records import FaceCrops, FacePoints
@@ -40,7 +40,7 @@ the photo itself; 384 pixels would gain 0.1 % at more than twice the memory."""
 UNSURE: Final = 0.5
 """Mean confidence of the points below which a face may be upside down."""
 _CLEARLY: Final = 0.2
-"""Gain in it by which a turned face is taken: half a face is unsure in every direction."""
+"""Gain in it by which a rotated face is taken: half a face is unsure in every direction."""
 _MANY: Final = 20
 """Photos from which on there is a progress bar."""
 NO_FACE: Final = "no face found"
@@ -55,7 +55,7 @@ def make_champion_predictor(champion: ChampionModel) -> Predictor:
 
 
 def crop_photos(
-    files: PhotoFiles, kind: FinderKind, min_confidence: float, turned: bool
+    files: PhotoFiles, kind: FinderKind, min_confidence: float, rotations: bool
 ) -> FaceCrops:
     """Return the faces of photos, cut out; a photo that cannot be read has a problem.
 
@@ -63,7 +63,7 @@ def crop_photos(
         files: The photos.
         kind: The finder.
         min_confidence: Of a box.
-        turned: Whether to search turned photos, too.
+        rotations: Whether to search rotated photos, too.
     """
     finder = kind.make()
     patches, matrices, frames, boxes, photo = [], [], [], [], []
@@ -79,7 +79,7 @@ def crop_photos(
             problems[-1] = str(error)
             continue
         sizes[-1] = (pixels.shape[1], pixels.shape[0])
-        found = find_faces(finder, pixels, min_confidence, turned)
+        found = find_faces(finder, pixels, min_confidence, rotations)
         problems[-1] = "" if found else NO_FACE
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if found else None
         for box in found:
@@ -124,7 +124,7 @@ def predict_crops(
     calibration: Calibration,
     mean_face: npt.NDArray[np.floating],
     framings: int,
-    turned: bool,
+    rotations: bool,
 ) -> FacePoints:
     """Return the keypoints of faces.
 
@@ -135,8 +135,8 @@ def predict_crops(
         mean_face: (15, 2) in pixels of the image, to frame faces by.
         framings: Predictions of each face: 1 on the frame by its box, each further one on the frame
             by the points of the one before.
-        turned: Whether a face whose points have little confidence is predicted turned by 90, 180
-            and 270 degrees, too: finders find some faces that are upside down, and do not say so.
+        rotations: Whether a face whose points have little confidence is predicted rotated by 90,
+            180 and 270 degrees, too: finders find some faces that are upside down.
     """
     to_photos = np.linalg.inv(crops.to_patch)
 
@@ -150,8 +150,8 @@ def predict_crops(
 
     found = predict(crops.frames, np.arange(len(crops.frames)))
     unsure = np.flatnonzero(found.confidence.mean(axis=1) < UNSURE)
-    for turns in (2, 1, 3) if turned and len(unsure) else ():
-        other = predict(turn_frames(crops.frames[unsure], turns), unsure)
+    for quarter_turns in (2, 1, 3) if rotations and len(unsure) else ():
+        other = predict(rotate_frames(crops.frames[unsure], quarter_turns), unsure)
         gain = (other.confidence - found.confidence[unsure]).mean(axis=1)
         better = gain > _CLEARLY
         for of_found, of_other in zip(vars(found).values(), vars(other).values(), strict=True):

@@ -81,7 +81,7 @@ def open_video(source: Path) -> VideoFile:
 
 
 def read_frames(video: VideoFile) -> Iterator[Pixels]:
-    """Yield the frames, uint8 (h, w, 3) in RGB, turned as the file says."""
+    """Yield the frames, uint8 (h, w, 3) in RGB, rotated as the file says."""
     with _capture(Path(video.path)) as capture:
         while True:
             sound, frame = capture.read()

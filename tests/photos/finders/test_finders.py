@@ -55,24 +55,29 @@ def test_largest_face_comes_first():
 
 
 @pytest.mark.parametrize(
-    ("place", "turns"),
+    ("place", "quarter_turns"),
     [(np.s_[5:15, 10:40], 0), (np.s_[35:48, 10:40], 2)],
 )
-def test_face_is_found_in_turned_photo(place, turns):
-    (box,) = find_faces(BrightSpot(), photo(place), turned=True)
+def test_face_is_found_in_rotated_photo(place, quarter_turns):
+    (box,) = find_faces(BrightSpot(), photo(place), rotations=True)
     rows, columns = place
     assert box == Box(
-        columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start, 0.8, turns
+        columns.start,
+        rows.start,
+        columns.stop - columns.start,
+        rows.stop - rows.start,
+        0.8,
+        quarter_turns,
     )
-    assert len(find_faces(BrightSpot(), photo(place))) == (turns == 0)
+    assert len(find_faces(BrightSpot(), photo(place))) == (quarter_turns == 0)
 
 
-@pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_box_of_turned_photo_is_turned_back(turns):
+@pytest.mark.parametrize("quarter_turns", [0, 1, 2, 3])
+def test_box_of_rotated_photo_is_rotated_back(quarter_turns):
     pixels = photo(np.s_[5:15, 60:75])
-    y, x = np.nonzero(np.rot90(pixels, turns)[..., 0])
+    y, x = np.nonzero(np.rot90(pixels, quarter_turns)[..., 0])
     box = Box(int(x.min()), int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1, 1)
-    assert finders._turn_back(box, turns, 80, 50) == Box(60, 5, 15, 10, 1, turns)
+    assert finders._rotate_back(box, quarter_turns, 80, 50) == Box(60, 5, 15, 10, 1, quarter_turns)
 
 
 @pytest.fixture

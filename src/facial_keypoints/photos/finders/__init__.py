@@ -35,7 +35,7 @@ class Box:
         width: Of the box.
         height: Of the box.
         confidence: From 0 to 1, by the finder; not a probability.
-        turns: Quarter turns counter-clockwise after which the face is upright.
+        quarter_turns: Quarter turns counter-clockwise after which the face is upright.
     """
 
     x: float
@@ -43,7 +43,7 @@ class Box:
     width: float
     height: float
     confidence: float
-    turns: int = 0
+    quarter_turns: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def finder_named(name: str) -> FinderKind:
 
 
 def find_faces(
-    finder: Finder, pixels: Pixels, min_confidence: float = 0.0, turned: bool = False
+    finder: Finder, pixels: Pixels, min_confidence: float = 0.0, rotations: bool = False
 ) -> list[Box]:
     """Return the faces of a photo, the largest first.
 
@@ -147,26 +147,28 @@ def find_faces(
         finder: Finds them.
         pixels: uint8 (h, w, 3) in RGB.
         min_confidence: Boxes of less are left out.
-        turned: Whether a photo without an upright face is searched again, turned by 180, 90 and 270
-            degrees.
+        rotations: Whether a photo without an upright face is searched again, rotated by 180, 90 and
+            270 degrees.
     """
-    for turns in (0, 2, 1, 3) if turned else (0,):
-        found = finder.find(np.ascontiguousarray(np.rot90(pixels, turns)))
+    for quarter_turns in (0, 2, 1, 3) if rotations else (0,):
+        found = finder.find(np.ascontiguousarray(np.rot90(pixels, quarter_turns)))
         boxes = [box for box in found if box.confidence >= min_confidence]
         if boxes:
             boxes.sort(key=lambda box: -box.width * box.height)
-            return [_turn_back(box, turns, pixels.shape[1], pixels.shape[0]) for box in boxes]
+            return [
+                _rotate_back(box, quarter_turns, pixels.shape[1], pixels.shape[0]) for box in boxes
+            ]
     return []
 
 
-def _turn_back(box: Box, turns: int, width: int, height: int) -> Box:
-    """A box of the turned photo as a box of the photo itself, whose size is given."""
+def _rotate_back(box: Box, quarter_turns: int, width: int, height: int) -> Box:
+    """A box of the rotated photo as a box of the photo itself, whose size is given."""
     x, y, w, h = box.x, box.y, box.width, box.height
-    match turns:
-        case 1:  # the turned photo's x is the photo's y, its y counts from the right edge
+    match quarter_turns:
+        case 1:  # the rotated photo's x is the photo's y, its y counts from the right edge
             x, y, w, h = width - y - h, x, h, w
         case 2:
             x, y = width - x - w, height - y - h
         case 3:
             x, y, w, h = y, height - x - w, h, w
-    return replace(box, x=x, y=y, width=w, height=h, turns=turns)
+    return replace(box, x=x, y=y, width=w, height=h, quarter_turns=quarter_turns)

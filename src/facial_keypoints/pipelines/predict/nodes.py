@@ -16,8 +16,8 @@ from facial_keypoints.parameters import PredictParameters
 from facial_keypoints.photos import reading, video
 from facial_keypoints.photos.confidence import Calibration, calibrate_champion
 from facial_keypoints.photos.drawing import annotate_photos, annotate_video
+from facial_keypoints.photos.face_tracker import FaceTracker, track_video
 from facial_keypoints.photos.finders import finder_named
-from facial_keypoints.photos.following import FaceFollower, follow_video
 from facial_keypoints.photos.prediction import crop_photos, make_champion_predictor, predict_crops
 from facial_keypoints.photos.reading import PhotoFiles, Pixels
 from facial_keypoints.photos.records import FaceCrops, FacePoints, PhotoResults, VideoFaces
@@ -68,7 +68,9 @@ def find_faces(files: PhotoFiles, predict: PredictParameters) -> FaceCrops:
     Raises:
         InputError: If no photo can be read.
     """
-    crops = crop_photos(files, finder_named(predict.finder), predict.min_confidence, predict.turned)
+    crops = crop_photos(
+        files, finder_named(predict.finder), predict.min_confidence, predict.rotations
+    )
     for name, problem in zip(files.names, crops.problem.tolist(), strict=True):
         if problem:
             logger.warning("%s: %s", name, problem)
@@ -94,7 +96,9 @@ def predict_points(
         predict: The number of framings, and whether to turn faces.
     """
     predictor = make_champion_predictor(champion)
-    return predict_crops(crops, predictor, calibration, mean_face, predict.framings, predict.turned)
+    return predict_crops(
+        crops, predictor, calibration, mean_face, predict.framings, predict.rotations
+    )
 
 
 def report_photos(
@@ -157,14 +161,14 @@ def record_camera(predict: PredictParameters) -> VideoFrames:
     return video.record_camera(predict.camera, predict.seconds)
 
 
-def follow_faces(
+def track_faces(
     source: VideoFile,
     champion: ChampionModel,
     calibration: Calibration,
     mean_face: npt.NDArray[np.float32],
     predict: PredictParameters,
 ) -> VideoFaces:
-    """Find and follow the faces of a video.
+    """Find and track the faces of a video.
 
     Args:
         source: The video.
@@ -174,7 +178,7 @@ def follow_faces(
         predict: How faces are found, framed and smoothed.
     """
     kind = finder_named(predict.finder)
-    follower = FaceFollower(
+    tracker = FaceTracker(
         kind.make(),
         kind.framing,
         make_champion_predictor(champion),
@@ -185,7 +189,7 @@ def follow_faces(
         framings=predict.framings,
         min_confidence=predict.min_confidence,
     )
-    return follow_video(source, follower)
+    return track_video(source, tracker)
 
 
 def report_video(source: VideoFile, faces: VideoFaces) -> tuple[pd.DataFrame, VideoFrames]:

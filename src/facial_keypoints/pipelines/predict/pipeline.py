@@ -50,7 +50,7 @@ def _photo_nodes() -> list[Node]:
 
 def _video_nodes(video: str) -> list[Node]:
     return [
-        Node(nodes.follow_faces, [video, *_MODEL], "video_faces", name="follow_faces"),
+        Node(nodes.track_faces, [video, *_MODEL], "video_faces", name="track_faces"),
         Node(
             nodes.report_video,
             [video, "video_faces"],

@@ -1,4 +1,4 @@
-"""Follow faces through the frames of a video.
+"""Track faces through the frames of a video.
 
 A face that is known is framed by its points in the frame before, so that the finder runs only now
 and then: once a second for new faces, and at once where a face is lost.
@@ -59,7 +59,7 @@ class _Track:
 
 
 @dataclass(frozen=True)
-class FollowedFace:
+class TrackedFace:
     """One face in one frame.
 
     Attributes:
@@ -75,8 +75,8 @@ class FollowedFace:
     box: tuple[float, float, float, float]
 
 
-class FaceFollower:
-    """Find and follow the faces of a video.
+class FaceTracker:
+    """Find and track the faces of a video.
 
     Args:
         finder: Finds new faces.
@@ -114,10 +114,10 @@ class FaceFollower:
         self.searches = 0
         """Frames in which the finder ran."""
 
-    def __call__(self, pixels: Pixels) -> list[FollowedFace]:
+    def __call__(self, pixels: Pixels) -> list[TrackedFace]:
         """Return the faces of the next frame, uint8 (h, w, 3) in RGB."""
         grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY))
-        kept = self._follow(grey)
+        kept = self._track(grey)
         self._wait -= 1
         lost = len(kept) < len(self._tracks)
         self._tracks = [track for track, _ in kept]
@@ -128,13 +128,13 @@ class FaceFollower:
             self._wait = max(1, round(seconds * self._rate))
         return [face for _, face in kept]
 
-    def _follow(self, grey: Pixels) -> list[tuple[_Track, FollowedFace]]:
+    def _track(self, grey: Pixels) -> list[tuple[_Track, TrackedFace]]:
         """Predict known faces on frames by their last points; lost ones are left out."""
         if not self._tracks:
             return []
         frames = np.stack([track.frame for track in self._tracks])
         found = self._predict(grey, frames, 1)
-        kept: list[tuple[_Track, FollowedFace]] = []
+        kept: list[tuple[_Track, TrackedFace]] = []
         for i, track in enumerate(self._tracks):
             if found.confidence[i].mean() >= LOST_BELOW and not _is_among(
                 found.points[i], [other.points for other, _ in kept]
@@ -142,7 +142,7 @@ class FaceFollower:
                 kept.append((track, self._advance(track, found, i)))
         return kept
 
-    def _search(self, pixels: Pixels, grey: Pixels) -> list[tuple[_Track, FollowedFace]]:
+    def _search(self, pixels: Pixels, grey: Pixels) -> list[tuple[_Track, TrackedFace]]:
         """Find faces that are not known yet."""
         self.searches += 1
         boxes = find_faces(self._finder, pixels, self._min_confidence)
@@ -151,7 +151,7 @@ class FaceFollower:
         frames = np.stack([frame_box(box, self._framing) for box in boxes])
         found = self._predict(grey, frames, self._framings)
         known = [track.points for track in self._tracks]
-        fresh: list[tuple[_Track, FollowedFace]] = []
+        fresh: list[tuple[_Track, TrackedFace]] = []
         for i in range(len(boxes)):
             points = found.points[i]
             if found.confidence[i].mean() < LOST_BELOW or _is_among(points, known):
@@ -163,12 +163,12 @@ class FaceFollower:
             fresh.append((track, self._advance(track, found, i)))
         return fresh
 
-    def _advance(self, track: _Track, found: FacePoints, i: int) -> FollowedFace:
+    def _advance(self, track: _Track, found: FacePoints, i: int) -> TrackedFace:
         points, frame = found.points[i], found.frames[i]
         track.frame = frame_again(frame[None], points[None], self._mean_face)[0]
         track.points = points
         smoothed = track.smooth(points, _eye_distance(points))
-        return FollowedFace(track.face, smoothed, found.confidence[i], _square(frame))
+        return TrackedFace(track.face, smoothed, found.confidence[i], _square(frame))
 
     def _predict(self, grey: Pixels, frames: Matrices, framings: int) -> FacePoints:
         def images_of(frames: Matrices) -> Pixels:
@@ -197,21 +197,21 @@ def _square(frame: Matrices) -> tuple[float, float, float, float]:
     return float(x), float(y), side, side
 
 
-def follow_video(video: VideoFile, follower: FaceFollower) -> VideoFaces:
+def track_video(video: VideoFile, tracker: FaceTracker) -> VideoFaces:
     """Return the faces of every frame of a video; logs the progress every ten seconds.
 
     Args:
         video: The video.
-        follower: Set up for its rate.
+        tracker: Set up for its rate.
 
     Raises:
         InputError: If no frame can be decoded.
     """
-    rows: list[tuple[int, FollowedFace]] = []
+    rows: list[tuple[int, TrackedFace]] = []
     count, started = 0, time.monotonic()
     reported = started
     for pixels in read_frames(video):
-        rows += [(count, face) for face in follower(pixels)]
+        rows += [(count, face) for face in tracker(pixels)]
         count += 1
         if time.monotonic() - reported > _REPORT_SECONDS:
             reported = time.monotonic()
@@ -222,7 +222,7 @@ def follow_video(video: VideoFile, follower: FaceFollower) -> VideoFaces:
         format_count(count, "frame"),
         format_duration(seconds),
         count / max(seconds, 1e-9),
-        follower.searches,
+        tracker.searches,
     )
     return VideoFaces(
         frames=np.array(count),

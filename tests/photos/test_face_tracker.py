@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.photos.face_tracker import FaceTracker
 from facial_keypoints.photos.finders import Box, Framing
-from facial_keypoints.photos.following import FaceFollower
 from facial_keypoints.synthetic.geometry import keypoints
 from facial_keypoints.synthetic.head import Head
 
@@ -49,8 +49,8 @@ def finder():
 
 
 @pytest.fixture
-def follower(finder):
-    return FaceFollower(
+def tracker(finder):
+    return FaceTracker(
         finder,
         Framing(1.0, 0.0, 0.0),
         predictor,
@@ -71,40 +71,40 @@ def middles(faces):
     ]
 
 
-def test_moving_face_is_followed_with_few_searches(follower, finder):
+def test_moving_face_is_tracked_with_few_searches(tracker, finder):
     for step in range(10):
-        (face,) = follower(scene((60 + 4 * step, 80)))
+        (face,) = tracker(scene((60 + 4 * step, 80)))
         assert face.face == 1
         np.testing.assert_allclose(middles([face])[0], (60 + 4 * step, 80), atol=2)
     assert finder.calls == 1
 
 
-def test_new_face_is_found_within_a_second(follower):
-    follower(scene((60, 80)))
-    counts = [len(follower(scene((60, 80), (200, 100)))) for _ in range(12)]
+def test_new_face_is_found_within_a_second(tracker):
+    tracker(scene((60, 80)))
+    counts = [len(tracker(scene((60, 80), (200, 100)))) for _ in range(12)]
     assert counts[0] == 1
     assert counts[-1] == 2
 
 
-def test_lost_face_is_searched_at_once_and_dropped(follower, finder):
-    follower(scene((60, 80)))
-    assert follower(scene()) == []
+def test_lost_face_is_searched_at_once_and_dropped(tracker, finder):
+    tracker(scene((60, 80)))
+    assert tracker(scene()) == []
     assert finder.calls == 2
 
 
-def test_face_that_jumps_is_found_again_under_a_new_number(follower):
-    follower(scene((60, 80)))
-    (face,) = follower(scene((230, 120)))
+def test_face_that_jumps_is_found_again_under_a_new_number(tracker):
+    tracker(scene((60, 80)))
+    (face,) = tracker(scene((230, 120)))
     assert face.face == 2
 
 
-def test_empty_frames_are_searched_five_times_a_second(follower, finder):
+def test_empty_frames_are_searched_five_times_a_second(tracker, finder):
     for _ in range(20):
-        assert follower(scene()) == []
+        assert tracker(scene()) == []
     assert finder.calls == 10
 
 
-def test_two_boxes_on_one_face_are_one_face(follower, finder, monkeypatch):
+def test_two_boxes_on_one_face_are_one_face(tracker, finder, monkeypatch):
     found = finder.find(scene((60, 80)))
     monkeypatch.setattr(finder, "find", lambda pixels: [*found, *found])
-    assert len(follower(scene((60, 80)))) == 1
+    assert len(tracker(scene((60, 80)))) == 1
