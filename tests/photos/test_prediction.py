@@ -3,9 +3,10 @@ import pytest
 from PIL import Image
 
 from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.photos.cropping import crop_photos
 from facial_keypoints.photos.finders import finder_named
-from facial_keypoints.photos.prediction import NO_FACE, crop_photos, framed_points, predict_crops
-from facial_keypoints.photos.reading import list_photos
+from facial_keypoints.photos.prediction import PhotoPredictor, framed_points, predict_crops
+from facial_keypoints.photos.reading import list_photos, read_photo
 from facial_keypoints.synthetic import render_faces
 
 MEAN = render_faces(8, seed=0).keypoints
@@ -28,21 +29,6 @@ def brightest(images):
     found = np.array([np.unravel_index(i.argmax(), i.shape)[::-1] for i in images]) + 0.5
     points = np.repeat(found[:, None], 19, axis=1)
     return np.concatenate([points, np.full((len(images), 19, 1), 2.0)], axis=2).astype(np.float32)
-
-
-def test_photos_are_cut_out_and_problems_kept(folder):
-    crops = crop_photos(list_photos(folder), finder_named("whole"), 0.0, rotations=False)
-    assert crops.photo.tolist() == [0, 2]
-    assert crops.patches.shape == (2, 256, 256)
-    assert crops.photo_size.tolist() == [[192, 192], [0, 0], [192, 192]]
-    assert "is not a photo" in crops.problem[1]
-    assert not crops.problem[0]
-
-
-def test_photo_without_a_face_is_kept(folder):
-    crops = crop_photos(list_photos(folder), finder_named("whole"), 1.1, rotations=True)
-    assert len(crops.patches) == len(crops.photo) == 0
-    assert crops.problem[0] == NO_FACE
 
 
 def test_points_are_in_pixels_of_the_photo(tmp_path):
@@ -98,3 +84,13 @@ def test_no_face_at_all_gives_no_points(folder):
     )
     assert empty.points.shape == (0, 15, 2)
     assert empty.images.shape == (0, 96, 96)
+
+
+def test_photo_in_memory_has_the_same_points_as_its_file(folder):
+    files, kind = list_photos(folder), finder_named("whole")
+    crops = crop_photos(files, kind, 0.0, rotations=False)
+    points = predict_crops(crops, brightest, CALIBRATION, MEAN, 2, False).points[1]
+    predict = PhotoPredictor(kind, brightest, CALIBRATION, MEAN, framings=2, rotations=False)
+    (face,) = predict(read_photo(files.path("c.png")))
+    found = np.array([(point.x, point.y) for point in face.points.values()])
+    np.testing.assert_allclose(found, points, atol=1e-3)

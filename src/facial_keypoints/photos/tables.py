@@ -37,22 +37,33 @@ def collect_results(
     """
     photos = []
     for position, name in enumerate(files.names):
-        rows = np.flatnonzero(crops.photo == position).tolist()
-        faces = [_face(number, row, crops, predicted) for number, row in enumerate(rows, start=1)]
+        faces = describe_faces(crops, predicted, np.flatnonzero(crops.photo == position))
         width, height = crops.photo_size[position].tolist()
         problem = str(crops.problem[position]) or None
         photos.append(PhotoResult(name, width, height, faces, problem))
     return PhotoResults(champion.variant, champion.fingerprint, finder, files.folder, photos)
 
 
-def _face(number: int, row: int, crops: FaceCrops, predicted: FacePoints) -> PhotoFace:
-    return describe_face(
-        number,
-        predicted.points[row],
-        predicted.confidence[row],
-        crops.boxes[row],
-        float(crops.box_confidence[row]),
-    )
+def describe_faces(
+    crops: FaceCrops, predicted: FacePoints, rows: npt.NDArray[np.integer]
+) -> list[PhotoFace]:
+    """Return the records of the faces of one photo.
+
+    Args:
+        crops: The faces.
+        predicted: Their keypoints.
+        rows: Those of the photo.
+    """
+    return [
+        describe_face(
+            number,
+            predicted.points[row],
+            predicted.confidence[row],
+            crops.boxes[row],
+            float(crops.box_confidence[row]),
+        )
+        for number, row in enumerate(rows.tolist(), start=1)
+    ]
 
 
 def describe_face(

@@ -15,10 +15,11 @@ from facial_keypoints.formatting import format_count
 from facial_keypoints.parameters import PredictParameters
 from facial_keypoints.photos import reading, video
 from facial_keypoints.photos.confidence import Calibration, calibrate_champion
+from facial_keypoints.photos.cropping import crop_photos
 from facial_keypoints.photos.drawing import annotate_photos, annotate_video
 from facial_keypoints.photos.face_tracker import FaceTracker, track_video
 from facial_keypoints.photos.finders import finder_named
-from facial_keypoints.photos.prediction import crop_photos, make_champion_predictor, predict_crops
+from facial_keypoints.photos.prediction import make_champion_predictor, predict_crops
 from facial_keypoints.photos.reading import PhotoFiles, Pixels
 from facial_keypoints.photos.records import FaceCrops, FacePoints, PhotoResults, VideoFaces
 from facial_keypoints.photos.tables import (
