@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.framework.datasets import ChampionTrainingDataset
-from facial_keypoints.keypoints import IMAGE_SIZE, LEFT_EYE, NUM_KEYPOINTS, RIGHT_EYE
+from facial_keypoints.keypoints import LEFT_EYE, NUM_KEYPOINTS, RIGHT_EYE
 from facial_keypoints.label_audit.audit import flagged_keypoints
 from facial_keypoints.models import deployment
 
@@ -61,8 +61,8 @@ def main() -> None:
 
 
 def predict(data: Path) -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
-    """Return variance, error, distance between the eyes, and face of each labelled point."""
-    import keras
+    """Return squared spread, error, distance between the eyes, and face of each labelled point."""
+    from facial_keypoints.models.spread import with_spread
 
     training = ChampionTrainingDataset(
         filepath=str(data / "07_model_output/champion.json"),
@@ -80,12 +80,9 @@ def predict(data: Path) -> tuple[Floats, Floats, Floats, npt.NDArray[np.int64]]:
     parts = []
     for number, own in enumerate(held_out.tolist()):
         rows = np.flatnonzero((fold == own) & known.any(axis=1))
-        image = keras.Input((IMAGE_SIZE, IMAGE_SIZE), dtype="uint8")
-        viewed = deployment.points_and_variances(model, image, number)
-        if viewed is None:
-            raise SystemExit("the champion has no heat maps; run: kedro run --pipeline=compete")
-        points, variance = keras.Model(image, viewed).predict(faces.images[rows], verbose=0)
-        points, variance = points[:, :NUM_KEYPOINTS], variance[:, :NUM_KEYPOINTS]
+        predicted = with_spread(model, [number]).predict(faces.images[rows], verbose=0)
+        points, spread = np.split(predicted[:, :NUM_KEYPOINTS], [2], axis=2)
+        variance = np.square(spread[..., 0])
         error = np.linalg.norm(points - faces.keypoints[rows], axis=2)
         eyes = np.linalg.norm(points[:, LEFT_EYE] - points[:, RIGHT_EYE], axis=1)
         which = known[rows]

@@ -7,8 +7,16 @@ from studies import split_summary
 from trainings import make_record
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.champion import UnseenFaces
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SetSummary
-from facial_keypoints.export.faces import check_holdout, choose_faces, label_test_faces
+from facial_keypoints.export.faces import (
+    check_holdout,
+    choose_faces,
+    label_test_faces,
+    out_of_fold_faces,
+    truth_of,
+)
 from facial_keypoints.training.records import Training
 
 LOOKUP = pd.DataFrame(
@@ -59,6 +67,22 @@ def test_without_answer_key_nothing_is_labelled(make_faces):
     faces = label_test_faces(make_faces(2), pd.DataFrame(columns=["RowId", "Location"]), LOOKUP)
     assert len(faces) == 2
     assert not faces.labelled.any()
+
+
+def test_variant_is_measured_on_the_holdout_an_ensemble_by_answer_key_or_out_of_fold():
+    variant, ensemble = (Champion("a", "b", None, holdout_rmse=rmse) for rmse in (1.0, None))
+    answers = pd.DataFrame({"RowId": [1], "Location": [7.0]})
+    assert truth_of(variant, answers) == "hold-out"
+    assert truth_of(ensemble, answers) == "answer key"
+    assert truth_of(ensemble, answers[:0]) == "out-of-fold faces"
+
+
+def test_out_of_fold_faces_are_labelled_ones_of_population_a(make_faces):
+    faces = make_faces(4, of_b=1)
+    labelled = faces.labelled.copy()
+    labelled[0] = False
+    unseen = UnseenFaces(replace(faces, labelled=labelled), np.zeros(4, np.int64))
+    assert out_of_fold_faces(unseen).group.tolist() == [1, 2]
 
 
 def test_chosen_faces_are_originals_in_their_order(make_faces):

@@ -72,41 +72,13 @@ def test_ensemble_gives_the_keypoints_of_population_a(images, tmp_path):
     assert outputs["confidences"].shape == (4, 15)
 
 
-def test_variance_is_that_of_the_heat_map(images):
-    from facial_keypoints.models.architectures.heatmap_unet import position_centres
-    from facial_keypoints.models.deployment import points_and_variances
-
-    model = heat_map_model(offsets=False)
-    _, variance = keras.Model(model.input, points_and_variances(model, model.input))(images)
-    heat_maps = keras.Model(model.input, model.get_layer("probabilities").output)(images)
-    centres = position_centres().astype(np.float64)
-    mean = np.asarray(heat_maps) @ centres
-    expected = np.asarray(heat_maps) @ np.square(centres).sum(axis=1) - np.square(mean).sum(axis=2)
-    np.testing.assert_allclose(variance, expected, rtol=1e-2, atol=1e-2)
-
-
-def test_members_that_disagree_add_to_the_variance(images):
-    from facial_keypoints.models.deployment import points_and_variances
-
-    weights = [heat_map_model(seed, points=NUM_HEADS).get_weights() for seed in (1, 2)]
-    ensemble = build_ensemble(SETTINGS, weights, np.zeros((NUM_HEADS, 2), np.float32))
-
-    def variance(member):
-        image = keras.Input((96, 96), dtype="uint8")
-        return np.asarray(
-            keras.Model(image, points_and_variances(ensemble, image, member)[1])(images)
-        )
-
-    assert variance(None).mean() > (variance(0).mean() + variance(1).mean()) / 2 + 1
-
-
-def test_confidence_falls_with_the_variance_and_with_the_size_of_the_face():
+def test_confidence_falls_with_the_spread_and_with_the_size_of_the_face():
     from facial_keypoints.models.deployment import confidence
 
     points = np.zeros((2, 15, 2), np.float32)
     points[0, 0] = 30, 0  # distance between the eyes
     points[1, 0] = 15, 0
-    variance = np.linspace(0, 400, 15, dtype=np.float32)[None].repeat(2, axis=0)
-    found = np.asarray(confidence(points, variance))
+    spread = np.linspace(0, 20, 15, dtype=np.float32)[None].repeat(2, axis=0)
+    found = np.asarray(confidence(points, spread))
     assert (np.diff(found, axis=1) < 0).all()
     assert (found[1] < found[0]).all()

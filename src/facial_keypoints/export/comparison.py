@@ -38,13 +38,18 @@ FILE_NAMES: Final = {
 
 
 def compare_formats(
-    files: Mapping[str, bytes], faces: FaceSet, champion: Champion, export: ExportParameters
+    files: Mapping[str, bytes],
+    faces: FaceSet,
+    truth: Truth,
+    champion: Champion,
+    export: ExportParameters,
 ) -> ExportReport:
     """Run every format on the same faces.
 
     Args:
         files: Content of each of ``FILE_NAMES``.
         faces: The faces, with labels where they are known.
+        truth: What the labels are.
         champion: That the files hold.
         export: Tolerance, and time to measure for.
 
@@ -53,7 +58,6 @@ def compare_formats(
     """
     results = _run_all(files, faces, export.seconds)
     expected = results["keras", "keras"].outputs[KEYPOINTS_OUTPUT]
-    truth: Truth = "answer key" if champion.holdout_rmse is None else "hold-out"
     report = ExportReport(
         variant=champion.variant,
         fingerprint=champion.fingerprint,

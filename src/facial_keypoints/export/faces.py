@@ -8,7 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.evaluation.champion import UnseenFaces
+from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SplitSummary, check_split
+from facial_keypoints.export.records import Truth
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
 from facial_keypoints.training.records import Training
@@ -62,6 +65,28 @@ def label_test_faces(test: FaceSet, answer_key: pd.DataFrame, lookup: pd.DataFra
     return faces.select(faces.population == 0)
 
 
+def truth_of(champion: Champion, answer_key: pd.DataFrame) -> Truth:
+    """Return which labels the champion's errors are measured against.
+
+    Args:
+        champion: A variant of a study has been measured on the hold-out; an ensemble was not.
+        answer_key: True values of the test images; no rows where only Kaggle knows them.
+    """
+    if champion.holdout_rmse is not None:
+        return "hold-out"
+    return "out-of-fold faces" if answer_key.empty else "answer key"
+
+
+def out_of_fold_faces(unseen: UnseenFaces) -> FaceSet:
+    """Return labelled faces of population A that one member was not trained on.
+
+    Args:
+        unseen: Of an ensemble.
+    """
+    faces = unseen.faces
+    return faces.select((faces.population == 0) & faces.labelled.any(axis=1))
+
+
 def choose_faces(faces: FaceSet, count: int, seed: int) -> FaceSet:
     """Return at most ``count`` original faces, drawn at random, in their order.
 
@@ -76,8 +101,8 @@ def choose_faces(faces: FaceSet, count: int, seed: int) -> FaceSet:
     originals: npt.NDArray[np.int64] = np.flatnonzero(~faces.augmented)
     if not len(originals):
         raise InputError(
-            "there is no face to compare the formats on: the hold-out and the test set have no "
-            "original image of population A"
+            "there is no face to compare the formats on: neither the hold-out nor the test set nor "
+            "the labelled faces have an original image of population A"
         )
     random = np.random.default_rng(seed)
     return faces.select(np.sort(random.permutation(originals)[:count]))

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Truth = Literal["hold-out", "answer key"]
+Truth = Literal["hold-out", "answer key", "out-of-fold faces"]
+"""Labels that errors are measured against. Out-of-fold faces are those that one member of an
+ensemble was not trained on; the other members may have been."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 This module imports Keras and is itself imported only inside functions (see ``registry``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import keras
-from keras import ops
+import numpy as np
+from keras import layers, ops
 
 from facial_keypoints.keypoints import IMAGE_SIZE, SWAP_INDEX
 from facial_keypoints.models.architectures.heatmap_unet import position_centres
@@ -17,7 +18,9 @@ from facial_keypoints.models.layers import OUTPUT_LAYER
 _MEMBER: Final = "member_"
 """Start of the names of an ensemble's members (see ``build_ensemble``)."""
 _MAP_LAYER: Final = "probabilities"
+_OFFSET_LAYER: Final = "offsets"
 """Of the architecture ``heatmap_unet``."""
+_CENTRE: Final = IMAGE_SIZE / 2
 
 
 def with_spread(model: keras.Model, members: Sequence[int] | None = None) -> keras.Model:
@@ -36,61 +39,83 @@ def with_spread(model: keras.Model, members: Sequence[int] | None = None) -> ker
     Returns:
         A model from images uint8 (n, 96, 96) to float32 (n, points, 3).
     """
-    names = [layer.name for layer in model.layers]
-    found = [name for name in names if name.startswith(_MEMBER)]
     image = keras.Input((IMAGE_SIZE, IMAGE_SIZE), dtype="uint8", name="image")
-    if found:
-        chosen = range(len(found)) if members is None else members
-        used = [model.get_layer(f"{_MEMBER}{number + 1}") for number in chosen]
-        points, variance = _of_members(image, used)
-        coordinates = ops.reshape(points, (-1, 2 * len(MIRROR_PARTNERS)))
-        points = _pairs(model.get_layer(OUTPUT_LAYER)(coordinates))  # adds the mirror bias
-        spread = ops.sqrt(variance)
-    elif _MAP_LAYER in names:
-        coordinates, variance = _with_variance(model)(image)
-        points, spread = _pairs(coordinates), ops.sqrt(variance)
+    if has_heat_maps(model):
+        points, spread = points_and_spread(model, image, members)
     else:
-        points = _pairs(model(image))
-        there = _unmirror(_pairs(model(image[:, :, ::-1])), SWAP_INDEX)
+        points = layers.Reshape((-1, 2))(model(image))
+        there = _unmirror(layers.Reshape((-1, 2))(model(image[:, :, ::-1])), SWAP_INDEX)
         spread = ops.norm(points - there, axis=-1)
     return keras.Model(image, ops.concatenate([points, ops.expand_dims(spread, -1)], axis=-1))
 
 
-def _of_members(image: Any, members: list[keras.Model]) -> tuple[Any, Any]:
-    """Mean points (n, 19, 2) and variance (n, 19) of members, on images and their mirrors."""
-    points, variances = [], []
-    for member in members:
-        inner = _with_variance(member)
-        here, variance_here = inner(image)
-        there, variance_there = inner(image[:, :, ::-1])
-        points += [_pairs(here), _unmirror(_pairs(there), MIRROR_PARTNERS)]
-        variances += [variance_here, ops.take(variance_there, MIRROR_PARTNERS, axis=1)]
-    return ops.mean(ops.stack(points), axis=0), ops.mean(ops.stack(variances), axis=0)
+def has_heat_maps(model: keras.Model) -> bool:
+    """Return whether a variant or an ensemble predicts by heat maps."""
+    return _has_layer(model, _MAP_LAYER) or _has_layer(model, f"{_MEMBER}1")
 
 
-def _with_variance(model: keras.Model) -> keras.Model:
-    maps = model.get_layer(_MAP_LAYER).output
-    return keras.Model(model.input, [model.output, _HeatMapVariance(name="map_variance")(maps)])
+def points_and_spread(
+    model: keras.Model, image: Any, members: Sequence[int] | None = None
+) -> tuple[Any, Any]:
+    """Return the predictions of a model with heat maps, and their spread (see ``with_spread``).
 
+    Args:
+        model: A variant or an ensemble.
+        image: uint8 (n, 96, 96), of Keras.
+        members: As ``with_spread``.
 
-@keras.saving.register_keras_serializable("facial_keypoints")
-class _HeatMapVariance(keras.layers.Layer):
-    """Variance of x plus that of y (n, p) of heat maps (n, p, positions), in square pixels.
-
-    A layer, since single operations of a loaded model and of a new one may have equal names.
+    Returns:
+        float32 (n, p, 2) and (n, p), in pixels.
     """
+    if not _has_layer(model, f"{_MEMBER}1"):
+        points, variance = _heat_map_reader(model)(image)
+        return points, ops.sqrt(variance)
+    number = sum(layer.name.startswith(_MEMBER) for layer in model.layers)
+    views = []
+    for i in range(number) if members is None else members:
+        read = _heat_map_reader(model.get_layer(f"{_MEMBER}{i + 1}"))
+        points, variance = read(image[:, :, ::-1])
+        views.append(read(image))
+        views.append(
+            (_unmirror(points, MIRROR_PARTNERS), ops.take(variance, MIRROR_PARTNERS, axis=1))
+        )
+    points, variance = (layers.Average()(list(each)) for each in zip(*views, strict=True))
+    bias = np.reshape(model.get_layer(OUTPUT_LAYER).offset, points.shape[1:]).tolist()
+    ones = np.ones(points.shape[1:]).tolist()
+    return layers.Rescaling(ones, bias)(points), ops.sqrt(variance)
 
-    def call(self, probability: Any) -> Any:
-        centres = position_centres()
-        mean = ops.matmul(probability, centres)
-        squares = ops.matmul(probability, (centres**2).sum(axis=1, keepdims=True))[..., 0]
-        return ops.maximum(squares - ops.sum(mean**2, axis=-1), 0.0)
 
+def _heat_map_reader(model: keras.Model) -> Callable[[Any], tuple[Any, Any]]:
+    """Return a function from images to points (n, p, 2) and the variance of x plus that of y.
 
-def _pairs(coordinates: Any) -> Any:
-    return ops.reshape(coordinates, (-1, coordinates.shape[-1] // 2, 2))
+    The expectation over the positions is one of products and sums, where the model has a dense
+    layer: a converter to 8 bits would quantise that layer, and with it the coordinates.
+    """
+    names = [name for name in (_MAP_LAYER, _OFFSET_LAYER) if _has_layer(model, name)]
+    # one model for all images: Keras saves no layer that is in two of them
+    inner = keras.Model(model.inputs, [model.get_layer(name).output for name in names])
+    centres = position_centres().T.reshape(1, 2, 1, -1) - _CENTRE
+    squares = np.square(centres).sum(axis=1, keepdims=True)
+
+    def read(image: Any) -> tuple[Any, Any]:
+        probability, *offsets = inner(image)
+        points, positions = probability.shape[1:]
+        weights = ops.expand_dims(probability, 1)
+        mean = ops.sum(weights * centres, axis=-1)
+        square = ops.sum(weights * squares, axis=-1)[:, 0]
+        variance = ops.maximum(square - ops.sum(ops.square(mean), axis=1), 0.0)
+        for offset in offsets:
+            each = layers.Permute((2, 1))(layers.Reshape((positions, 2 * points))(offset))
+            mean += ops.sum(weights * layers.Reshape((2, points, positions))(each), axis=-1)
+        return layers.Permute((2, 1))(mean) + _CENTRE, variance
+
+    return read
 
 
 def _unmirror(points: Any, partners: Sequence[int]) -> Any:
     there = ops.take(points, list(partners), axis=1)
-    return ops.concatenate([IMAGE_SIZE - there[..., :1], there[..., 1:]], axis=-1)
+    return layers.Rescaling([-1.0, 1.0], [float(IMAGE_SIZE), 0.0])(there)
+
+
+def _has_layer(model: keras.Model, name: str) -> bool:
+    return any(layer.name == name for layer in model.layers)

@@ -2,27 +2,30 @@
 
 import pandas as pd
 
+from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SplitSummary
 from facial_keypoints.export import conversion
 from facial_keypoints.export.comparison import compare_formats, report_table
-from facial_keypoints.export.faces import check_holdout, choose_faces, label_test_faces
+from facial_keypoints.export.faces import (
+    check_holdout,
+    choose_faces,
+    label_test_faces,
+    out_of_fold_faces,
+    truth_of,
+)
 from facial_keypoints.export.metadata import ModelMetadata, describe_model
 from facial_keypoints.export.records import ExportReport
 from facial_keypoints.extras import require_extra
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import DownloadParameters, ExportParameters
-from facial_keypoints.training.records import Training
 
 
-def build_model(
-    training: Training, champion: Champion, download: DownloadParameters
-) -> tuple[bytes, ModelMetadata]:
+def build_model(model: ChampionModel, download: DownloadParameters) -> tuple[bytes, ModelMetadata]:
     """Return the champion with named outputs as a .keras file, and its metadata.
 
     Args:
-        training: The champion's.
-        champion: Its name and figures.
+        model: The champion with its training.
         download: Where its training data comes from.
 
     Raises:
@@ -31,10 +34,9 @@ def build_model(
     require_extra("export", *conversion.PACKAGES)
     from facial_keypoints.models.deployment import build_deployed_model
 
-    model = build_deployed_model(training.load_model())
-    return conversion.save_keras(model), describe_model(
-        champion, download.source, list(model.output)
-    )
+    deployed = build_deployed_model(model.training.load_model())
+    metadata = describe_model(model.champion, download.source, list(deployed.output))
+    return conversion.save_keras(deployed), metadata
 
 
 def convert_to_onnx(keras_file: bytes, metadata: ModelMetadata) -> bytes:
@@ -59,8 +61,7 @@ def convert_to_litert(keras_file: bytes, metadata: ModelMetadata) -> tuple[bytes
 
 
 def choose_export_faces(
-    training: Training,
-    champion: Champion,
+    model: ChampionModel,
     holdout: FaceSet | None,
     split_summary: SplitSummary | None,
     test: FaceSet,
@@ -68,11 +69,10 @@ def choose_export_faces(
     lookup: pd.DataFrame,
     export: ExportParameters,
 ) -> FaceSet:
-    """Return faces that the champion was not trained on, with labels where they are known.
+    """Return labelled faces that the champion, or a member of it, was not trained on.
 
     Args:
-        training: The champion's.
-        champion: Of a study it has been measured on the hold-out; an ensemble was not.
+        model: The champion with its training.
         holdout: The hold-out of the last split, if there was one.
         split_summary: Of that split.
         test: The test images.
@@ -83,26 +83,34 @@ def choose_export_faces(
     Raises:
         InputError: If the hold-out is not there, or not that of the champion.
     """
-    if champion.holdout_rmse is None:
-        faces = label_test_faces(test, answer_key, lookup)
-    else:
-        faces = check_holdout(training, holdout, split_summary)
+    match truth_of(model.champion, answer_key):
+        case "hold-out":
+            faces = check_holdout(model.training, holdout, split_summary)
+        case "answer key":
+            faces = label_test_faces(test, answer_key, lookup)
+        case _:
+            faces = out_of_fold_faces(model.load_unseen())
     return choose_faces(faces, export.faces, export.seed)
 
 
 def compare_files(
-    faces: FaceSet, champion: Champion, export: ExportParameters, **files: bytes
+    faces: FaceSet,
+    champion: Champion,
+    answer_key: pd.DataFrame,
+    export: ExportParameters,
+    **files: bytes,
 ) -> tuple[ExportReport, pd.DataFrame]:
     """Run every file on the same faces, and report sizes, differences, errors and latencies.
 
     Args:
         faces: The faces, with labels where they are known.
         champion: That the files hold.
+        answer_key: True values of the test images; no rows where only Kaggle knows them.
         export: Tolerance, and time to measure for.
         files: Of each format (see ``comparison.FILE_NAMES``).
 
     Raises:
         InputError: If a float32 file does not predict as Keras does.
     """
-    report = compare_formats(files, faces, champion, export)
+    report = compare_formats(files, faces, truth_of(champion, answer_key), champion, export)
     return report, report_table(report)

@@ -11,7 +11,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 nodes.build_model,
-                ["champion_training", "champion", "params:download"],
+                ["champion_model", "params:download"],
                 ["keras_file", "export_metadata"],
                 name="build_exported_model",
             ),
@@ -30,8 +30,7 @@ def create_pipeline() -> Pipeline:
             Node(
                 nodes.choose_export_faces,
                 [
-                    "champion_training",
-                    "champion",
+                    "champion_model",
                     "holdout_if_any",
                     "split_summary_if_any",
                     "test_faces",
@@ -52,6 +51,7 @@ def create_pipeline() -> Pipeline:
                     "litert_int8": "litert_int8_file",
                     "faces": "export_faces",
                     "champion": "champion",
+                    "answer_key": "answer_key",
                     "export": "params:export",
                 },
                 ["export_report", "export_table"],
