@@ -136,3 +136,4 @@ def test_video_is_tracked_and_its_speed_logged(path, caplog):
     assert found.points.shape == (0, 15, 2)
     assert "5 frames in" in caplog.text
     assert "the finder ran in 2 of them" in caplog.text
+    assert "No face found in the video" in caplog.text

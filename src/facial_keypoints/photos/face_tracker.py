@@ -224,6 +224,11 @@ def track_video(video: VideoFile, tracker: FaceTracker) -> VideoFaces:
         count / max(seconds, 1e-9),
         tracker.searches,
     )
+    with_face = len({number for number, _ in rows})
+    if not rows:
+        logger.warning("No face found in the video")
+    elif with_face < count:
+        logger.info("A face in %s", f"{with_face:,} of {format_count(count, 'frame')}")
     return VideoFaces(
         frames=np.array(count),
         frame=np.array([number for number, _ in rows], np.int64),
