@@ -67,6 +67,8 @@ def logged(client, tmp_path):
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
     folder = Path(model.artifact_location)
     (folder / "data").mkdir(parents=True)
+    (folder / "code").mkdir()
+    (folder / "code" / "served_keypoints.py").write_text("code")
     (folder / "MLmodel").write_text("model")
     (folder / "data" / "model.keras").write_text("weights")
     return run_id, folder
@@ -79,7 +81,7 @@ def test_find_model_returns_the_model_of_a_fingerprint(logged):
     assert find_model(run_id, "other", "0" * 32) is None  # trained with another store
 
 
-@pytest.mark.parametrize("gone", [".", "data", "data/model.keras"])
+@pytest.mark.parametrize("gone", [".", "data", "data/model.keras", "code"])
 def test_find_model_is_none_where_files_are_gone(logged, gone):
     run_id, folder = logged
     lost = folder / gone

@@ -35,8 +35,9 @@ logger = logging.getLogger(__name__)
 
 CHAMPION_ALIAS: Final = "champion"
 _SERVED: Final = Path(__file__).with_name("served_keypoints.py")
-_FILES: Final = "data"
-"""Folder of a logged model, or the file in it, that holds the .keras file."""
+_FOLDERS: Final = (None, "data", "code")
+"""Of a logged model: its own, that of the .keras file, and that of ``served_keypoints``, which
+models of earlier versions lack."""
 
 
 def log_training(run_id: str, training: Training) -> None:
@@ -161,7 +162,7 @@ def find_model(run_id: str, fingerprint: str, trained_by: str | None) -> str | N
 def _has_files(model_id: str) -> bool:
     client = MlflowClient()
     try:
-        return all(client.list_logged_model_artifacts(model_id, path) for path in (None, _FILES))
+        return all(client.list_logged_model_artifacts(model_id, folder) for folder in _FOLDERS)
     except MlflowException as error:
         if is_away(error):
             raise
