@@ -21,8 +21,8 @@ Outputs = dict[str, npt.NDArray[np.float32]]
 Run = Callable[[Images], Outputs]
 
 _BATCH: Final = 64
-_MIN_CALLS: Final = 5
-_WARM_UP_CALLS: Final = 3
+_MIN_CALLS: Final = 3
+_WARM_UP_CALLS: Final = 2
 
 
 @dataclass(frozen=True)
