@@ -19,7 +19,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test test-all lint types contracts faults viz ui lock clean
+.PHONY: help setup setup-gpu demo check unit test test-all lint types contracts faults viz ui app lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,10 +64,15 @@ viz: setup ## show the pipelines in the browser (ENV=demo)
 ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000)
 	$(BIN)/mlflow ui --backend-store-uri "$(STORE)" --port $(PORT)
 
+app: PORT = 8501
+app: HOST = 127.0.0.1
+app: $(VENV)/.app ## open the page to try the model on photos, at http://127.0.0.1:8501 (ENV=demo, PORT=8501, HOST=127.0.0.1)
+	$(BIN)/python app --env=$(ENV) --host=$(HOST) --port=$(PORT)
+
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra gpu -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu --extra dev --extra export --extra photos -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra app --extra cpu --extra dev --extra export --extra photos -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 
 clean: ## remove .venv and caches; keep data and MLflow runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -80,6 +85,11 @@ $(VENV)/.run: requirements/cpu.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing into $(VENV): a few minutes the first time ..."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/cpu.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	$(KEEP_GPU)
+	@touch $@
+
+$(VENV)/.app: requirements/dev.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/dev.txt -e ".[app,photos]"
 	$(KEEP_GPU)
 	@touch $@
 

@@ -1,0 +1,130 @@
+"""The page in headless Chromium, at desktop and phone width.
+
+It needs Playwright (``pip install playwright``) and Chromium (``apt-get install chromium``).
+PAGE_SCREENSHOTS=FOLDER keeps the screenshots.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from page_stand_ins import FACES, PAGE
+from PIL import Image
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+pytest.importorskip("streamlit", reason="streamlit is not installed (extra app)")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
+)
+pytestmark = [
+    pytest.mark.slow,  # a server and a browser take half a minute
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+WITH_STAND_INS = f"""
+import runpy
+from page_stand_ins import use_stand_ins
+use_stand_ins()
+runpy.run_path({str(PAGE)!r}, run_name="__main__")
+"""
+LAUNCH = """
+import runpy, sys
+from pathlib import Path
+app, page, *sys.argv[1:] = sys.argv[1:]
+module = runpy.run_path(app + "/__main__.py", run_name="app")
+module["main"].__globals__["PAGE"] = Path(page)
+module["main"].__globals__["load_catalog"] = lambda project, env: None
+module["main"]()
+"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    """Address of the page, with a model that predicts the mean face."""
+    page = tmp_path_factory.mktemp("page") / "page.py"
+    page.write_text(WITH_STAND_INS)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    support = Path(__file__).resolve().parents[1] / "support"
+    path = os.pathsep.join([str(support), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-c", LAUNCH, str(PAGE.parent), str(page), f"--port={port}"]
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait(url, process):
+    for _ in range(600):
+        assert process.poll() is None, "the server has ended"
+        try:
+            return urlopen(url).read()  # noqa: S310 (our own server)
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--use-fake-device-for-media-stream"]
+        browser = driver.chromium.launch(
+            executable_path=CHROMIUM, args=[*arguments, "--use-fake-ui-for-media-stream"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "height", "scheme"),
+    [("desktop", 1280, 1000, "light"), ("phone", 390, 844, "dark")],
+)
+def test_photo_webcam_and_test_face(url, browser, tmp_path, name, width, height, scheme):
+    folder = Path(os.environ.get("PAGE_SCREENSHOTS", tmp_path))
+    Image.fromarray(FACES.images[0]).resize((384, 384)).save(tmp_path / "face.png")
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    servers = set()
+    page.on("request", lambda request: servers.add("/".join(request.url.split("/")[:3])))
+    page.goto(url)
+
+    files = [tmp_path / "face.png", tmp_path / "broken.jpg"]
+    page.locator("input[type=file]").set_input_files(files)
+    page.get_by_text("broken.jpg: is not a photo").wait_for()
+    with page.expect_download() as download:
+        page.get_by_text("Download all points as CSV").click()
+    assert "nose_tip_confidence" in Path(download.value.path()).read_text()
+    page.get_by_text("Points of face 1").click()
+    page.get_by_text("nose tip").wait_for()
+    page.screenshot(path=folder / f"{name}_photos.png")
+
+    page.get_by_role("radio", name="Photos").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("Take Photo").click()
+    page.get_by_text("webcam.jpg").first.wait_for()
+    page.screenshot(path=folder / f"{name}_webcam.png")
+
+    page.get_by_role("radio", name="Webcam").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("test_face_1.png").wait_for()
+    page.get_by_label("Test face (1 to 3)").press("ArrowUp")
+    page.get_by_text("test_face_2.png").wait_for()
+    page.screenshot(path=folder / f"{name}_test_face.png")
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert servers <= {url, "blob:" + url.partition(":")[0] + ":", "data:"}
+    context.close()

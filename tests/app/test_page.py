@@ -1,0 +1,89 @@
+"""The page, without a browser: the model predicts the mean face."""
+
+import io
+
+import numpy as np
+import pytest
+from page_stand_ins import FACES, MEAN, PAGE, use_stand_ins
+from PIL import Image
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.framework import project_catalog
+from facial_keypoints.photos.uploads import PhotoModel
+
+pytest.importorskip("streamlit", reason="streamlit is not installed (extra app)")
+from streamlit.testing.v1 import AppTest
+
+
+@pytest.fixture
+def data(monkeypatch):
+    """What the catalog has; each whole photo is a face."""
+    import streamlit as st
+
+    data = use_stand_ins(monkeypatch.setattr)
+    monkeypatch.setenv("KEDRO_ENV", "demo")
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    return data
+
+
+@pytest.fixture
+def page(data):
+    return AppTest.from_file(str(PAGE), default_timeout=30)
+
+
+def _png():
+    buffer = io.BytesIO()
+    Image.fromarray(FACES.images[0]).save(buffer, "png")
+    return buffer.getvalue()
+
+
+def _errors(page):
+    assert not page.exception
+    return [error.value for error in page.error]
+
+
+def test_page_names_the_commands_that_train_a_model(data, page):
+    del data["champion"]
+    page.run()
+    assert not _errors(page)
+    assert "no model in the environment `demo`" in page.info[0].value
+    assert [code.value.split()[0] for code in page.code] == ["make", "kedro"]
+
+
+def test_error_of_the_user_is_one_line(monkeypatch, page):
+    def fail(project, env):
+        raise InputError("unknown environment 'dmo'")
+
+    monkeypatch.setattr(project_catalog, "load_catalog", fail)
+    assert _errors(page.run()) == ["unknown environment 'dmo'"]
+
+
+def test_photos_show_points_and_wrong_files_one_line_each(page):
+    page.run().file_uploader[0].set_value([("a.png", _png(), "image/png"), ("b.jpg", b"no", "")])
+    page.run()
+    assert _errors(page) == [
+        "b.jpg: is not a photo that can be read; it may be damaged or misnamed"
+    ]
+    assert any("Face 1" in text.value for text in page.markdown)
+    assert page.table[0].value.shape == (15, 3)
+    assert [button.label for button in page.download_button] == [
+        *("Download this picture", "Download all points as CSV")
+    ]
+
+
+def test_test_face_is_predicted_as_it_is(page):
+    page.run().radio[0].set_value("Test face").run()
+    page.number_input[0].set_value(2).run()
+    assert not _errors(page)
+    shown = page.table[0].value[["x", "y"]].to_numpy(float)
+    np.testing.assert_allclose(shown, MEAN, atol=0.01)
+
+
+def test_missing_finder_is_one_line(data, page, monkeypatch):
+    def fail(self, min_confidence):
+        raise InputError("no face finder is installed")
+
+    monkeypatch.setattr(PhotoModel, "on_photos", fail)
+    page.run().file_uploader[0].set_value([("a.png", _png(), "image/png")])
+    assert _errors(page.run()) == ["no face finder is installed"]

@@ -1,0 +1,55 @@
+"""A project whose champion predicts the mean face of three drawn test faces, for the page."""
+
+from pathlib import Path
+
+import numpy as np
+
+from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.framework import photo_model, project_catalog
+from facial_keypoints.framework.config_loader import load_parameters
+from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.photos.uploads import PhotoModel
+from facial_keypoints.synthetic import render_faces
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGE = PROJECT / "app/page.py"
+FACES = render_faces(3, seed=5)
+MEAN = np.nanmean(FACES.keypoints, axis=0)
+
+
+class _Catalog:
+    """The datasets that are given."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def exists(self, name):
+        return name in self.data
+
+    def load(self, name):
+        return self.data[name]
+
+
+def use_stand_ins(patch=setattr):
+    """Let the page read a project of stand-ins; return its data, which may be changed.
+
+    Args:
+        patch: ``setattr``, or a test's ``monkeypatch.setattr``.
+    """
+    data = {"champion": Champion("mean-face", "abc", None), "test_faces": FACES}
+    patch(project_catalog, "load_catalog", lambda project, env: _Catalog(data))
+    patch(photo_model, "load_photo_model", lambda catalog, predict: _model(catalog))
+    return data
+
+
+def _model(catalog):
+    """Each whole photo is a face; the keypoints' confidence falls from 1 to 0.3."""
+    predict = load_parameters(PROJECT / "conf").predict.model_copy(update={"finder": "whole"})
+    calibration = Calibration("f", [1.0] * 15, [0.0, 10.0], [1.0, 0.0], 0, 0, None)
+    return PhotoModel(catalog.load("champion"), _predict, calibration, MEAN, predict)
+
+
+def _predict(images):
+    points = np.concatenate([MEAN, np.zeros((4, 2))])
+    spread = np.minimum(np.arange(19) / 2, 7.0)[:, None]
+    return np.tile(np.concatenate([points, spread], axis=1), (len(images), 1, 1))
