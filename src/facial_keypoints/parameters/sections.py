@@ -81,10 +81,12 @@ DataCheck = Literal[
 
 
 class CleanParameters(Section):
-    """How missing labels are handled, and which findings about the data are accepted."""
+    """How missing and wrong labels are handled, and which findings about the data are accepted."""
 
     missing_labels: Literal["mask", "drop", "forward_fill"]
     accept: Annotated[list[DataCheck], BeforeValidator(as_list)]
+    corrections: Annotated[Path, AfterValidator(_expand_user)] | None
+    """A CSV file of corrected labels: row, keypoint, x, y."""
 
 
 class AugmentParameters(Section):

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from facial_keypoints.archive.competition import CompetitionArchive
+from facial_keypoints.archive.corrections import correct_labels
 from facial_keypoints.archive.data_checks import DataIssue, DataIssues, check_data
 from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.lookup import requested_values
@@ -62,14 +63,17 @@ def read_faces(
 
     Args:
         archive: The competition's archive.
-        clean: ``accept`` names checks that may fail.
+        clean: ``accept`` names checks that may fail; ``corrections`` a file with corrected labels,
+            which are applied after the checks.
 
     Raises:
-        InputError: if the archive or a row is not valid, or the tables are not what they claim.
+        InputError: if the archive, a row or a correction is not valid, or the tables are not what
+            they claim.
     """
     faces = read_training_faces(archive)
     test_faces, lookup = read_test_faces(archive)
-    return faces, test_faces, lookup, check_data(faces, test_faces, lookup, clean.accept)
+    issues = check_data(faces, test_faces, lookup, clean.accept)
+    return correct_labels(faces, clean.corrections), test_faces, lookup, issues
 
 
 def treat_missing_labels(faces: FaceSet, clean: CleanParameters) -> FaceSet:
