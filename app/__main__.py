@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from facial_keypoints.errors import InputError
-from facial_keypoints.extras import require_extra
+from facial_keypoints.errors import InputError, require_extra
 from facial_keypoints.framework.project_catalog import DEFAULT, load_catalog
 from facial_keypoints.training.environment import use_tensorflow
 from facial_keypoints.training.hardware import use_onednn

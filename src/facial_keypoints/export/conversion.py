@@ -9,8 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
+from facial_keypoints.errors import require_extra
 from facial_keypoints.export.metadata import ModelMetadata, append_metadata, as_strings
-from facial_keypoints.extras import require_extra
 
 if TYPE_CHECKING:
     import keras

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facial_keypoints import extras
+from facial_keypoints import errors
 from facial_keypoints.errors import InputError
 from facial_keypoints.photos import finders
 from facial_keypoints.photos.finders import Box, Framing, find_faces, finder_named, register_finder
@@ -83,7 +83,7 @@ def test_box_of_rotated_photo_is_rotated_back(quarter_turns):
 @pytest.fixture
 def without_packages(monkeypatch):
     monkeypatch.setattr(finders, "find_spec", lambda name: None)
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(errors, "find_spec", lambda name: None)
 
 
 def test_auto_takes_the_first_that_is_installed(monkeypatch):

@@ -14,8 +14,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from facial_keypoints.errors import InputError
-from facial_keypoints.extras import install_command, require_extra
+from facial_keypoints.errors import InputError, install_command, require_extra
 from facial_keypoints.formatting import suggest
 from facial_keypoints.photos.reading import Pixels
 

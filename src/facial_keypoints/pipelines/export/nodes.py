@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from facial_keypoints.errors import require_extra
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SplitSummary
@@ -16,7 +17,6 @@ from facial_keypoints.export.faces import (
 )
 from facial_keypoints.export.metadata import ModelMetadata, describe_model
 from facial_keypoints.export.records import ExportReport
-from facial_keypoints.extras import require_extra
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.parameters import DownloadParameters, ExportParameters
 

@@ -1,7 +1,6 @@
 import pytest
 
-from facial_keypoints.errors import InputError
-from facial_keypoints.extras import require_extra
+from facial_keypoints.errors import InputError, require_extra
 
 
 def test_installed_packages_pass():
