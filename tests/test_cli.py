@@ -3,6 +3,7 @@ import logging
 
 import pytest
 from click.testing import CliRunner
+from kedro.config import MissingConfigException
 from kedro.framework.startup import bootstrap_project
 from kedro.pipeline import node
 from mlflow.tracking import MlflowClient
@@ -158,3 +159,14 @@ def test_relocate_reports_a_damaged_database(tmp_path, monkeypatch):
     result = CliRunner().invoke(cli, ["relocate"])
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: MLflow's store ")
+
+
+@pytest.mark.parametrize("source", ["conf/test", "conf.zip"])
+def test_user_message_names_what_conf_source_must_be(source):
+    error = MissingConfigException(
+        f"Given configuration path either does not exist or is not a valid directory: {source}/base"
+    )
+    assert user_message(error) == (
+        "the configuration has no folder 'base'; --conf-source names a folder like conf, or an "
+        "archive of it, which this makes: tar -czf conf.tar.gz conf"
+    )

@@ -141,6 +141,11 @@ def _text_of(error: BaseException) -> str:
     if text.startswith(_NO_NODES):
         return _nothing_selected(click.get_current_context(silent=True)) or text
     folder = Path(text.rpartition(": ")[2])
+    if text.startswith(_NO_CONFIGURATION) and folder.name == "base":
+        return (
+            f"the configuration has no folder {folder.name!r}; --conf-source names a folder like "
+            "conf, or an archive of it, which this makes: tar -czf conf.tar.gz conf"
+        )
     if text.startswith(_NO_CONFIGURATION) and folder.parent.is_dir():
         environments = {path.name for path in folder.parent.iterdir() if path.is_dir()}
         kind = "KEDRO_ENV" if os.environ.get("KEDRO_ENV") == folder.name else "environment"

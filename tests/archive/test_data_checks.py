@@ -69,6 +69,14 @@ LABELS = {
     "centre": (lambda p: fill(p, 48), "filled_labels"),
     "means": (lambda p: fill(p, np.nanmean(p, axis=0)), "filled_labels"),
     "forward fill": (forward_fill, "filled_labels"),
+    "forward fill along the row": (
+        lambda p: pd.DataFrame(p.reshape(60, -1)).ffill(axis=1).to_numpy().reshape(p.shape),
+        "filled_labels",
+    ),
+    "means of the row": (
+        lambda p: fill(p, np.nanmean(p, axis=1, keepdims=True)),
+        "filled_labels",
+    ),
     "one column constant": (
         lambda p: np.where(np.arange(30).reshape(15, 2) == 20, 48, p),
         "filled_labels",

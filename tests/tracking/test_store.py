@@ -259,7 +259,41 @@ def test_store_errors_pass_errors_of_the_program():
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///folder/mlruns", "mlflow.db"])
+@pytest.mark.parametrize(
+    ("uri", "right"),
+    [
+        ("mlflow.db", "mlflow.db"),
+        ("./runs.sqlite", "runs.sqlite"),
+        ("/folder/runs.db", "/folder/runs.db"),
+        ("file:///folder/runs.db", "/folder/runs.db"),
+    ],
+)
+def test_check_store_raises_input_error_for_the_path_of_a_database(uri, right):
+    with pytest.raises(InputError, match=rf"is a path; .* export {VARIABLE}=sqlite:///{right}$"):
+        check_store(Store(uri, VARIABLE))
+
+
+@pytest.mark.parametrize("uri", ["databricks", "databricks://profile", "databricks-uc"])
+def test_check_store_leaves_databricks_to_mlflow(uri):
+    check_store(Store(uri, VARIABLE))
+
+
+@pytest.mark.parametrize(
+    ("uri", "right"),
+    [
+        ("localhost:5000", "http://localhost:5000"),
+        ("127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("mlflow.example.org:80/runs", "http://mlflow.example.org:80/runs"),
+        ("http://localhost:5000/#/experiments/1", "http://localhost:5000"),
+        ("https://example.org/mlflow/#/models", "https://example.org/mlflow"),
+    ],
+)
+def test_resolve_raises_input_error_for_half_an_address_of_a_server(tmp_path, uri, right):
+    with pytest.raises(InputError, match=rf"export {VARIABLE}={right}$"):
+        resolve(uri, tmp_path, VARIABLE)
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///folder/mlruns"])
 def test_check_store_raises_input_error_for_a_folder_as_store(uri):
     message = rf"{VARIABLE}: {uri} names a folder, .* --source {uri} --target sqlite:///runs\.db$"
     with pytest.raises(InputError, match=message):

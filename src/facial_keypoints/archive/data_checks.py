@@ -62,6 +62,8 @@ labels."""
 _REPEAT_RATIO: Final = 4
 """How many times more often a filled-in point occurs than the third most frequent: labels in whole
 pixels repeat, but many of them do."""
+_MIN_SAME_POINT: Final = 3
+"""Keypoints of one row with exactly the same point; no two have one in honest sets."""
 _CONSTANT: Final = 0.2
 """Fraction of rows with exactly the same coordinate; the honest sets have at most 5 rows of
 2,268."""
@@ -234,7 +236,7 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
         x, y = counts.index[0]
         found["several keypoints"] = (int(counts.iloc[0]), f"at exactly ({x:g}, {y:g})")
     if not found:
-        return []
+        return _find_filled_within_rows(keypoints)
     count = sum(number for number, _ in found.values())
     places = {place for _, place in found.values()}
     if len(places) == 1:
@@ -245,6 +247,22 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
         where = f"of {len(found)} keypoints repeat a value, such as {number:,} of {name} {place}"
     message = f"training.csv: {count:,} labels {where}; leave missing labels blank"
     return [DataIssue("filled_labels", count, message)]
+
+
+def _find_filled_within_rows(keypoints: Points) -> list[DataIssue]:
+    """Find rows in which several keypoints share a point, such as the mean of the row."""
+    points = pd.DataFrame(keypoints.reshape(-1, 2), columns=["x", "y"])
+    points.insert(0, "row", np.repeat(np.arange(1, len(keypoints) + 1), NUM_KEYPOINTS))
+    counts = points.dropna().value_counts()
+    counts = counts[counts >= _MIN_SAME_POINT]
+    if len(counts) < _MIN_REPEATS:
+        return []
+    row, x, y = counts.index[0]
+    message = (
+        f"training.csv: in {len(counts):,} rows several keypoints lie at exactly the same point, "
+        f"such as {counts.iloc[0]} at ({x:g}, {y:g}) in row {row:.0f}; leave missing labels blank"
+    )
+    return [DataIssue("filled_labels", int(counts.sum()), message)]
 
 
 def _filled_from(counts: pd.Series) -> int:

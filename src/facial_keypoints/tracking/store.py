@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import mlflow
 from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
 from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import get_local_path_or_none
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle.network import check_ca_bundle
@@ -29,6 +31,8 @@ DEFAULT_URI: Final = "sqlite:///mlflow.db"
 _LOCK_TIMEOUT: Final = 20.0
 """Seconds to wait for a locked SQLite file, as MLflow does."""
 _SERVER_TIMEOUT: Final = 5.0
+_HOST_AND_PORT: Final = re.compile(r"[\w.-]+:\d+(/.*)?")
+_DATABASE_FILES: Final = {".db", ".sqlite", ".sqlite3"}
 _CERTIFICATE: Final = "MLFLOW_TRACKING_SERVER_CERT_PATH"
 _DAMAGED: Final = (
     "It is damaged. Move it away and run again: mv {file} {file}.damaged; a new store is created, "
@@ -135,10 +139,22 @@ def resolve(uri: str, folder: Path, source: str) -> Store:
         source: Where the address was set.
 
     Raises:
-        InputError: if the address of an SQLite file is invalid, or its folder does not exist.
+        InputError: if the address of a server or an SQLite file is invalid, or the folder of the
+            file does not exist.
     """
     if not uri.startswith("sqlite"):
-        return Store(uri, source)
+        store = Store(uri, source)
+        if _HOST_AND_PORT.fullmatch(uri):
+            raise InputError(
+                f"{source}: {uri} does not begin with http:// or https://. For a server there: "
+                f"{store.assign(f'http://{uri}')}"
+            )
+        if store.is_server and "#" in uri:
+            raise InputError(
+                f"{source}: {store} is a page of MLflow's UI; its server is what precedes the #: "
+                f"{store.assign(uri.partition('#')[0].rstrip('/'))}"
+            )
+        return store
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
@@ -199,16 +215,30 @@ def check_store(store: Store) -> None:
     """
     if store.is_server:
         _check_server(store)
-    elif urlsplit(store.uri).scheme in {"", "file"} and not _allows_folders():
-        raise InputError(
-            f"{store.source}: {store} names a folder, and MLflow {mlflow.__version__} records to "
-            f"databases: {store.assign('sqlite:///runs.db')}. To copy a folder's records to it "
-            f"first: mlflow migrate-filestore --source {shlex.quote(store.uri)} --target "
-            "sqlite:///runs.db"
-        )
+    elif (
+        urlsplit(store.uri).scheme in {"", "file"}
+        and not store.uri.startswith("databricks")  # also databricks-uc, of registered models
+        and not _allows_folders()
+    ):
+        _refuse_path(store)
     elif store.is_sql:
         with store_errors(store):
             _check_database(store)
+
+
+def _refuse_path(store: Store) -> None:
+    path = Path(get_local_path_or_none(store.uri) or store.uri)  # type: ignore[no-untyped-call]
+    if path.is_file() or path.suffix in _DATABASE_FILES:
+        raise InputError(
+            f"{store.source}: {store} is a path; the address of a database file begins with "
+            f"sqlite:///: {store.assign(f'sqlite:///{path}')}"
+        )
+    raise InputError(
+        f"{store.source}: {store} names a folder, and MLflow {mlflow.__version__} records to "
+        f"databases: {store.assign('sqlite:///runs.db')}. To copy a folder's records to it "
+        f"first: mlflow migrate-filestore --source {shlex.quote(store.uri)} --target "
+        "sqlite:///runs.db"
+    )
 
 
 def _allows_folders() -> bool:
