@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import streamlit as st
 from kedro.io import DataCatalog
+from review import show_label_issues, show_worst_errors
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
@@ -30,7 +31,8 @@ from facial_keypoints.photos.uploads import (
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
 ENV: Final = os.environ.get("KEDRO_ENV") or DEFAULT
-SOURCES: Final = ("Photos", "Webcam", "Test face")
+WORST, ISSUES = "Worst errors", "Label issues"
+VIEWS: Final = ("Photos", "Webcam", "Test face", WORST, ISSUES)
 
 
 @st.cache_resource
@@ -52,10 +54,10 @@ def model_of(env: str, fingerprint: str) -> PhotoModel:
     return load_photo_model(catalog_of(env), predict)
 
 
-@st.cache_resource(max_entries=1)
-def test_faces_of(env: str, fingerprint: str) -> FaceSet:
-    """Return the competition's test images."""
-    faces: FaceSet = catalog_of(env).load("test_faces")
+@st.cache_resource(max_entries=2)
+def faces_of(env: str, fingerprint: str, name: str) -> FaceSet:
+    """Return a set of the competition's faces."""
+    faces: FaceSet = catalog_of(env).load(name)
     return faces
 
 
@@ -88,7 +90,13 @@ def main() -> None:
     fingerprint = catalog.load("champion").fingerprint
     model = model_of(ENV, fingerprint)
     st.caption(f"Model: {model.champion.variant} ({fingerprint}), environment {ENV}")
-    show_photos(model, st.radio("Source", SOURCES, horizontal=True))
+    view = st.radio("Show", VIEWS, horizontal=True)
+    if view == WORST:
+        show_worst_errors(catalog, faces_of(ENV, fingerprint, "labelled_faces"))
+    elif view == ISSUES:
+        show_label_issues(catalog, faces_of(ENV, fingerprint, "labelled_faces"), model)
+    else:
+        show_photos(model, view)
 
 
 def show_first_steps() -> None:
@@ -108,7 +116,7 @@ def show_photos(model: PhotoModel, source: str) -> None:
 
     Args:
         model: Predicts the points.
-        source: One of ``SOURCES``.
+        source: One of ``VIEWS``.
     """
     smallest = model.predict.min_confidence
     with st.expander("Settings"):
@@ -125,7 +133,7 @@ def show_photos(model: PhotoModel, source: str) -> None:
                 help="The face finder's. Lower: more faces, more of them false.",
             )
     if source == "Test face":
-        faces = test_faces_of(ENV, model.champion.fingerprint)
+        faces = faces_of(ENV, model.champion.fingerprint, "test_faces")
         number = st.number_input(f"Test face (1 to {len(faces)})", 1, len(faces))
         pixels = np.repeat(faces.images[number - 1][..., None], 3, axis=2)
         name = f"test_face_{number}.png"

@@ -53,7 +53,7 @@ def url(tmp_path_factory):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     support = Path(__file__).resolve().parents[1] / "support"
-    path = os.pathsep.join([str(support), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join([str(support), str(PAGE.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", LAUNCH, str(PAGE.parent), str(page), f"--port={port}"]
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
     try:
@@ -124,6 +124,14 @@ def test_photo_webcam_and_test_face(url, browser, tmp_path, name, width, height,
     page.get_by_label("Test face (1 to 3)").press("ArrowUp")
     page.get_by_text("test_face_2.png").wait_for()
     page.screenshot(path=folder / f"{name}_test_face.png")
+
+    page.get_by_text("Label issues", exact=True).click()
+    page.get_by_text("x and y swapped").wait_for()
+    page.get_by_text("Drop the label").click()
+    with page.expect_download() as download:
+        page.get_by_text("Download corrections as CSV").click()
+    assert Path(download.value.path()).read_text().startswith("row,keypoint,x,y\n2,")
+    page.screenshot(path=folder / f"{name}_label_issue.png")
 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert servers <= {url, "blob:" + url.partition(":")[0] + ":", "data:"}

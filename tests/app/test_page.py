@@ -9,6 +9,7 @@ from PIL import Image
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework import project_catalog
+from facial_keypoints.keypoints import KEYPOINTS
 from facial_keypoints.photos.uploads import PhotoModel
 
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra app)")
@@ -40,6 +41,7 @@ def _png():
 
 def _errors(page):
     assert not page.exception
+    assert not page.warning
     return [error.value for error in page.error]
 
 
@@ -87,3 +89,35 @@ def test_missing_finder_is_one_line(data, page, monkeypatch):
     monkeypatch.setattr(PhotoModel, "on_photos", fail)
     page.run().file_uploader[0].set_value([("a.png", _png(), "image/png")])
     assert _errors(page.run()) == ["no face finder is installed"]
+
+
+def test_worst_errors_come_first_and_two_variants_can_be_compared(page):
+    page.run().radio[0].set_value("Worst errors").run()
+    page.selectbox[1].set_value("other").run()
+    assert not _errors(page)
+    assert page.number_input[0].label == "Hold-out face, worst first (1 to 2)"
+    rows = [page.markdown[0].value, page.number_input[0].set_value(2).run().markdown[0].value]
+    errors = [float(text.partition("RMSE ")[2].split()[0]) for text in rows]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_corrections_of_label_issues_can_be_made_and_undone(page):
+    page.run().radio[0].set_value("Label issues").run()
+    assert "x and y swapped" in page.markdown[0].value
+    page.number_input[0].set_value(2).run()
+    next(b for b in page.button if b.label == "Move it to the prediction").click().run()
+    assert not _errors(page)
+    table = page.table[0].value
+    assert (table.index.tolist(), table["keypoint"].tolist()) == ([1], ["nose_tip"])
+    nose = MEAN[KEYPOINTS.index("nose_tip")]
+    np.testing.assert_allclose(table[["x", "y"]].to_numpy(float)[0], nose, atol=0.01)
+    next(b for b in page.button if b.label == "Undo").click().run()
+    assert not page.table
+
+
+@pytest.mark.parametrize("view", ["Worst errors", "Label issues"])
+def test_nothing_to_review_is_one_line(data, page, view):
+    del data["label_issues"], data["leaderboard"]
+    page.run().radio[0].set_value(view).run()
+    assert not _errors(page)
+    assert page.info[0].value.startswith("There are no")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.framework import photo_model, project_catalog
@@ -36,7 +37,19 @@ def use_stand_ins(patch=setattr):
     Args:
         patch: ``setattr``, or a test's ``monkeypatch.setattr``.
     """
-    data = {"champion": Champion("mean-face", "abc", None), "test_faces": FACES}
+    data = {
+        "champion": Champion("mean-face", "abc", None),
+        "test_faces": FACES,
+        "labelled_faces": FACES,
+        "holdout_faces": FACES.select(np.array([2, 0])),
+        "leaderboard": pd.DataFrame({"variant": ["mean-face", "other"]}),
+        "mean-face.holdout_predictions": np.stack([MEAN, MEAN]),
+        "other.holdout_predictions": np.stack([MEAN + 5, MEAN]),
+        "label_issues": pd.DataFrame(
+            [(2, "whole", 3.0, True, 9.5, "x and y swapped"), (1, "nose_tip", 1.5, True, 7.0, "")],
+            columns=["row", "point", "score", "flagged", "distance", "reason"],
+        ),
+    }
     patch(project_catalog, "load_catalog", lambda project, env: _Catalog(data))
     patch(photo_model, "load_photo_model", lambda catalog, predict: _model(catalog))
     return data
