@@ -1,6 +1,7 @@
 import io
 import logging
 
+import click
 import pytest
 from click.testing import CliRunner
 from kedro.config import MissingConfigException
@@ -124,6 +125,17 @@ def test_console_shows_the_level_of_warnings_and_errors_only(console):
     logger.warning("%d %% of faces", 3)
     logger.error("no faces")
     assert console.getvalue() == "at  3 faces\nat  WARNING: 3 % of faces\nat  ERROR: no faces\n"
+
+
+def test_console_completes_commands(console):
+    logger = logging.getLogger("facial_keypoints.test")
+    context = click.Context(cli.commands["run"])
+    context.params = {"env": "demo"}
+    with context:
+        logger.warning("To send it, with the same --env: %s", "kedro run --pipeline=upload")
+    assert console.getvalue() == (
+        "at  WARNING: To send it: kedro run --env=demo --pipeline=upload\n"
+    )
 
 
 @pytest.mark.parametrize(

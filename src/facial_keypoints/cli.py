@@ -50,12 +50,14 @@ def cli() -> None:
 
 
 class _ConsoleFormatter(logging.Formatter):
-    """Put the level before warnings and errors."""
+    """Put the level before warnings and errors; complete commands by the running one's options."""
 
     def format(self, record: logging.LogRecord) -> str:
-        if record.levelno >= logging.WARNING:
-            record = copy.copy(record)
-            record.msg, record.args = f"{record.levelname}: {record.getMessage()}", None
+        record = copy.copy(record)
+        level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
+        context = click.get_current_context(silent=True)
+        record.msg = level + commands_with_options(record.getMessage(), context)
+        record.args = None
         return super().format(record)
 
 

@@ -134,7 +134,11 @@ def test_connect_raises_input_error_for_a_folder_that_cannot_be_written(tmp_path
     ("content", "problem"),
     [
         ({"tracking_uri": "a"}, "experiment: Field required"),
-        ({"tracking_uri": "a", "experiment": "b", "server": {}}, "server: Extra inputs"),
+        ({"tracking_uri": "a", "experiment": "b", "server": {}}, r"unknown key 'server'\."),
+        (
+            {"tracking_url": "a", "experiment": "b"},
+            r"unknown key 'tracking_url' \(did you mean 'tracking_uri'\?\)",
+        ),
     ],
 )
 def test_read_settings_raises_input_error_and_names_the_keys(content, problem):

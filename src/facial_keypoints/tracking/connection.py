@@ -13,6 +13,7 @@ from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.formatting import suggest
 from facial_keypoints.tracking.delivery import configure_client
 from facial_keypoints.tracking.relocation import local_path, relocate_project
 from facial_keypoints.tracking.store import (
@@ -72,10 +73,15 @@ def read_settings(content: dict[str, Any]) -> TrackingSettings:
     try:
         return TrackingSettings.model_validate(content)
     except ValidationError as error:
+        fields = TrackingSettings.model_fields
+        known = ", ".join(fields)
         wrong = "; ".join(
-            f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()
+            f"unknown key {name!r}{suggest(name, fields)}"
+            if each["type"] == "extra_forbidden"
+            else f"{name}: {each['msg']}"
+            for each in error.errors()
+            for name in [".".join(map(str, each["loc"]))]
         )
-        known = ", ".join(TrackingSettings.model_fields)
         raise InputError(
             f"conf/<env>/mlflow.yml: {wrong}. The keys are {known}; see conf/base/mlflow.yml"
         ) from None
