@@ -97,7 +97,7 @@ def test_photo_webcam_and_test_face(url, browser, tmp_path, name, width, height,
         viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(180_000)  # of a busy computer
     servers = set()
     page.on("request", lambda request: servers.add("/".join(request.url.split("/")[:3])))
     page.goto(url)
