@@ -179,6 +179,8 @@ def server(store, uri):
         **os.environ,
         "PYTHONPATH": str(folder),
         "MLFLOW_TRACKING_URI": mlflow.get_tracking_uri(),
+        # MLflow starts uvicorn by its name; the tests may run without an activated environment
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     }
     with (store / "server.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
