@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## run lint, types, import contracts and quick unit tests si
 unit: $(VENV)/.dev
 	$(PYTEST) -m "not session and not training and not slow"
 
-test: lint types contracts ## run check, trainings and whole Kedro sessions: nine minutes
+test: lint types contracts ## run check, trainings and whole Kedro sessions: seven minutes
 	$(PYTEST) -m "not slow" --durations=10
 
 test-all: lint types contracts ## run test and the slow tests
