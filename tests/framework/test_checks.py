@@ -109,7 +109,7 @@ def test_unknown_tag_is_reported_with_the_names_of_the_pipelines(check):
         (
             {"study": {"only": "vgg16"}},
             "compete",
-            ["study.* has no effect on compete, which trains an ensemble of its own"],
+            ["study.* has no effect on compete, which trains its own ensemble"],
         ),
         (
             {"train": {"batch_size": 16, "precision": "float32"}},

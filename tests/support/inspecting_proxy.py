@@ -1,4 +1,4 @@
-"""A proxy as organisations have it: it opens TLS, with a certificate of its own.
+"""A proxy as organisations have it: it opens TLS, with its own certificate.
 
 with inspecting_proxy(monkeypatch, tmp_path, kaggle) as proxy:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(proxy.certificate))

@@ -41,7 +41,7 @@ sys.meta_path.insert(0, Refuse())
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """A store of its own for MLflow."""
+    """A separate store for MLflow."""
     folder = tmp_path_factory.mktemp("store")
     (folder / "mlflow.db").write_bytes(empty_database())
     before = mlflow.get_tracking_uri()

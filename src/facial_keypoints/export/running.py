@@ -1,4 +1,4 @@
-"""Run an exported file in a process of its own, on one core.
+"""Run an exported file in its own process, on one core.
 
 TensorFlow and LiteRT's runtime hold operations of the same names, and each library starts threads
 for all cores: one process per format keeps them apart and compares them fairly.

@@ -106,7 +106,7 @@ def parameters_without_effect(
         yield "competition.* has no effect here; it is for --pipeline=compete"
     if "compete" in tags:
         yield from (
-            f"{section}.* has no effect on compete, which trains an ensemble of its own"
+            f"{section}.* has no effect on compete, which trains its own ensemble"
             for section in ("study", "variants", "architectures")
             if section in given
         )

@@ -1,7 +1,7 @@
 """What stands between this computer and Kaggle: certificates, proxies, sign-in pages.
 
-``requests`` raises nearly the same error for all of them. Here they are told apart: what can pass
-is tried again, and anything else is reported at once, with the setting that helps.
+``requests`` raises nearly the same error for all of them. Here they are distinguished: what can
+pass is tried again, and anything else is reported at once, with the setting that helps.
 """
 
 import os

@@ -17,7 +17,7 @@ _MIN_SIDE, _USUAL_SIDE, _MAX_SIDE = 480, 1600, 4000
 """Bounds on the longer side of an annotated photo, in pixels: usual ones, and of a large photo with
 small faces."""
 _EYES: Final = 80.0
-"""Distance between the eyes, in pixels, from which on all points can be told apart."""
+"""Distance between the eyes, in pixels, from which on all points can be distinguished."""
 _SHIFT: Final = 4
 """Bits behind the point of the coordinates that OpenCV draws at."""
 _COLOURS: Final = {

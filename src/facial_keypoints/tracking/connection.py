@@ -33,7 +33,7 @@ _LOCK_TIMEOUT: Final = 120.0
 _MISSING_LEVELS: Final = 2
 """MLflow creates ``mlruns/<experiment>`` in a folder that exists."""
 _UNUSED: Final = {
-    "MLFLOW_RUN_ID": "each kedro run has a run of its own",
+    "MLFLOW_RUN_ID": "each kedro run has its own run",
     "MLFLOW_EXPERIMENT_NAME": "conf/<env>/mlflow.yml sets the experiment",
     "MLFLOW_EXPERIMENT_ID": "conf/<env>/mlflow.yml sets the experiment",
     "MLFLOW_ACTIVE_MODEL_ID": "metrics belong to runs and to the models of this session",

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Final, Protocol
 
+import cv2
 import numpy as np
 
 from facial_keypoints.errors import InputError, install_command, require_extra
@@ -158,6 +159,21 @@ def find_faces(
                 _rotate_back(box, quarter_turns, pixels.shape[1], pixels.shape[0]) for box in boxes
             ]
     return []
+
+
+def shrink(pixels: Pixels, max_side: int) -> tuple[Pixels, float]:
+    """Return a photo whose longer side is at most ``max_side`` pixels, and the factor on its size.
+
+    Args:
+        pixels: uint8 (h, w, 3) in RGB.
+        max_side: In pixels.
+    """
+    height, width = pixels.shape[:2]
+    factor = min(1.0, max_side / max(height, width))
+    if factor == 1:
+        return pixels, factor
+    size = (max(1, round(factor * width)), max(1, round(factor * height)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8), factor
 
 
 def _rotate_back(box: Box, quarter_turns: int, width: int, height: int) -> Box:

@@ -2,9 +2,7 @@
 
 from typing import Any, Final
 
-import cv2
-
-from facial_keypoints.photos.finders import Box, Framing, register_finder
+from facial_keypoints.photos.finders import Box, Framing, register_finder, shrink
 from facial_keypoints.photos.reading import Pixels
 
 _MAX_SIDE: Final = 480
@@ -33,11 +31,7 @@ class Cascade:
         Args:
             pixels: uint8 (h, w, 3) in RGB.
         """
-        height, width = pixels.shape[:2]
-        factor = min(1.0, _MAX_SIDE / max(height, width))
-        if factor < 1:
-            size = (max(1, round(factor * width)), max(1, round(factor * height)))
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        pixels, factor = shrink(pixels, _MAX_SIDE)
         smallest = min(_SMALLEST, *pixels.shape[:2])
         found = self._detector.detect_multi_scale(
             img=pixels,

