@@ -1,7 +1,7 @@
 """Find the competition's tables in whatever layout they are kept, and pack them as Kaggle does.
 
-The layouts are a folder or a zip file with the tables at any depth, each as a CSV file or in a zip
-of its own.
+The layouts are a folder or a zip file with the tables at any depth, each as a CSV file or in
+its own zip.
 """
 
 import re

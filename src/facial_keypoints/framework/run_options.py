@@ -47,13 +47,25 @@ class RunOption(click.Option):
         )
 
     def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        """Let the parser collect the values of all occurrences."""
+        """Let the parser collect the values of all occurrences.
+
+        Args:
+            parser: click's parser of the command line.
+            ctx: The running command.
+        """
         parser.add_option(obj=self, opts=self.opts, dest=self.name, action="append")
 
     def consume_value(
         self, ctx: click.Context, opts: Mapping[str, Any]
     ) -> tuple[Any, ParameterSource]:
         """Return one value from all occurrences.
+
+        Args:
+            ctx: The running command.
+            opts: The values that the parser has collected, by option.
+
+        Returns:
+            The value, and whether it comes from the command line, a file or the default.
 
         Raises:
             InputError: if a value is empty, or an option with one value has two.
