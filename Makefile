@@ -9,6 +9,8 @@ PORT ?= 5000
 STORE ?= $(or $(MLFLOW_TRACKING_URI),sqlite:///mlflow.db)
 # Without kept bytecode each process rewrites the tests' asserts anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+# The tests that make test leaves out.
+APART = (slow or browser or server)
 
 # tensorflow-cpu and tensorflow install into the same folder: uninstall first.
 define INSTALL_FOR_GPU
@@ -19,7 +21,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test test-all lint types contracts faults viz ui app lock clean
+.PHONY: help setup setup-gpu demo check unit test test-all test-external lint types contracts faults viz ui app lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,13 +39,16 @@ check: $(VENV)/.dev ## run lint, types, import contracts and quick unit tests si
 	@$(MAKE) --no-print-directory --jobs=4 lint types contracts unit
 
 unit: $(VENV)/.dev
-	$(PYTEST) -m "not session and not training and not slow"
+	$(PYTEST) -m "not session and not training and not $(APART)"
 
 test: lint types contracts ## run check, trainings and whole Kedro sessions: seven minutes
-	$(PYTEST) -m "not slow" --durations=10
+	$(PYTEST) -m "not $(APART)" --durations=10
 
-test-all: lint types contracts ## run test and the slow tests
+test-all: lint types contracts ## run all tests, the slow ones and those of test-external too
 	$(PYTEST) --durations=20
+
+test-external: $(VENV)/.dev ## run the tests that need a browser, a server or a cluster; skips what is not installed
+	$(PYTEST) -m "(browser or server) and not slow" --durations=10
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -72,7 +77,7 @@ app: $(VENV)/.app ## open the page to try the model on photos, at http://127.0.0
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra gpu -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra app --extra cpu --extra dev --extra export --extra photos -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra app --extra cluster --extra cpu --extra dev --extra docs --extra export --extra photos -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 
 clean: ## remove .venv and caches; keep data and MLflow runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -24,7 +24,7 @@ from facial_keypoints.keypoints import (
     RIGHT_EYE,
 )
 
-pytest_plugins = ["fault_table"]
+pytest_plugins = ["browsers", "fault_table"]
 
 FROZEN: pytest.StashKey[bool] = pytest.StashKey()
 PIXELS = IMAGE_SIZE * IMAGE_SIZE

@@ -1,32 +1,19 @@
 """The page in headless Chromium, at desktop and phone width.
 
-It needs Playwright (``pip install playwright``) and Chromium (``apt-get install chromium``).
 PAGE_SCREENSHOTS=FOLDER keeps the screenshots.
 """
 
 import os
-import shutil
-import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
+from browsers import free_port, serving
 from page_stand_ins import FACES, PAGE
 from PIL import Image
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-
 pytest.importorskip("streamlit", reason="streamlit is not installed (extra app)")
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright is not installed: pip install playwright"
-)
-pytestmark = [
-    pytest.mark.slow,  # a server and a browser take half a minute
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-]
+pytestmark = pytest.mark.browser
 
 WITH_STAND_INS = f"""
 import runpy
@@ -50,39 +37,13 @@ def url(tmp_path_factory):
     """Address of the page, with a model that predicts the mean face."""
     page = tmp_path_factory.mktemp("page") / "page.py"
     page.write_text(WITH_STAND_INS)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     support = Path(__file__).resolve().parents[1] / "support"
     path = os.pathsep.join([str(support), str(PAGE.parent), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-c", LAUNCH, str(PAGE.parent), str(page), f"--port={port}"]
-    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path})
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(url, process):
-    for _ in range(600):
-        assert process.poll() is None, "the server has ended"
-        try:
-            return urlopen(url).read()  # noqa: S310 (our own server)
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server does not answer")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        arguments = ["--no-sandbox", "--use-fake-device-for-media-stream"]
-        browser = driver.chromium.launch(
-            executable_path=CHROMIUM, args=[*arguments, "--use-fake-ui-for-media-stream"]
-        )
-        yield browser
-        browser.close()
+    url = f"http://127.0.0.1:{port}"
+    with serving(command, f"{url}/_stcore/health", env={"PYTHONPATH": path}):
+        yield url
 
 
 @pytest.mark.parametrize(
