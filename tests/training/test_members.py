@@ -2,10 +2,10 @@
 
 import logging
 import os
-import signal
 from dataclasses import replace
 
 import numpy as np
+import process_tasks
 import pytest
 from spots import assert_same_weights, bright_spots, member_training
 from stores import MemoryStore
@@ -134,32 +134,6 @@ def test_lack_of_memory_while_speed_is_measured_names_the_parameters(spots, monk
         measure_speeds(member_training(spots))
 
 
-# ---- processes; the functions run in them, and so must be importable there
-
-
-def double(number):
-    logging.getLogger("facial_keypoints.test").info("doubling %d", number)
-    cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    return 2 * number, os.getpid(), cores, os.environ["TF_ENABLE_ONEDNN_OPTS"]
-
-
-def fail(number):
-    raise InputError(f"no more than {number}")
-
-
-def kill_itself(number):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-@pytest.fixture
-def importable(monkeypatch):
-    """Spawned processes find this module by its name."""
-    monkeypatch.syspath_prepend(os.path.dirname(__file__))  # noqa: PTH120
-    import test_members
-
-    return test_members
-
-
 @pytest.fixture(scope="module")
 def doubled():
     """The results of three tasks in two processes, and their log records."""
@@ -169,11 +143,8 @@ def doubled():
     logger = logging.getLogger("facial_keypoints.test")
     logger.addHandler(handler)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(os.path.dirname(__file__))  # noqa: PTH120
         patch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-        import test_members
-
-        results = members._map(test_members.double, [(1,), (2,), (3,)], 2)
+        results = members._map(process_tasks.double, [(1,), (2,), (3,)], 2)
     logger.removeHandler(handler)
     return results, records
 
@@ -203,15 +174,14 @@ def test_processes_have_their_own_cores(doubled):
 
 
 @pytest.mark.fault("Killed", "a training process, as for a lack of memory", "one line says so")
-def test_killed_process_is_an_input_error(importable):
+def test_killed_process_is_an_input_error():
     with pytest.raises(InputError, match=r"was killed, most likely for a lack of memory; a small"):
-        members._map(importable.kill_itself, [(1,), (2,)], 2)
+        members._map(process_tasks.kill_itself, [(1,), (2,)], 2)
 
 
-@pytest.mark.slow  # starts processes
-def test_first_error_of_a_process_ends_all(importable):
+def test_first_error_of_a_process_ends_all():
     with pytest.raises(InputError, match="no more than 1"):
-        members._map(importable.fail, [(1,), (1,)], 2)
+        members._map(process_tasks.fail, [(1,), (1,)], 2)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux has affinities")

@@ -237,7 +237,3 @@ def _set_up_process(cores: Any, records: Any, modules: set[str]) -> None:
     ours = logging.getLogger("facial_keypoints")
     ours.setLevel(logging.INFO)
     ours.handlers, ours.propagate = [QueueHandler(records)], False  # the parent propagates
-    import tensorflow as tf
-
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
