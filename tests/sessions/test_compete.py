@@ -6,16 +6,19 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
-from fresh_processes import run_each_node
+from fresh_processes import context_of, run_each_node
+from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.runner import SequentialRunner
 from PIL import Image
-from sessions import kedro, make_project, read, runs_of
+from sessions import kedro, make_project, read, run, runs_of
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
@@ -23,6 +26,7 @@ from facial_keypoints.models.heads import NUM_HEADS
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.pipelines.compete import nodes, training
 from facial_keypoints.training.members import MemberResult
+from facial_keypoints.training.session import Session
 from facial_keypoints.training.speed import Speed
 from facial_keypoints.training.task import TrainingResult
 
@@ -39,14 +43,7 @@ TINY = {
 SYNTHETIC = {"source": "synthetic", "synthetic": {"train_faces": 60, "test_faces": 12}}
 
 
-def compete(project, archive=None, **competition):
-    """One run in this process; returns the folder of its data."""
-    download = {"source": "archive", "archive": str(archive)} if archive else SYNTHETIC
-    parameters = {"download": download, "competition": {**TINY, **competition}}
-    bootstrap_project(project)
-    with KedroSession.create(project, env="test", runtime_params=parameters) as session:
-        session.run(pipeline_names=["compete"])
-    return project / "data" / "test"
+SPEED = Speed(trained=100.0, predicted=300.0, set_up_seconds=5.0)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +53,27 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(project):
-    return compete(project)
+    """The data folder after one run."""
+    parameters = {"download": SYNTHETIC, "competition": TINY}
+    bootstrap_project(project)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nodes, "measure_speeds", lambda *given: SPEED)
+        with KedroSession.create(project, env="test", runtime_params=parameters) as session:
+            session.run(pipeline_names=["compete"])
+    return project / "data" / "test"
+
+
+def compete(folder, archive, **competition):
+    """Predict an archive's test faces without MLflow and figures; returns the data folder."""
+    project = make_project(folder / "project", database=False)
+    parameters = {
+        "download": {"source": "archive", "archive": str(archive)},
+        "competition": {**TINY, **competition},
+    }
+    catalog = context_of(project, parameters).catalog
+    catalog.save("session", Session(time.time()))
+    SequentialRunner().run(pipelines["compete"].to_outputs("submission", "score_estimate"), catalog)
+    return project / "data" / "test"
 
 
 def test_synthetic_competition_is_predicted_and_scored(done):
@@ -78,12 +95,13 @@ def test_score_is_estimated_and_labels_are_audited(done):
 
 
 def test_each_node_in_a_fresh_process_gives_the_same_results(done, tmp_path):
-    """With a bound on the epochs, and a budget that is never reached."""
+    """With a bound on the epochs, and the same plan: it depends on the measured speed."""
     fresh = make_project(tmp_path / "project")
     data = fresh / "data" / "test"
-    data.mkdir(parents=True)
-    shutil.copy(done / "session.json", data)
-    names = run_each_node(fresh, "compete", download=SYNTHETIC, competition=TINY)
+    for name in ("session.json", "06_models/competition_plan.json"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(done / name, data / name)
+    names = run_each_node(fresh, "compete", ["plan_budget"], download=SYNTHETIC, competition=TINY)
     assert {"train_first_stage", "train_members", "predict_test_faces"} <= {
         name.rpartition(".")[2] for name in names
     }
@@ -178,7 +196,7 @@ def fake_models(monkeypatch):
             return MemberResult(result, (points + (np.nan if fails else 0)).astype(np.float32))
 
         monkeypatch.setattr(training, "run_members", train)
-        monkeypatch.setattr(nodes, "measure_speeds", lambda *given: Speed(100.0, 300.0, 5.0))
+        monkeypatch.setattr(nodes, "measure_speeds", lambda *given: SPEED)
 
     return place
 
@@ -210,10 +228,9 @@ def test_missing_labels_are_reported_and_predicted(
     done, tmp_path, caplog, fake_models, change, warning
 ):
     fake_models(48, 50)
-    project = make_project(tmp_path / "project")
     given = done / "01_raw" / "facial-keypoints-detection.zip"
     with caplog.at_level("WARNING"):
-        data = compete(project, changed_archive(given, tmp_path, change))
+        data = compete(tmp_path, changed_archive(given, tmp_path, change))
     if warning is None:
         assert "of which" not in caplog.text
     else:
@@ -225,10 +242,9 @@ def test_missing_labels_are_reported_and_predicted(
 
 def test_mean_face_predicts_where_models_are_worse(done, tmp_path, caplog, fake_models):
     fake_models(5, 90)
-    project = make_project(tmp_path / "project")
     given = done / "01_raw" / "facial-keypoints-detection.zip"
     with caplog.at_level("WARNING"):
-        data = compete(project, given, minutes=0.01)
+        data = compete(tmp_path, given, minutes=0.01)
     assert "exhausted before training" in caplog.text
     assert "predicting the mean of its labels" in caplog.text
     score = read(data / "08_reporting" / "score_estimate.json")
@@ -242,17 +258,16 @@ def test_failed_first_stage_model_is_survived(done, tmp_path, caplog, fake_model
     fake_models(48, 50, failing={"first-stage model 1"})
     given = done / "01_raw" / "facial-keypoints-detection.zip"
     with caplog.at_level("WARNING"):
-        data = compete(make_project(tmp_path / "project"), given)
+        data = compete(tmp_path, given)
     score = read(data / "08_reporting" / "score_estimate.json")
     assert 1 < score["without_label_issues"]["leaderboard"]["rmse"] < 40
 
 
 def test_ensemble_without_any_trained_member_is_an_input_error(done, tmp_path, fake_models):
     fake_models(48, 50, failing={"member 1"})
-    project = make_project(tmp_path / "project")
     given = done / "01_raw" / "facial-keypoints-detection.zip"
     with pytest.raises(InputError, match="all ensemble members diverged"):
-        compete(project, given)
+        compete(tmp_path, given)
 
 
 @pytest.mark.slow
@@ -283,10 +298,5 @@ def test_killed_run_is_resumed(tmp_path):
 
 def test_unknown_parameter_is_refused_with_the_nearest_one(tmp_path):
     project = make_project(tmp_path / "project")
-    ran = kedro(
-        project,
-        *("run", "--pipeline=compete", "--env=test"),
-        *("--params", "competition.minute=5"),
-    )
-    assert ran.returncode == 1
-    assert "competition.minute: unknown parameter (did you mean 'minutes'?)" in ran.stderr
+    with pytest.raises(InputError, match=r"competition\.minute: unknown .*did you mean 'minutes'"):
+        run(project, "compete", competition={"minute": 5})

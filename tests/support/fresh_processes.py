@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,18 +21,29 @@ _PRELOADED = [
 ]
 
 
-def run_each_node(project: Path, pipeline: str, **parameters: Any) -> list[str]:
-    """Run a pipeline's nodes in order, and return their names; the catalog has a session."""
+def run_each_node(
+    project: Path, pipeline: str, skip: Sequence[str] = (), **parameters: Any
+) -> list[str]:
+    """Run a pipeline's nodes in order, and return their names; the catalog has a session.
+
+    Args:
+        project: Its folder.
+        pipeline: Its registered name.
+        skip: Nodes whose outputs the catalog has.
+        parameters: As of --params.
+    """
     # the server has imported what nodes import, and has run none of them
     processes = get_context("forkserver")
     processes.set_forkserver_preload(_PRELOADED)
     with ProcessPoolExecutor(1, mp_context=processes) as pool:
-        return pool.submit(_fork_for_each_node, project, pipeline, parameters).result()
+        return pool.submit(_fork_for_each_node, project, pipeline, skip, parameters).result()
 
 
-def _fork_for_each_node(project: Path, pipeline: str, parameters: dict[str, Any]) -> list[str]:
-    context = _context(project, parameters)
-    nodes = pipelines[pipeline].nodes
+def _fork_for_each_node(
+    project: Path, pipeline: str, skip: Sequence[str], parameters: dict[str, Any]
+) -> list[str]:
+    context = context_of(project, parameters)
+    nodes = [node for node in pipelines[pipeline].nodes if node.name not in skip]
     for node in nodes:
         child = os.fork()
         if child == 0:
@@ -54,8 +66,13 @@ def _run_node(context: KedroContext, node: Node) -> int:
     return 0
 
 
-def _context(project: Path, parameters: dict[str, Any]) -> KedroContext:
-    """The project without its hooks, as a node on another machine would see it."""
+def context_of(project: Path, parameters: dict[str, Any]) -> KedroContext:
+    """Return the project without its hooks, as a node on another machine would see it.
+
+    Args:
+        project: Its folder.
+        parameters: As of --params.
+    """
     metadata = bootstrap_project(project)
     loader = settings.CONFIG_LOADER_CLASS(
         str(project / settings.CONF_SOURCE),
