@@ -39,16 +39,6 @@ def project(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def started(split_project):
-    """Return a function that starts a run in another process, which ends with the test."""
-    processes = []
-    yield lambda *parameters: processes.append(begin(split_project, *parameters)) or processes[-1]
-    for process in processes:
-        process.kill()
-        process.communicate()
-
-
 def begin(project: Path, *parameters: str) -> subprocess.Popen:
     command = [sys.executable, "-u", "-m", "kedro", "run", "--pipelines=train", "--env=test"]
     return subprocess.Popen(
@@ -75,20 +65,46 @@ def finished_files(project: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in files if "unfinished" not in path.name}
 
 
+@pytest.fixture
+def endless(split_project):
+    """A training without end in another process, which ends with the test."""
+    process = begin(split_project, "train.epochs=1000000", "train.early_stopping_patience=1000000")
+    yield process
+    process.kill()
+    process.communicate()
+
+
 @pytest.mark.fault(
     "Two runs", "a second run in the same data folder", "refused at once; the first is unharmed"
 )
-def test_second_run_is_refused_and_a_killed_one_cleaned_up(split_project, started):
-    first = started("train.epochs=1000000", "train.early_stopping_patience=1000000")
-    wait_for(first, "epoch 2/")
+@pytest.mark.fault("Killed", "Ctrl-C or SIGTERM", "ends cleanly; MLflow's runs are KILLED")
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_second_run_is_refused_and_an_interrupted_one_ends_cleanly(split_project, endless, number):
+    lines = wait_for(endless, "epoch 2/")
     before = finished_files(split_project)
-    message = rf"{split_project}/data/test is in use by another run \(process {first.pid} "
+    message = rf"{split_project}/data/test is in use by another run \(process {endless.pid} "
     with pytest.raises(InputError, match=message):
         run(split_project)
     assert finished_files(split_project) == before
-    wait_for(first, "epoch ")
-    first.kill()
-    first.communicate(timeout=60)
+    assert endless.poll() is None
+    endless.send_signal(number)
+    rest, _ = endless.communicate(timeout=120)
+    output = "".join(lines) + rest
+    assert endless.returncode == 130, output
+    assert "Interrupted" in output
+    assert len(list((split_project / "data/test/06_models").glob("*/*.unfinished.npz"))) == 1
+    assert "Traceback" not in output
+    assert statuses(split_project) == ["KILLED"] * 2
+
+
+@pytest.mark.slow  # three sessions
+@pytest.mark.fault("Killed", "kill -9, in training", "the next run records and cleans it up")
+def test_killed_run_is_cleaned_up(split_project, endless):
+    wait_for(endless, "epoch 2/")
+    endless.kill()
+    endless.communicate(timeout=60)
     (split_project / "data/test/08_reporting" / f".{'0' * 32}.leaderboard.csv").write_text("half")
     assert statuses(split_project).count("RUNNING") == 2
     run(split_project, "train", study={"only": ["tiny-2cl"]})
@@ -308,9 +324,10 @@ BROKEN = {
     "the study continues; leaderboard, page and MLflow show it as failed",
 )
 @pytest.mark.parametrize("how", ["diverges", pytest.param("too large", marks=pytest.mark.slow)])
-def test_study_continues_without_a_failing_variant(project, how, caplog):
+def test_study_continues_without_a_failing_variant(split_project, how, caplog):
+    project = split_project
     caplog.set_level(logging.INFO)
-    run(project, variants={"tiny-2cl": BROKEN[how]})
+    run(project, "train,evaluate,study,submit", variants={"tiny-2cl": BROKEN[how]})
     leaderboard = pd.read_csv(data(project) / "08_reporting/leaderboard.csv")
     assert leaderboard["variant"].tolist() == ["tiny-3cl", "tiny-2cl", "(mean face)"]
     failed = leaderboard.iloc[1]
