@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
-from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,11 +18,9 @@ import requests
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from facial_keypoints.errors import InputError
+from facial_keypoints.certificates import ca_bundle
 from facial_keypoints.formatting import quote
 
-_BUNDLES: Final = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Variables that name trusted certificates, in the order in which requests reads them."""
 _OTHER_BUNDLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "KAGGLE_SSL_CA_CERT")
 """Variables that other programs read for the same purpose."""
 _PROXIES: Final = (
@@ -63,33 +60,6 @@ class Diagnosis:
 
     message: str
     may_pass: bool
-
-
-def check_ca_bundle() -> None:
-    """Check the certificates that the environment names, before a request needs them.
-
-    Raises:
-        InputError: if the file or folder is missing or holds no certificates.
-    """
-    named = _ca_bundle()
-    if named is None:
-        return
-    variable, path = named
-    remedy = f"correct {variable}, or remove it: unset {variable}"
-    try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        is_folder = Path(path).is_dir()
-        context.load_verify_locations(**{"capath" if is_folder else "cafile": path})
-    except ssl.SSLError:
-        raise InputError(
-            f"{variable} names {path}, which holds no certificate in PEM format. Convert a binary "
-            f"one (openssl x509 -inform der -in {path} -out ca.pem) and name that, or {remedy}"
-        ) from None
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-        raise InputError(
-            f"{variable} names {path}, which cannot be used ({reason}): {remedy}"
-        ) from None
 
 
 def check_sender(response: requests.Response) -> None:
@@ -208,7 +178,7 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> str:
             f"{shown}: Python 3.13 and later check certificates more strictly; ask your "
             "organisation for one in which this is right, or use Python 3.12"
         )
-    named = _ca_bundle()
+    named = ca_bundle()
     if named is not None:
         variable, path = named
         return (
@@ -221,11 +191,6 @@ def _explain_certificate(error: ssl.SSLCertVerificationError) -> str:
         f"{shown}. Where an organisation inspects TLS, name the file of its certificates, in PEM "
         f"format{note}: export REQUESTS_CA_BUNDLE={os.environ.get(unread[0]) if unread else 'FILE'}"
     )
-
-
-def _ca_bundle() -> tuple[str, str] | None:
-    """Return the variable that names trusted certificates, and its value."""
-    return next(((name, os.environ[name]) for name in _BUNDLES if os.environ.get(name)), None)
 
 
 def _proxy(url: str) -> tuple[str, str] | None:

@@ -26,6 +26,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from facial_keypoints.certificates import check_ca_bundle
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle import credentials, network
 from facial_keypoints.kaggle.transfer import fetch_file, limit_waits, send_file
@@ -96,7 +97,7 @@ class KaggleSession:
 
     def _sign_in(self) -> Any:
         limit_waits()
-        network.check_ca_bundle()
+        check_ca_bundle()
         credentials.check_variables()
         try:
             token = credentials.access_token()[0] or ""

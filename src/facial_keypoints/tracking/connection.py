@@ -16,14 +16,8 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import suggest
 from facial_keypoints.tracking.delivery import configure_client
 from facial_keypoints.tracking.relocation import local_path, relocate_project
-from facial_keypoints.tracking.store import (
-    Store,
-    check_registry,
-    check_store,
-    choose_store,
-    store_errors,
-    use_store,
-)
+from facial_keypoints.tracking.store import Store, choose_store, use_store
+from facial_keypoints.tracking.store_checks import check_registry, check_store, store_errors
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from facial_keypoints.tracking.curves import MetricsHandler
 from facial_keypoints.tracking.outputs import log_dataset, recording_of
 from facial_keypoints.tracking.runs import SessionRuns, create_parent, end_run, resume_run
 from facial_keypoints.tracking.session import command_started_at, git_commit
-from facial_keypoints.tracking.store import VARIABLE, Store, store_errors
+from facial_keypoints.tracking.store import VARIABLE, Store
+from facial_keypoints.tracking.store_checks import store_errors
 from facial_keypoints.tracking.values import (
     describe_input,
     log_input,
