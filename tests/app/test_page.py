@@ -82,6 +82,22 @@ def test_test_face_is_predicted_as_it_is(page):
     np.testing.assert_allclose(shown, MEAN, atol=0.01)
 
 
+def test_true_points_of_a_test_face_are_shown_with_the_error_in_pixels(page):
+    page.run().radio[0].set_value("Test face").run()
+    page.number_input[0].set_value(2).run()
+    error = np.linalg.norm(MEAN - FACES.keypoints[1], axis=1)
+    assert not _errors(page)
+    assert f"**{error.mean():.2f} pixels** on average" in page.markdown[1].value
+    np.testing.assert_allclose(page.table[0].value["error"].to_numpy(float), error, atol=0.01)
+
+
+def test_test_face_without_an_answer_has_no_error(data, page):
+    data["answer_key"] = data["answer_key"][:0]
+    page.run().radio[0].set_value("Test face").run()
+    assert not _errors(page)
+    assert page.table[0].value.shape == (15, 3)
+
+
 def test_missing_finder_is_one_line(data, page, monkeypatch):
     def fail(self, min_confidence):
         raise InputError("no face finder is installed")

@@ -13,20 +13,10 @@ from facial_keypoints.evaluation.splits import SetSummary
 from facial_keypoints.export.faces import (
     check_holdout,
     choose_faces,
-    label_test_faces,
     out_of_fold_faces,
     truth_of,
 )
 from facial_keypoints.training.records import Training
-
-LOOKUP = pd.DataFrame(
-    {
-        "RowId": [1, 2, 3],
-        "ImageId": [0, 0, 1],
-        "FeatureName": ["nose_tip_x", "nose_tip_y", "nose_tip_x"],
-        "Location": [np.nan] * 3,
-    }
-)
 
 
 def training_on(digest):
@@ -53,20 +43,6 @@ def test_holdout_of_another_split_is_refused(make_faces):
 def test_missing_holdout_is_refused_with_the_command_that_makes_one():
     with pytest.raises(InputError, match="missing; run: kedro run --pipeline=full"):
         check_holdout(training_on("a"), None, None)
-
-
-def test_answer_key_labels_the_test_faces_of_population_a(make_faces):
-    answers = pd.DataFrame({"RowId": [3, 1, 2], "Location": [7.0, 40.0, 50.0]})
-    faces = label_test_faces(make_faces(3, of_b=1), answers, LOOKUP)
-    assert len(faces) == 2
-    assert faces.keypoints[0, 10].tolist() == [40, 50]
-    assert faces.labelled.sum() == 1  # of the other image, y is unknown
-
-
-def test_without_answer_key_nothing_is_labelled(make_faces):
-    faces = label_test_faces(make_faces(2), pd.DataFrame(columns=["RowId", "Location"]), LOOKUP)
-    assert len(faces) == 2
-    assert not faces.labelled.any()
 
 
 def test_variant_is_measured_on_the_holdout_an_ensemble_by_answer_key_or_out_of_fold():

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facial_keypoints.keypoints import KEYPOINTS
+from facial_keypoints.keypoints import KEYPOINTS, POPULATION_B_INDEX
+from facial_keypoints.photos.confidence import Calibration
 from facial_keypoints.photos.reading import PhotoError
 from facial_keypoints.photos.records import FoundBox, HeadPose, PhotoFace, PhotoPoint, PhotoResult
 from facial_keypoints.photos.uploads import (
+    PhotoModel,
     draw_result,
     point_table,
     predict_upload,
@@ -60,6 +62,38 @@ def test_points_below_the_confidence_are_not_drawn():
     ]
     middle = [picture[picture.shape[0] // 2, picture.shape[1] // 2].any() for picture in drawn]
     assert middle == [True, False]
+
+
+def test_population_b_is_predicted_by_its_own_heads():
+    heads = np.repeat(np.arange(19.0)[:, None], 3, axis=1)
+    model = PhotoModel(
+        champion=None,
+        predictor=lambda images: np.tile(heads, (len(images), 1, 1)),
+        calibration=Calibration("f", [1.0] * 15, [0.0, 40.0], [1.0, 0.0], 0, 0, None),
+        mean_face=np.zeros((15, 2)),
+        predict=None,
+    )
+    face = model.on_images(1)(np.zeros((96, 96, 3), np.uint8))[0]
+    found = [point.x for point in face.points.values()]
+    assert sorted(set(found) - set(range(15))) == [15, 16, 17, 18]
+    assert [found[i] for i in POPULATION_B_INDEX] == [15, 16, 17, 18]
+
+
+def test_true_points_are_crosses():
+    truth = np.full((15, 2), np.nan)
+    truth[0] = 20, 20
+    pixels = np.zeros((480, 480, 3), np.uint8)
+    drawn = draw_result(pixels, PhotoResult("a", 480, 480, []), truth=truth)
+    picture = cv2.imdecode(np.frombuffer(drawn, np.uint8), cv2.IMREAD_GRAYSCALE)
+    bright = np.argwhere(picture > 200)
+    np.testing.assert_allclose(bright.mean(axis=0), 19.5, atol=0.6)  # of pixel centres
+
+
+def test_table_with_true_points_has_the_distance():
+    truth = np.full((15, 2), np.nan)
+    truth[1] = 51, 44
+    table = point_table(FACE, truth)
+    assert table["error"].dropna().tolist() == [5.0]
 
 
 def test_table_has_a_row_per_keypoint():

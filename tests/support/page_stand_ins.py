@@ -1,5 +1,6 @@
 """A project whose champion predicts the mean face of three drawn test faces, for the page."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.framework import photo_model, project_catalog
 from facial_keypoints.framework.config_loader import load_parameters
+from facial_keypoints.keypoints import COORDINATE_COLUMNS
 from facial_keypoints.photos.confidence import Calibration
 from facial_keypoints.photos.uploads import PhotoModel
 from facial_keypoints.synthetic import render_faces
@@ -15,6 +17,15 @@ from facial_keypoints.synthetic import render_faces
 PROJECT = Path(__file__).resolve().parents[2]
 PAGE = PROJECT / "app/page.py"
 FACES = render_faces(3, seed=5)
+COORDINATES = np.indices((len(FACES), 30)).reshape(2, -1)
+LOOKUP = pd.DataFrame(
+    {
+        "RowId": np.arange(COORDINATES.shape[1]) + 1,
+        "ImageId": FACES.group[COORDINATES[0]],
+        "FeatureName": np.array(COORDINATE_COLUMNS)[COORDINATES[1]],
+    }
+)
+ANSWERS = LOOKUP[["RowId"]].assign(Location=FACES.keypoints.ravel())
 MEAN = np.nanmean(FACES.keypoints, axis=0)
 
 
@@ -39,7 +50,9 @@ def use_stand_ins(patch=setattr):
     """
     data = {
         "champion": Champion("mean-face", "abc", None),
-        "test_faces": FACES,
+        "test_faces": replace(FACES, labelled=np.zeros_like(FACES.labelled)),
+        "lookup": LOOKUP,
+        "answer_key": ANSWERS,
         "labelled_faces": FACES,
         "holdout_faces": FACES.select(np.array([2, 0])),
         "leaderboard": pd.DataFrame({"variant": ["mean-face", "other"]}),

@@ -1,6 +1,5 @@
 """Faces that the formats of a model are compared on."""
 
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -13,7 +12,6 @@ from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SplitSummary, check_split
 from facial_keypoints.export.records import Truth
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.keypoints import COORDINATE_COLUMNS
 from facial_keypoints.training.records import Training
 
 _RUN_FULL: Final = "run: kedro run --pipeline=full, with the same --env and --params"
@@ -41,28 +39,6 @@ def check_holdout(
             f"{variant} was trained on another split than that of the last run; {_RUN_FULL}"
         )
     return holdout
-
-
-def label_test_faces(test: FaceSet, answer_key: pd.DataFrame, lookup: pd.DataFrame) -> FaceSet:
-    """Return the test faces of population A with the answer key's values as labels.
-
-    Args:
-        test: The test images; ``group`` is their ImageId.
-        answer_key: RowId and the true Location; no rows where only Kaggle knows them.
-        lookup: The lookup table: RowId, ImageId and FeatureName.
-
-    Returns:
-        The faces; without an answer key, no keypoint is labelled.
-    """
-    known = lookup.merge(answer_key[["RowId", "Location"]], on="RowId", suffixes=("_asked", ""))
-    image = pd.Index(test.group).get_indexer(pd.Index(known["ImageId"]))
-    column = pd.Index(COORDINATE_COLUMNS).get_indexer(pd.Index(known["FeatureName"]))
-    values = np.full((len(test), len(COORDINATE_COLUMNS)), np.nan, np.float32)
-    values[image, column] = known["Location"]
-    keypoints = values.reshape(test.keypoints.shape)
-    labelled = np.asarray(np.isfinite(keypoints).all(axis=2))
-    faces = replace(test, keypoints=keypoints, labelled=labelled)
-    return faces.select(faces.population == 0)
 
 
 def truth_of(champion: Champion, answer_key: pd.DataFrame) -> Truth:

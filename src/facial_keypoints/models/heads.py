@@ -31,6 +31,18 @@ MIRROR_PARTNERS: Final = (
 """Position of the head that each of the 19 becomes in a mirror."""
 
 
+def heads_of(population: int) -> list[int]:
+    """Return the head of each of the 15 keypoints: the population's own, where there is one.
+
+    Args:
+        population: 0 for A, 1 for B.
+    """
+    heads = np.arange(NUM_KEYPOINTS)
+    if population == 1:
+        heads[_OF_B] = np.arange(NUM_KEYPOINTS, NUM_HEADS)
+    return [int(head) for head in heads]
+
+
 def to_heads(points: Points, population: npt.NDArray[np.integer]) -> Points:
     """Return keypoints at the heads of their population; NaN at all other heads.
 

@@ -56,19 +56,30 @@ def _read_and_draw(files: PhotoFiles, result: PhotoResult) -> Pixels:
     return annotate(read_photo(files.path(result.photo)), result.faces)
 
 
-def annotate(pixels: Pixels, faces: list[PhotoFace]) -> Pixels:
+def annotate(
+    pixels: Pixels,
+    faces: list[PhotoFace],
+    truth: npt.NDArray[np.floating] | None = None,
+) -> Pixels:
     """Return a photo with the boxes, keypoints and poses of its faces.
 
     Args:
         pixels: uint8 (h, w, 3) in RGB.
         faces: Of the photo.
+        truth: (k, 2), true points in pixels; crosses mark those that are not NaN.
 
     Returns:
         uint8 (h, w, 3) in RGB: small faces are enlarged, up to 1,600 pixels on the longer side, and
         larger photos shrunk to it unless their faces are small.
     """
     eyes = min((face.eye_distance for face in faces), default=np.inf)
-    return _draw(pixels, faces, _scale(pixels.shape[1], pixels.shape[0], eyes))
+    factor = _scale(pixels.shape[1], pixels.shape[0], eyes)
+    canvas = _draw(pixels, faces, factor)
+    if truth is not None:
+        arm = max(2.0, 0.03 * min(eyes, max(pixels.shape)) * factor)
+        for point in truth[np.isfinite(truth).all(axis=1)]:
+            _draw_cross(canvas, point * factor, arm)
+    return canvas
 
 
 def annotate_video(
@@ -152,6 +163,14 @@ def draw_point(
     if confidence < UNSURE:  # a ring around what is there
         inside -= _disc(distance, 0.45 * radius)
     _blend(part, colour_of(name), inside)
+
+
+def _draw_cross(canvas: Pixels, point: npt.NDArray[np.floating], arm: float) -> None:
+    for colour, thickness in ((_DARK, 4), (_BOX, 2)):
+        for direction in ((1.0, 1.0), (1.0, -1.0)):
+            ends = (point + sign * arm * np.array(direction) for sign in (-1, 1))
+            first, second = (_at(end) for end in ends)
+            cv2.line(canvas, first, second, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
 def _disc(distance: npt.NDArray[np.floating], radius: float) -> npt.NDArray[np.floating]:

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.keypoints import NUM_KEYPOINTS
+from facial_keypoints.models.heads import heads_of
 from facial_keypoints.parameters import PredictParameters
 from facial_keypoints.photos.confidence import Calibration
 from facial_keypoints.photos.cropping import NO_FACE
@@ -61,11 +63,21 @@ class PhotoModel:
             rotations=self.predict.rotations,
         )
 
-    def on_images(self) -> PhotoPredictor:
-        """Return a predictor for the competition's images, which are framed already."""
+    def on_images(self, population: int = 0) -> PhotoPredictor:
+        """Return a predictor for the competition's images, which are framed already.
+
+        Args:
+            population: 0 for A, 1 for B, by whose convention an ensemble predicts.
+        """
+
+        def predictor(images: Pixels) -> npt.NDArray[np.float32]:
+            predicted = self.predictor(images)
+            has_heads_of_b = predicted.shape[1] > NUM_KEYPOINTS
+            return predicted[:, heads_of(population)] if has_heads_of_b else predicted
+
         return PhotoPredictor(
             finder_named("whole"),
-            self.predictor,
+            predictor,
             self.calibration,
             self.mean_face,
             framings=1,
@@ -124,16 +136,22 @@ def predict_pixels(predictor: PhotoPredictor, name: str, pixels: Pixels) -> Phot
     return PhotoResult(name, width, height, faces, None if faces else NO_FACE)
 
 
-def draw_result(pixels: Pixels, result: PhotoResult, min_confidence: float = 0.0) -> bytes:
+def draw_result(
+    pixels: Pixels,
+    result: PhotoResult,
+    min_confidence: float = 0.0,
+    truth: npt.NDArray[np.floating] | None = None,
+) -> bytes:
     """Return the annotated photo as PNG.
 
     Args:
         pixels: uint8 (h, w, 3) in RGB.
         result: Its faces.
         min_confidence: Points of less are left out.
+        truth: (15, 2) in pixels, NaN where unknown; drawn as crosses.
     """
     faces = [_without_unsure(face, min_confidence) for face in result.faces]
-    annotated = cv2.cvtColor(annotate(pixels, faces), cv2.COLOR_RGB2BGR)
+    annotated = cv2.cvtColor(annotate(pixels, faces, truth), cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".png", annotated)[1])
 
 
@@ -142,9 +160,19 @@ def _without_unsure(face: PhotoFace, min_confidence: float) -> PhotoFace:
     return replace(face, points=sure)
 
 
-def point_table(face: PhotoFace) -> pd.DataFrame:
-    """Return a row per keypoint of a face: its name, x and y in pixels, and its confidence."""
-    return pd.DataFrame(
-        [(n.replace("_", " "), p.x, p.y, p.confidence) for n, p in face.points.items()],
-        columns=["keypoint", "x", "y", "confidence"],
-    )
+def point_table(face: PhotoFace, truth: npt.NDArray[np.floating] | None = None) -> pd.DataFrame:
+    """Return a row per keypoint of a face: its name, x and y in pixels, and its confidence.
+
+    Args:
+        face: The face.
+        truth: (15, 2) in pixels, NaN where unknown; adds the columns ``true x``, ``true y`` and
+            ``error``, the distance in pixels.
+    """
+    points = face.points.values()
+    table = pd.DataFrame({"keypoint": [name.replace("_", " ") for name in face.points]})
+    table["x"], table["y"] = [p.x for p in points], [p.y for p in points]
+    table["confidence"] = [p.confidence for p in points]
+    if truth is not None:
+        table["true x"], table["true y"] = truth.T
+        table["error"] = np.linalg.norm(table[["x", "y"]].to_numpy() - truth, axis=1)
+    return table

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from facial_keypoints.errors import require_extra
+from facial_keypoints.evaluation.answer_key import label_test_faces
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SplitSummary
@@ -11,7 +12,6 @@ from facial_keypoints.export.comparison import compare_formats, report_table
 from facial_keypoints.export.faces import (
     check_holdout,
     choose_faces,
-    label_test_faces,
     out_of_fold_faces,
     truth_of,
 )
@@ -88,6 +88,7 @@ def choose_export_faces(
             faces = check_holdout(model.training, holdout, split_summary)
         case "answer key":
             faces = label_test_faces(test, answer_key, lookup)
+            faces = faces.select(faces.population == 0)
         case _:
             faces = out_of_fold_faces(model.load_unseen())
     return choose_faces(faces, export.faces, export.seed)
