@@ -21,7 +21,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test test-all test-external lint types contracts faults viz ui app lock clean
+.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz ui app lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,13 +35,16 @@ setup-gpu: $(VENV)/.run ## install with TensorFlow for Nvidia GPUs (Linux)
 demo: setup ## run the whole pipeline on the synthetic competition, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
 
-check: $(VENV)/.dev ## run lint, types, import contracts and quick unit tests side by side: a minute
+check: $(VENV)/.dev ## run lint, types, import contracts and the quick unit tests: a minute
 	@$(MAKE) --no-print-directory --jobs=4 lint types contracts unit
 
 unit: $(VENV)/.dev
-	$(PYTEST) -m "not session and not training and not $(APART)"
+	$(PYTEST) -m "not session and not training and not fault and not $(APART)"
 
-test: lint types contracts ## run check, trainings and whole Kedro sessions: seven minutes
+test: $(VENV)/.dev ## run check, faults, trainings and whole Kedro sessions: six minutes
+	@$(MAKE) --no-print-directory --jobs=4 lint types contracts tests
+
+tests: $(VENV)/.dev
 	$(PYTEST) -m "not $(APART)" --durations=10
 
 test-all: lint types contracts ## run all tests, the slow ones and those of test-external too

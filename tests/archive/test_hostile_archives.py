@@ -200,7 +200,9 @@ def test_unpacked_limit_grows_with_the_file_up_to_a_bound(tmp_path, make_archive
     assert "would unpack to 3.0 GiB, more than 1 GiB" in rejection(path)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, pytest.param(zipfile.ZIP_DEFLATED, marks=pytest.mark.slow)]
+)
 def test_archive_of_kaggles_size_passes(tmp_path, make_archive, method):
     """The zip module skips in pieces of 16 MiB, which small archives do not have."""
     noise = random.Random(0).randbytes(40 * 2**20)  # noqa: S311
