@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_kaggle import fake_kaggle
 
@@ -197,3 +198,21 @@ def kaggle(monkeypatch, tmp_path):
     """A fake of Kaggle's API, and valid credentials in the environment."""
     with fake_kaggle(monkeypatch, tmp_path) as server:
         yield server
+
+
+@pytest.fixture
+def lookup():
+    """A lookup table of four values of the test images 7, 3 and 5."""
+    return pd.DataFrame(
+        {
+            "RowId": [4, 1, 3, 2],
+            "ImageId": [5, 7, 7, 3],
+            "FeatureName": ["nose_tip_y", "left_eye_center_x", "nose_tip_x", "nose_tip_y"],
+        }
+    )
+
+
+@pytest.fixture
+def predictions():
+    """Predictions for three test images, all at 50 px."""
+    return np.full((3, 15, 2), 50, np.float32)

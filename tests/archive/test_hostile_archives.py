@@ -11,6 +11,7 @@ import zlib
 from contextlib import contextmanager
 
 import pytest
+from archives import read_tables
 from fuzzing import count_outcomes
 from hypothesis import strategies as st
 from parameters import section
@@ -19,19 +20,6 @@ from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import DownloadParameters
 from facial_keypoints.pipelines.download.nodes import download_archive
-
-TABLES = ("training.csv", "test.csv", "IdLookupTable.csv", "SampleSubmission.csv")
-
-
-def tables(path):
-    """Return the bytes of all tables of an archive that passes the check."""
-    archive = CompetitionArchive(path)
-    archive.check()
-    found = {}
-    for name in TABLES:
-        with archive.open(name) as stream:
-            found[name] = stream.read()
-    return found
 
 
 def everything(folder):
@@ -209,7 +197,7 @@ def test_archive_of_kaggles_size_passes(tmp_path, make_archive, method):
     inner = zip_of(
         [
             ("noise", noise),
-            ("training.csv", tables(make_archive(tmp_path / "a.zip"))["training.csv"]),
+            ("training.csv", read_tables(make_archive(tmp_path / "a.zip"))["training.csv"]),
         ]
     )
     path = repacked(make_archive(tmp_path / "a.zip", **{"training.zip": inner}), method)
@@ -230,7 +218,7 @@ def test_raises_input_error_for_a_zip_instead_of_a_table(tmp_path, make_archive,
 @pytest.mark.fault("Archives", "Additional zips", "ignored")
 def test_additional_zips_are_ignored(tmp_path, make_archive, archive_path):
     path = make_archive(tmp_path / "a.zip", **{"more.zip": zip_of([("../up", b"x")])})
-    assert tables(path) == tables(archive_path)
+    assert read_tables(path) == read_tables(archive_path)
 
 
 @pytest.mark.fault(
@@ -279,7 +267,7 @@ def test_member_names_in_other_encodings(
         content[at : at + 2] = struct.pack("<H", flags)
     path.write_bytes(content)
     if message is None:
-        assert tables(path) == tables(archive_path)
+        assert read_tables(path) == read_tables(archive_path)
     else:
         assert message in rejection(path)
 
@@ -291,9 +279,9 @@ def test_member_names_in_other_encodings(
 @pytest.mark.parametrize(("before", "after"), [(b"junk", b""), (b"", b"junk"), (b"\0" * 999, b"x")])
 def test_bytes_around_the_zip_are_ignored(tmp_path, make_archive, before, after):
     path = make_archive(tmp_path / "a.zip")
-    right = tables(path)
+    right = read_tables(path)
     path.write_bytes(before + path.read_bytes() + after)
-    assert tables(path) == right
+    assert read_tables(path) == right
 
 
 @pytest.mark.fault("Archives", "Truncated at any byte", "rejected: download it again")
@@ -355,7 +343,7 @@ def test_corrupted_archive_gives_the_same_tables_or_is_rejected(
     tmp_path, make_archive, examples, inner, record_property
 ):
     path = make_archive(tmp_path / "a.zip")
-    right = tables(path)
+    right = read_tables(path)
     with zipfile.ZipFile(path) as archive:
         training = archive.read("training.zip")
     whole = path.read_bytes()
@@ -366,7 +354,7 @@ def test_corrupted_archive_gives_the_same_tables_or_is_rejected(
         else:
             path.write_bytes(corrupted(whole, corruptions))
         try:
-            found = tables(path)
+            found = read_tables(path)
         except InputError as error:
             assert str(path.name) in str(error)  # noqa: PT017
             return "rejected"

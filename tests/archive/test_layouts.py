@@ -6,12 +6,11 @@ import tarfile
 import zipfile
 
 import pytest
+from archives import TABLES, read_tables
 
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.archive.layouts import find_tables, pack_tables
 from facial_keypoints.errors import InputError
-
-TABLES = ("training.csv", "test.csv", "IdLookupTable.csv", "SampleSubmission.csv")
 
 
 def zipped(members):
@@ -22,20 +21,9 @@ def zipped(members):
     return buffer.getvalue()
 
 
-def contents(path):
-    """Return the bytes of every table of an archive in Kaggle's layout."""
-    archive = CompetitionArchive(path)
-    archive.check()
-    found = {}
-    for name in TABLES:
-        with archive.open(name) as stream:
-            found[name] = stream.read()
-    return found
-
-
 @pytest.fixture
 def tables(archive_path):
-    return contents(archive_path)
+    return read_tables(archive_path)
 
 
 @pytest.fixture

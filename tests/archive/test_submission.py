@@ -20,22 +20,6 @@ from facial_keypoints.errors import InputError
 IMAGE_IDS = np.array([7, 3, 5], np.int32)
 
 
-@pytest.fixture
-def lookup():
-    return pd.DataFrame(
-        {
-            "RowId": [4, 1, 3, 2],
-            "ImageId": [5, 7, 7, 3],
-            "FeatureName": ["nose_tip_y", "left_eye_center_x", "nose_tip_x", "nose_tip_y"],
-        }
-    )
-
-
-@pytest.fixture
-def predictions():
-    return np.full((3, 15, 2), 50, np.float32)
-
-
 def test_rows_follow_the_lookup_table(lookup, predictions):
     predictions[0, 10, 0] = 31.5
     table = format_submission(predictions, IMAGE_IDS, lookup)

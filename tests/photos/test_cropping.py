@@ -1,21 +1,9 @@
 import numpy as np
-import pytest
 from PIL import Image
 
 from facial_keypoints.photos.cropping import NO_FACE, crop_photos
 from facial_keypoints.photos.finders import finder_named
 from facial_keypoints.photos.reading import list_photos
-from facial_keypoints.synthetic import render_faces
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Two faces and a file that is no photo."""
-    faces = render_faces(2, seed=0)
-    for name, image in zip("ac", faces.images, strict=True):
-        Image.fromarray(image).resize((192, 192)).save(tmp_path / f"{name}.png")
-    (tmp_path / "b.png").write_bytes(b"no photo")
-    return tmp_path
 
 
 def test_photos_are_cut_out_and_problems_kept(folder):

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 from PIL import Image
 
 from facial_keypoints.photos.confidence import Calibration
@@ -12,16 +11,6 @@ from facial_keypoints.synthetic import render_faces
 MEAN = render_faces(8, seed=0).keypoints
 MEAN = np.nanmean(MEAN, axis=0)
 CALIBRATION = Calibration("f", [1.0] * 15, [0.0, 10.0], [1.0, 0.0], 0, 0, None)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Two faces and a file that is no photo."""
-    faces = render_faces(2, seed=0)
-    for name, image in zip("ac", faces.images, strict=True):
-        Image.fromarray(image).resize((192, 192)).save(tmp_path / f"{name}.png")
-    (tmp_path / "b.png").write_bytes(b"no photo")
-    return tmp_path
 
 
 def brightest(images):

@@ -31,22 +31,6 @@ def test_faces(make_faces):
     return FaceSet(**{**make_faces(3).arrays(), "group": np.array([7, 3, 5], np.int32)})
 
 
-@pytest.fixture
-def lookup():
-    return pd.DataFrame(
-        {
-            "RowId": [4, 1, 3, 2],
-            "ImageId": [5, 7, 7, 3],
-            "FeatureName": ["nose_tip_y", "left_eye_center_x", "nose_tip_x", "nose_tip_y"],
-        }
-    )
-
-
-@pytest.fixture
-def predictions():
-    return np.full((3, 15, 2), 50, np.float32)
-
-
 def test_submission_holds_the_champions_predictions(test_faces, lookup, predictions):
     predictions[0, 10, 0] = 31.5
     other = np.zeros_like(predictions)
