@@ -24,12 +24,8 @@ from project import CONF
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.framework.datasets import FaceSetDataset
 from facial_keypoints.keypoints import KEYPOINTS, LEFT_EYE, RIGHT_EYE
-from facial_keypoints.photos.confidence import (
-    TOLERANCE,
-    Calibration,
-    calibrate,
-    predict_unseen,
-)
+from facial_keypoints.models.calibration import Calibration
+from facial_keypoints.photos.confidence import TOLERANCE, calibrate, predict_unseen
 from facial_keypoints.photos.finders import Box, find_faces, finders
 from facial_keypoints.photos.framing import crop, frame_box, frame_points, frame_scale
 from facial_keypoints.photos.pose import head_pose

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from photos import load_champion
 
 from facial_keypoints.keypoints import LEFT_EYE, RIGHT_EYE
-from facial_keypoints.photos.confidence import Calibration, calibrate_champion
+from facial_keypoints.models.calibration import Calibration
+from facial_keypoints.photos.confidence import calibrate_champion
 from facial_keypoints.photos.face_tracker import FaceTracker
 from facial_keypoints.photos.finders import finder_named
 from facial_keypoints.photos.pose import head_pose

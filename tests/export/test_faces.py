@@ -7,13 +7,13 @@ from studies import split_summary
 from trainings import make_record
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.evaluation.champion import UnseenFaces
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SetSummary
 from facial_keypoints.export.faces import (
     check_holdout,
+    check_population,
     choose_faces,
-    out_of_fold_faces,
+    select_population,
     truth_of,
 )
 from facial_keypoints.training.records import Training
@@ -53,12 +53,20 @@ def test_variant_is_measured_on_the_holdout_an_ensemble_by_answer_key_or_out_of_
     assert truth_of(ensemble, answers[:0]) == "out-of-fold faces"
 
 
-def test_out_of_fold_faces_are_labelled_ones_of_population_a(make_faces):
+def test_labelled_faces_of_a_population_are_selected(make_faces):
     faces = make_faces(4, of_b=1)
     labelled = faces.labelled.copy()
     labelled[0] = False
-    unseen = UnseenFaces(replace(faces, labelled=labelled), np.zeros(4, np.int64))
-    assert out_of_fold_faces(unseen).group.tolist() == [1, 2]
+    faces = replace(faces, labelled=labelled)
+    assert select_population(faces, "A").group.tolist() == [1, 2]
+    assert select_population(faces, "B").group.tolist() == [3]
+
+
+def test_only_an_ensemble_has_population_b():
+    assert check_population("A", 15) == 0
+    assert check_population("B", 19) == 1
+    with pytest.raises(InputError, match=r"export\.population=B: only the ensemble"):
+        check_population("B", 15)
 
 
 def test_chosen_faces_are_originals_in_their_order(make_faces):

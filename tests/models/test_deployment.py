@@ -2,14 +2,24 @@ import numpy as np
 import pytest
 from spots import bright_spots
 
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.models.ensemble import build_ensemble
-from facial_keypoints.models.heads import NUM_HEADS
+from facial_keypoints.models.heads import NUM_HEADS, heads_of
 from facial_keypoints.models.registry import build_model
 
 pytestmark = pytest.mark.training
 
 keras = pytest.importorskip("keras")
 SETTINGS = {"filters": 2, "blocks": 1}
+CALIBRATION = Calibration(
+    "f",
+    scale=np.linspace(0.05, 0.2, 15).tolist(),
+    error=[0.5, 1.0, 1.2, 2.0, 9.0],
+    confidence=[0.95, 0.8, 0.5, 0.4, 0.0],
+    labels=100,
+    faces=10,
+    rank_correlation=0.5,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +44,10 @@ def saved_and_loaded(model, folder):
     return keras.saving.load_model(folder / "model.keras", safe_mode=True)
 
 
-def deployed(model, folder):
+def deployed(model, folder, *more):
     from facial_keypoints.models.deployment import build_deployed_model
 
-    return saved_and_loaded(build_deployed_model(saved_and_loaded(model, folder)), folder)
+    return saved_and_loaded(build_deployed_model(saved_and_loaded(model, folder), *more), folder)
 
 
 def test_variant_without_heat_maps_gives_its_keypoints_alone(images, tmp_path):
@@ -61,13 +71,33 @@ def test_variant_with_heat_maps_gives_confidences_too(images, tmp_path):
     assert np.ptp(confidences) > 0
 
 
-def test_ensemble_gives_the_keypoints_of_population_a(images, tmp_path):
+def test_calibrated_confidences_are_those_of_predict(images, tmp_path):
+    from facial_keypoints.models.spread import with_spread
+
+    model = heat_map_model()
+    outputs = deployed(model, tmp_path, CALIBRATION)(images)
+    spread = np.asarray(with_spread(model)(images))[..., 2]
+    expected = CALIBRATION.apply(spread)
+    assert np.ptp(expected) > 0.1
+    np.testing.assert_allclose(outputs["confidences"], expected, atol=1e-3)
+
+
+def test_calibration_in_the_model_is_linear_between_knots():
+    from facial_keypoints.models.deployment import calibrated_confidence
+
+    spread = np.linspace(0, 60, 15 * 400, dtype=np.float32).reshape(400, 15)
+    found = np.asarray(calibrated_confidence(spread, CALIBRATION))
+    np.testing.assert_allclose(found, CALIBRATION.apply(spread), atol=1e-5)
+
+
+@pytest.mark.parametrize("population", [0, 1])
+def test_ensemble_gives_the_keypoints_of_a_population(images, tmp_path, population):
     models = [heat_map_model(seed, points=NUM_HEADS, offsets=False) for seed in (1, 2)]
     bias = np.random.default_rng(0).normal(size=(NUM_HEADS, 2)).astype(np.float32)
     settings = {**SETTINGS, "offsets": False}
     ensemble = build_ensemble(settings, [model.get_weights() for model in models], bias)
-    outputs = deployed(ensemble, tmp_path)(images)
-    expected = np.reshape(ensemble(images), (4, NUM_HEADS, 2))[:, :15]
+    outputs = deployed(ensemble, tmp_path, None, population)(images)
+    expected = np.reshape(ensemble(images), (4, NUM_HEADS, 2))[:, heads_of(population)]
     np.testing.assert_allclose(outputs["keypoints"], expected, atol=2e-3)
     assert outputs["confidences"].shape == (4, 15)
 

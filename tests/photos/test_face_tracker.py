@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.photos.face_tracker import FaceTracker
 from facial_keypoints.photos.finders import Box, Framing
 from facial_keypoints.synthetic.geometry import keypoints

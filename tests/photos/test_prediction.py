@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.photos.cropping import crop_photos
 from facial_keypoints.photos.finders import finder_named
 from facial_keypoints.photos.prediction import PhotoPredictor, framed_points, predict_crops

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from facial_keypoints.keypoints import KEYPOINTS, POPULATION_B_INDEX
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.photos.reading import PhotoError
 from facial_keypoints.photos.records import FoundBox, HeadPose, PhotoFace, PhotoPoint, PhotoResult
 from facial_keypoints.photos.uploads import (

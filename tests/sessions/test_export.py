@@ -19,6 +19,7 @@ from trainings import make_record
 from facial_keypoints.cli import user_message
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SetSummary, SplitSummary
+from facial_keypoints.export.conversion import load_keras
 from facial_keypoints.framework.datasets import (
     AtomicCSVDataset,
     FaceSetDataset,
@@ -85,6 +86,19 @@ def test_all_files_predict_as_keras_does(exported):
     assert all(each["milliseconds_1"] > 0 and each["rmse"] > 0 for each in report["formats"])
     table = pd.read_csv(exported / "08_reporting/export_table.csv")
     assert table["format"].tolist() == list(by_format)
+
+
+def test_confidences_are_those_of_predict(exported, make_faces):
+    from facial_keypoints.framework.project_catalog import load_catalog
+    from facial_keypoints.models.spread import with_spread
+
+    catalog = load_catalog(exported.parents[1], "test")
+    images = make_faces(12).images
+    network = catalog.load("champion_model").training.load_model()
+    spread = np.asarray(with_spread(network)(images))[..., 2]
+    expected = catalog.load("earlier_calibration").apply(spread)
+    outputs = load_keras((exported / "07_model_output/facial_keypoints.keras").read_bytes())(images)
+    np.testing.assert_allclose(outputs["confidences"], expected, atol=1e-4)
 
 
 def test_smaller_precisions_make_smaller_files(exported):

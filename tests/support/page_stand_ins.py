@@ -10,7 +10,7 @@ from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.framework import photo_model, project_catalog
 from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.photos.uploads import PhotoModel
 from facial_keypoints.synthetic import render_faces
 

@@ -7,11 +7,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.evaluation.champion import UnseenFaces
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.evaluation.splits import SplitSummary, check_split
 from facial_keypoints.export.records import Truth
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.keypoints import POPULATIONS
+from facial_keypoints.models.heads import NUM_HEADS
+from facial_keypoints.parameters.sections import Population
 from facial_keypoints.training.records import Training
 
 _RUN_FULL: Final = "run: kedro run --pipeline=full, with the same --env and --params"
@@ -53,14 +55,33 @@ def truth_of(champion: Champion, answer_key: pd.DataFrame) -> Truth:
     return "out-of-fold faces" if answer_key.empty else "answer key"
 
 
-def out_of_fold_faces(unseen: UnseenFaces) -> FaceSet:
-    """Return labelled faces of population A that one member was not trained on.
+def check_population(population: Population, points: int) -> int:
+    """Return the number of a population, 0 for A and 1 for B.
 
     Args:
-        unseen: Of an ensemble.
+        population: By whose convention a model is to predict.
+        points: Number of points that it predicts.
+
+    Raises:
+        InputError: If the model has none of population B's.
     """
-    faces = unseen.faces
-    return faces.select((faces.population == 0) & faces.labelled.any(axis=1))
+    if population == "B" and points != NUM_HEADS:
+        raise InputError(
+            "export.population=B: only the ensemble of compete tells the populations' conventions "
+            "apart; leave it out, or run: kedro run --pipeline=compete, with the same --env"
+        )
+    return POPULATIONS.index(population)
+
+
+def select_population(faces: FaceSet, population: Population) -> FaceSet:
+    """Return the labelled faces of a population.
+
+    Args:
+        faces: To select from.
+        population: A or B.
+    """
+    own = faces.population == POPULATIONS.index(population)
+    return faces.select(own & faces.labelled.any(axis=1))
 
 
 def choose_faces(faces: FaceSet, count: int, seed: int) -> FaceSet:
@@ -78,7 +99,7 @@ def choose_faces(faces: FaceSet, count: int, seed: int) -> FaceSet:
     if not len(originals):
         raise InputError(
             "there is no face to compare the formats on: neither the hold-out nor the test set nor "
-            "the labelled faces have an original image of population A"
+            "the labelled faces have a labelled original image of the population"
         )
     random = np.random.default_rng(seed)
     return faces.select(np.sort(random.permutation(originals)[:count]))

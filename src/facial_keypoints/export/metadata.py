@@ -10,6 +10,8 @@ from facial_keypoints import __version__
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS
 from facial_keypoints.models.deployment import CONFIDENCE_RADIUS
+from facial_keypoints.parameters import ENSEMBLE
+from facial_keypoints.parameters.sections import Population
 
 METADATA_FILE: Final = "metadata.json"
 """Member of the zip archive at the end of a .tflite file."""
@@ -72,20 +74,25 @@ class ModelMetadata:
     input: str = _INPUT
 
 
-def describe_model(champion: Champion, source: str, outputs: list[str]) -> ModelMetadata:
+def describe_model(
+    champion: Champion, source: str, outputs: list[str], population: Population = "A"
+) -> ModelMetadata:
     """Return the metadata of an exported champion.
 
     Args:
         champion: The champion.
         source: ``download.source``: where its training data comes from.
         outputs: Names of the model's outputs.
+        population: By whose convention an ensemble's keypoints are.
     """
+    of = "" if champion.variant != ENSEMBLE else f"; keypoints as population {population} has them"
     return ModelMetadata(
         variant=champion.variant,
         fingerprint=champion.fingerprint,
         training_data=_DATA.get(source, _DATA_OF_USER),
         holdout_rmse=champion.holdout_rmse,
         outputs={name: _OUTPUTS[name] for name in outputs},
+        convention=_CONVENTION + of,
     )
 
 

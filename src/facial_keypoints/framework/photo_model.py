@@ -20,9 +20,9 @@ def load_photo_model(catalog: DataCatalog, predict: PredictParameters) -> PhotoM
     Raises:
         DatasetError: If there is no champion, or its files cannot be read.
     """
-    champion, calibration = catalog.load("champion_model"), catalog.load("earlier_calibration")
-    if calibration is None or calibration.fingerprint != champion.training.fingerprint:
-        calibration = calibrate_champion(champion)
+    champion, earlier = catalog.load("champion_model"), catalog.load("earlier_calibration")
+    calibration = calibrate_champion(champion, earlier)
+    if calibration is not earlier:
         catalog.save("confidence_calibration", calibration)
     return PhotoModel(
         champion=champion.champion,

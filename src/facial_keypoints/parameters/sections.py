@@ -60,6 +60,7 @@ class DownloadParameters(Section):
         return self
 
 
+Population = Literal["A", "B"]
 DataCheck = Literal[
     "filled_labels",
     "scaled_labels",
@@ -256,8 +257,10 @@ class UploadParameters(Section):
 
 
 class ExportParameters(Section):
-    """How the exported files are compared."""
+    """What is exported, and how the files are compared."""
 
+    population: Population
+    """By whose convention an ensemble's keypoints are."""
     faces: int = Field(ge=1)
     """Largest number of faces that every format predicts."""
     tolerance: Positive

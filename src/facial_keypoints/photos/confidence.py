@@ -11,6 +11,7 @@ from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.formatting import format_count
 from facial_keypoints.keypoints import LEFT_EYE, NUM_KEYPOINTS, RIGHT_EYE
 from facial_keypoints.metrics import MIN_EYE_DISTANCE
+from facial_keypoints.models.calibration import Calibration
 
 logger = logging.getLogger(__name__)
 
@@ -24,40 +25,6 @@ MAX_FACES: Final = 600
 _MIN_LABELS: Final = 50
 """Below, a calibration would be noise."""
 _EPSILON: Final = 1e-6
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """From the spread of a keypoint to its confidence: linear between knots.
-
-    Attributes:
-        fingerprint: Of the champion's training.
-        scale: Of each of the 15 keypoints: its usual error, divided by its usual spread.
-        error: Spread times scale, in pixels of the 96x96 image; rising.
-        confidence: Probability that a point is within 5 % of the distance between the eyes;
-            falling.
-        labels: Number of labels that it was fitted to.
-        faces: Number of faces that the model was not trained on.
-        rank_correlation: Spearman's, of spread times scale and error; None where there were too few
-            labels.
-
-    Example:
-        >>> calibration = Calibration("f", [0.1] * 15, [0.0, 4.0], [1.0, 0.0], 100, 10, 0.5)
-        >>> calibration.apply(np.full((1, 15), 10.0))[0, 0]
-        np.float64(0.75)
-    """
-
-    fingerprint: str
-    scale: list[float]
-    error: list[float]
-    confidence: list[float]
-    labels: int
-    faces: int
-    rank_correlation: float | None
-
-    def apply(self, spread: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-        """Return the confidence of each keypoint, of spreads (..., 15) in pixels."""
-        return np.asarray(np.interp(spread * self.scale, self.error, self.confidence))
 
 
 def calibrate(
@@ -132,12 +99,15 @@ class UnseenPredictions:
     spread: npt.NDArray[np.floating]
 
 
-def calibrate_champion(champion: ChampionModel) -> Calibration:
+def calibrate_champion(champion: ChampionModel, earlier: Calibration | None = None) -> Calibration:
     """Return the calibration of a champion by faces that it was not trained on.
 
     Args:
         champion: The model, and the faces.
+        earlier: Of an earlier run, returned if it is of this model.
     """
+    if earlier is not None and earlier.fingerprint == champion.training.fingerprint:
+        return earlier
     found = predict_unseen(champion)
     return calibrate(champion.training.fingerprint, found.truth, found.points, found.spread)
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.keypoints import IMAGE_SIZE, LEFT_EYE, NUM_KEYPOINTS, RIGHT_EYE
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.photos.finders import Finder, Framing, find_faces
 from facial_keypoints.photos.framing import Matrices, crop, frame_again, frame_box, frame_scale
 from facial_keypoints.photos.prediction import Predictor, predict_framed

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from facial_keypoints.augmentation.geometry import transform_points
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.photos.cropping import crop_photo
 from facial_keypoints.photos.finders import FinderKind
 from facial_keypoints.photos.framing import (

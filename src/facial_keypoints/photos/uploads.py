@@ -12,9 +12,9 @@ import pandas as pd
 
 from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.keypoints import NUM_KEYPOINTS
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.models.heads import heads_of
 from facial_keypoints.parameters import PredictParameters
-from facial_keypoints.photos.confidence import Calibration
 from facial_keypoints.photos.cropping import NO_FACE
 from facial_keypoints.photos.drawing import annotate
 from facial_keypoints.photos.finders import finder_named

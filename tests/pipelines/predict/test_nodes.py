@@ -4,10 +4,11 @@ from PIL import Image
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.champion import ChampionModel
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.parameters import PredictParameters
-from facial_keypoints.photos.confidence import Calibration
+from facial_keypoints.photos.confidence import calibrate_champion
 from facial_keypoints.pipelines.predict import create_pipeline
-from facial_keypoints.pipelines.predict.nodes import find_faces, list_photos, measure_confidence
+from facial_keypoints.pipelines.predict.nodes import find_faces, list_photos
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def test_calibration_of_the_same_training_is_used_again():
         fingerprint = "abc"
 
     earlier = Calibration("abc", [1.0] * 15, [0.0, 1.0], [1.0, 0.0], 9, 1, None)
-    assert measure_confidence(ChampionModel(None, Training(), None), earlier) is earlier
+    assert calibrate_champion(ChampionModel(None, Training(), None), earlier) is earlier
 
 
 @pytest.mark.parametrize(

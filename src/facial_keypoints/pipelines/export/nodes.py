@@ -11,31 +11,45 @@ from facial_keypoints.export import conversion
 from facial_keypoints.export.comparison import compare_formats, report_table
 from facial_keypoints.export.faces import (
     check_holdout,
+    check_population,
     choose_faces,
-    out_of_fold_faces,
+    select_population,
     truth_of,
 )
 from facial_keypoints.export.metadata import ModelMetadata, describe_model
 from facial_keypoints.export.records import ExportReport
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.parameters import DownloadParameters, ExportParameters
 
 
-def build_model(model: ChampionModel, download: DownloadParameters) -> tuple[bytes, ModelMetadata]:
+def build_model(
+    model: ChampionModel,
+    calibration: Calibration,
+    download: DownloadParameters,
+    export: ExportParameters,
+) -> tuple[bytes, ModelMetadata]:
     """Return the champion with named outputs as a .keras file, and its metadata.
 
     Args:
         model: The champion with its training.
+        calibration: Of its confidence.
         download: Where its training data comes from.
+        export: Names the population whose convention the keypoints follow.
 
     Raises:
-        InputError: If the packages that convert are not installed.
+        InputError: If the packages that convert are not installed, or the champion has no
+            convention of population B.
     """
     require_extra("export", *conversion.PACKAGES)
     from facial_keypoints.models.deployment import build_deployed_model
 
-    deployed = build_deployed_model(model.training.load_model())
-    metadata = describe_model(model.champion, download.source, list(deployed.output))
+    network = model.training.load_model()
+    population = check_population(export.population, network.output_shape[1] // 2)
+    deployed = build_deployed_model(network, calibration, population)
+    metadata = describe_model(
+        model.champion, download.source, list(deployed.output), export.population
+    )
     return conversion.save_keras(deployed), metadata
 
 
@@ -87,10 +101,10 @@ def choose_export_faces(
         case "hold-out":
             faces = check_holdout(model.training, holdout, split_summary)
         case "answer key":
-            faces = label_test_faces(test, answer_key, lookup)
-            faces = faces.select(faces.population == 0)
+            labelled = label_test_faces(test, answer_key, lookup)
+            faces = select_population(labelled, export.population)
         case _:
-            faces = out_of_fold_faces(model.load_unseen())
+            faces = select_population(model.load_unseen().faces, export.population)
     return choose_faces(faces, export.faces, export.seed)
 
 

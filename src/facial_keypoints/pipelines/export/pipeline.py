@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.photos.confidence import calibrate_champion
 from facial_keypoints.pipelines.export import nodes
 
 
@@ -10,8 +11,19 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                calibrate_champion,
+                ["champion_model", "earlier_calibration"],
+                "confidence_calibration",
+                name="measure_confidence",
+            ),
+            Node(
                 nodes.build_model,
-                ["champion_model", "params:download"],
+                [
+                    "champion_model",
+                    "confidence_calibration",
+                    "params:download",
+                    "params:export",
+                ],
                 ["keras_file", "export_metadata"],
                 name="build_exported_model",
             ),

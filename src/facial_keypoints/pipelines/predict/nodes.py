@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from facial_keypoints.errors import InputError
 from facial_keypoints.evaluation.champion import ChampionModel
 from facial_keypoints.formatting import format_count
+from facial_keypoints.models.calibration import Calibration
 from facial_keypoints.parameters import PredictParameters
 from facial_keypoints.photos import reading, video
-from facial_keypoints.photos.confidence import Calibration, calibrate_champion
 from facial_keypoints.photos.cropping import crop_photos
 from facial_keypoints.photos.drawing import annotate_photos, annotate_video
 from facial_keypoints.photos.face_tracker import FaceTracker, track_video
@@ -45,18 +45,6 @@ def list_photos(predict: PredictParameters) -> PhotoFiles:
     """
     finder_named(predict.finder)
     return reading.list_photos(predict.input)
-
-
-def measure_confidence(champion: ChampionModel, earlier: Calibration | None) -> Calibration:
-    """Return the calibration of the champion's confidence, by faces that it was not trained on.
-
-    Args:
-        champion: The model.
-        earlier: Of an earlier run, used again if it is of this model.
-    """
-    if earlier is not None and earlier.fingerprint == champion.training.fingerprint:
-        return earlier
-    return calibrate_champion(champion)
 
 
 def find_faces(files: PhotoFiles, predict: PredictParameters) -> FaceCrops:

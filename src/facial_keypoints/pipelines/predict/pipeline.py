@@ -3,6 +3,7 @@
 from kedro.pipeline import Node, Pipeline
 
 from facial_keypoints.parameters import PredictParameters
+from facial_keypoints.photos.confidence import calibrate_champion
 from facial_keypoints.photos.video import is_video
 from facial_keypoints.pipelines.predict import nodes
 
@@ -16,7 +17,7 @@ def create_pipeline(predict: PredictParameters) -> Pipeline:
         predict: Names the source, which decides on the nodes.
     """
     calibration = Node(
-        nodes.measure_confidence,
+        calibrate_champion,
         ["champion_model", "earlier_calibration"],
         "confidence_calibration",
         name="measure_confidence",
