@@ -75,7 +75,7 @@ def confidence(points: "keras.KerasTensor", spread: "keras.KerasTensor") -> "ker
 
     eyes = ops.sum(ops.square(points[:, LEFT_EYE] - points[:, RIGHT_EYE]), axis=-1, keepdims=True)
     at_zero = np.array(_ERROR_AT_ZERO, np.float32)
-    expected = at_zero * (1.0 + _ERROR_SLOPE * ops.square(spread))
+    expected = (1.0 + _ERROR_SLOPE * ops.square(spread)) * at_zero
     return 1.0 - ops.exp(-(CONFIDENCE_RADIUS**2) * eyes / expected)
 
 
