@@ -105,10 +105,9 @@ def test_ensemble_gives_the_keypoints_of_a_population(images, tmp_path, populati
 def test_confidence_falls_with_the_spread_and_with_the_size_of_the_face():
     from facial_keypoints.models.deployment import confidence
 
-    points = np.zeros((2, 15, 2), np.float32)
-    points[0, 0] = 30, 0  # distance between the eyes
-    points[1, 0] = 15, 0
-    spread = np.linspace(0, 20, 15, dtype=np.float32)[None].repeat(2, axis=0)
+    points = np.zeros((20, 15, 2), np.float32)
+    points[:, 0] = 30, 0  # distance between the eyes
+    spread = np.linspace(4, 14, 20, dtype=np.float32)[:, None].repeat(15, axis=1)
     found = np.asarray(confidence(points, spread))
-    assert (np.diff(found, axis=1) < 0).all()
-    assert (found[1] < found[0]).all()
+    assert (np.diff(found, axis=0) < 0).all()
+    assert (np.asarray(confidence(points / 2, spread)) < found).all()
