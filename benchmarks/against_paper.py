@@ -22,8 +22,8 @@ from facial_keypoints.augmentation.offline import augment
 from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.pipelines.clean.nodes import treat_missing_labels
 from facial_keypoints.training.models import build_trained_model
+from facial_keypoints.training.task import variant_task
 from facial_keypoints.training.trainer import train_model
-from facial_keypoints.training.variants import variant_task
 
 
 @dataclass(frozen=True)

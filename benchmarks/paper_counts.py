@@ -68,7 +68,7 @@ EXPECTED: Final[dict[str, tuple[int, str]]] = {
 
 def check_labels(path: Path) -> bool:
     """Print the counts and the expected ones; return whether all are equal."""
-    pipelines = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline()
+    pipelines = clean.create_pipeline() + augment.create_pipeline() + split.create_pipeline([])
     names = ["data_report", "augmentation_summary", "split_summary", "augmented_faces"]
     parameters = load_parameters(CONF, env="paper")
     accept = ["identical_images", "flat_images"]  # there are no images

@@ -1,5 +1,6 @@
 """The project's configuration, and its pipelines outside of a Kedro session."""
 
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from kedro.runner import SequentialRunner
 from facial_keypoints.archive.competition import CompetitionArchive
 from facial_keypoints.framework.config_loader import LOADER_ARGUMENTS, load_parameters
 from facial_keypoints.parameters import Parameters
+from facial_keypoints.training.session import Session
 
 CONF: Final = Path(__file__).resolve().parents[1] / "conf"
 
@@ -49,6 +51,8 @@ def run_in_memory(
     """
     inputs = {
         "competition_archive": MemoryDataset(CompetitionArchive(archive), copy_mode="assign"),
+        "session": MemoryDataset(Session(time.time())),
+        "earlier_study_plan": MemoryDataset(None),
         **_sections(parameters),
     }
     outputs = {

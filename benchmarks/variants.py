@@ -11,7 +11,7 @@ from project import CONF
 from facial_keypoints.framework.config_loader import load_parameters
 from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
-from facial_keypoints.parameters import Parameters
+from facial_keypoints.parameters import scale_variant
 
 
 def main() -> None:
@@ -20,10 +20,9 @@ def main() -> None:
     )
     parser.add_argument("--scale", type=float, default=1.0, help="as study.scale, 0.02 to 1")
     scale = parser.parse_args().scale
-    given = load_parameters(CONF).model_dump()
-    parameters = Parameters.model_validate({**given, "study": {**given["study"], "scale": scale}})
     rows = []
-    for name, variant in parameters.planned().variants.items():
+    for name, full in load_parameters(CONF).variants.items():
+        variant = scale_variant(full, scale)
         size = network_size(build_model(variant.architecture, variant.settings))
         rows.append(
             [

@@ -30,7 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "download": download.create_pipeline(),
         "clean": clean.create_pipeline(),
         "augment": augment.create_pipeline(),
-        "split": split.create_pipeline(),
+        "split": split.create_pipeline(variants),
         "train": train.create_pipeline(variants),
         "evaluate": evaluate.create_pipeline(variants),
         "study": study.create_pipeline(variants),

@@ -106,6 +106,7 @@ def _row(name: str, metrics: VariantMetrics, record: TrainingRecord | None) -> d
         "parameters": record.size.parameters if record and record.size else None,
         "epochs": record.epochs if record else None,
         "minutes": record.minutes if record else None,
+        "ended_by": record.ended_by if record else None,
         "failure": metrics.failure,
     }
 

@@ -37,7 +37,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.configured = _checked(self)
-        self.parameters = self.configured.planned()
+        self.parameters = self.configured.repeated()
         self["parameters"] = self.parameters.model_dump(mode="json")
         CheckedConfigLoader.latest = self
         # the registered pipelines depend on the variants, so those of an earlier session are stale
@@ -52,7 +52,7 @@ def current_parameters() -> Parameters:
     if CheckedConfigLoader.latest is not None:
         return CheckedConfigLoader.latest.parameters
     project = find_kedro_project(Path.cwd()) or Path.cwd()
-    return load_parameters(project / settings.CONF_SOURCE).planned()
+    return load_parameters(project / settings.CONF_SOURCE).repeated()
 
 
 def load_parameters(conf_source: Path | str, env: str = "base") -> Parameters:
@@ -63,8 +63,8 @@ def load_parameters(conf_source: Path | str, env: str = "base") -> Parameters:
         env: Name of the environment.
 
     Returns:
-        The parameters as the files give them; ``Parameters.planned`` applies the study's scale
-        and seeds.
+        The parameters as the files give them; ``Parameters.repeated`` applies the study's
+        seeds.
 
     Raises:
         InputError: if a parameter is unknown or out of bounds.

@@ -22,6 +22,7 @@ from facial_keypoints.parameters.study import (
     StudyParameters,
     VariantParameters,
     base_variant,
+    scale_variant,
 )
 
 __all__ = [
@@ -45,4 +46,5 @@ __all__ = [
     "UploadParameters",
     "VariantParameters",
     "base_variant",
+    "scale_variant",
 ]

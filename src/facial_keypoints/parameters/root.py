@@ -25,7 +25,6 @@ from facial_keypoints.parameters.study import (
     StudyParameters,
     VariantParameters,
     base_variant,
-    scale_variant,
 )
 
 ENSEMBLE: Final = "ensemble"
@@ -121,21 +120,20 @@ class Parameters(Section):
         wanted = {name for entry in only for name in self._groups.get(entry, [entry])}
         return [name for name in self.variants if base_variant(name) in wanted]
 
-    def planned(self) -> "Parameters":
-        """Return the parameters with the study's scale and seeds applied to the variants.
+    def repeated(self) -> "Parameters":
+        """Return the parameters with each variant once per seed of the study.
 
-        Each variant occurs once per seed, as ``<variant>-seed<n>``. The repetition with the
+        They are named ``<variant>-seed<n>``. The repetition with the
         variant's own ``train.seed`` keeps the plain name, so that adding seeds to a study trains
         only the new ones.
         """
-        planned = {}
+        repeated = {}
         for base_name, variant in self.variants.items():
-            scaled = scale_variant(variant, self.study.scale)
             for seed in self.study.seeds or [variant.train.seed]:
                 name = base_name if seed == variant.train.seed else f"{base_name}-seed{seed}"
-                train = scaled.train.model_copy(update={"seed": seed})
-                planned[name] = scaled.model_copy(update={"name": name, "train": train})
-        return self.model_copy(update={"variants": planned})
+                train = variant.train.model_copy(update={"seed": seed})
+                repeated[name] = variant.model_copy(update={"name": name, "train": train})
+        return self.model_copy(update={"variants": repeated})
 
 
 def _check_known(where: str, names: list[str], known: list[str]) -> None:

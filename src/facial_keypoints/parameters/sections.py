@@ -168,6 +168,9 @@ class TrainParameters(Section):
     global_clipnorm: Positive | None
     """Norm to which longer gradients are clipped; null clips none."""
     loss: Literal["mse", "huber"]
+    filled_label_weight: Extent
+    """How much labels count in the loss that ``clean.missing_labels: forward_fill`` has filled in;
+    0 masks them, as if they were missing."""
     huber_delta: Positive
     """Pixels up to which the Huber loss is quadratic; beyond, it is linear."""
     schedule: Literal["plateau", "cosine"]

@@ -1,12 +1,15 @@
 """Parameters of the study: variants, the paper's rows that they reproduce, and their comparison."""
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters.sections import Positive, Section, Seed, TrainParameters, as_list
+
+MIN_SCALE: Final = 0.02
+"""Narrower networks have a single filter, and fewer faces than there are keypoints."""
 
 PaperTable = Literal["table_3", "table_4", "table_5", "text"]
 _Accuracy = Annotated[float, Field(ge=0, le=1)]
@@ -65,7 +68,15 @@ class StudyParameters(Section):
     """Which variants are trained and compared, with which seeds, and at which scale."""
 
     only: Annotated[list[str] | None, BeforeValidator(as_list)]
-    scale: float = Field(ge=0.02, le=1)
+    minutes: Positive | None
+    """Wall-clock budget of the whole command, from start to submission; null: no budget."""
+    scale: Annotated[float, Field(ge=MIN_SCALE, le=1)] | None
+    """Factor on width, epochs, batch size and number of faces of all variants; null follows from
+    ``minutes`` and the measured speed, and is 1 without a budget."""
+    width: Annotated[float, Field(ge=MIN_SCALE, le=1)] | None
+    """Factor on the width, in place of ``scale``."""
+    epochs: Annotated[int, Field(ge=1)] | None
+    """Epochs of every variant, in place of ``scale`` times ``train.epochs``."""
     seeds: Annotated[list[Seed] | None, BeforeValidator(as_list)]
     reuse: bool
     on_failure: Literal["continue", "stop"]
@@ -90,20 +101,29 @@ def base_variant(name: str) -> str:
     return re.sub(r"-seed\d+$", "", name)
 
 
-def scale_variant(variant: VariantParameters, scale: float) -> VariantParameters:
+def scale_variant(
+    variant: VariantParameters,
+    scale: float,
+    *,
+    width: float | None = None,
+    epochs: int | None = None,
+) -> VariantParameters:
     """Return a variant at a fraction of its width, epochs, batch size and patience.
 
     Args:
         variant: The variant at full scale.
         scale: Factor, above 0 and up to 1. The number of multiply-adds falls by about its fourth
             power.
+        width: Factor on the width; None for ``scale``.
+        epochs: Number of epochs; None for ``scale`` times the variant's.
     """
-    if scale == 1:
+    factor = scale if width is None else width
+    if scale == 1 and factor == 1 and epochs is None:
         return variant
     train, plateau = variant.train, variant.train.reduce_on_plateau
     scaled_train = train.model_copy(
         update={
-            "epochs": train.epochs and max(1, round(train.epochs * scale)),
+            "epochs": epochs or (train.epochs and max(1, round(train.epochs * scale))),
             # keep the number of steps per epoch: a model needs steps more than images
             "batch_size": min(train.batch_size, max(8, round(train.batch_size * scale))),
             # at least 5, so that the learning rate can fall twice before training ends
@@ -115,10 +135,8 @@ def scale_variant(variant: VariantParameters, scale: float) -> VariantParameters
             ),
         }
     )
-    width = variant.settings.get("width", 1.0) * scale
-    return variant.model_copy(
-        update={"settings": {**variant.settings, "width": width}, "train": scaled_train}
-    )
+    settings = {**variant.settings, "width": variant.settings.get("width", 1.0) * factor}
+    return variant.model_copy(update={"settings": settings, "train": scaled_train})
 
 
 def _scale_patience(patience: int, scale: float, minimum: int) -> int:

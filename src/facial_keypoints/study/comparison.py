@@ -18,6 +18,7 @@ from facial_keypoints.study.records import LossPair, Measures, StudyResult, Stud
 from facial_keypoints.study.results import VariantResult, summarise_variants
 from facial_keypoints.study.statistics import least_significant_ratio
 from facial_keypoints.study.tables import agreement, make_tables
+from facial_keypoints.training.study_plan import StudyPlan
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 def compare_with_paper(
     paper: Mapping[str, Sequence[PaperRow]],
     study: StudyParameters,
+    plan: StudyPlan,
     split: SplitSummary,
     augmentation: AugmentationSummary,
     mean_face: VariantMetrics,
@@ -36,7 +38,8 @@ def compare_with_paper(
 
     Args:
         paper: The paper's rows by table.
-        study: Scale and seeds.
+        study: The seeds.
+        plan: The scale.
         split: The split that the results are of.
         augmentation: Number of samples before and after augmentation.
         mean_face: Metrics of predicting the mean training face.
@@ -64,7 +67,10 @@ def compare_with_paper(
     )
     leaks = [ours.leak for ours in trained.values() if ours.leak is not None]
     result = StudyResult(
-        scale=study.scale,
+        scale=plan.scale,
+        width=plan.width,
+        epochs=plan.epochs,
+        minutes=plan.minutes,
         seeds=len(study.seeds or [0]),
         split=split,
         synthetic=synthetic,

@@ -158,7 +158,10 @@ class StudyResult:
     """The whole study.
 
     Attributes:
-        scale: ``study.scale``.
+        scale: Factor on width, epochs and faces.
+        width: Factor on the width where it is another one.
+        epochs: Of every variant where they do not follow from the scale.
+        minutes: Budget of the whole command, if there was one.
         seeds: Number of seeds per variant.
         split: The split that the results are of.
         synthetic: Whether the faces are synthetic.
@@ -177,6 +180,9 @@ class StudyResult:
     """
 
     scale: float
+    width: float | None
+    epochs: int | None
+    minutes: float | None
     seeds: int
     split: SplitSummary
     synthetic: bool

@@ -11,7 +11,9 @@ from mlflow.tracking import MlflowClient
 from pydantic import BaseModel
 
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.parameters import VariantParameters
 from facial_keypoints.tracking.delivery import is_away
+from facial_keypoints.training.study_plan import StudyPlan
 
 _METRICS_PER_CALL: Final = 1000
 """MLflow rejects more."""
@@ -55,7 +57,7 @@ def node_parameters(inputs: Mapping[str, Any], namespace: str | None) -> dict[st
 
     Returns:
         Without a namespace, the node's parameters by name. Within one, the fields of the parameters
-        that are named as the namespace is, by their path ("train.epochs").
+        that are named as the namespace is, at the study's scale, by their path ("train.epochs").
     """
     found = {
         name.removeprefix("params:"): value
@@ -65,6 +67,8 @@ def node_parameters(inputs: Mapping[str, Any], namespace: str | None) -> dict[st
     if namespace is None:
         return found
     own = [value for name, value in found.items() if name.rpartition(".")[2] == namespace]
+    for plan in (value for value in inputs.values() if isinstance(value, StudyPlan)):
+        own = [plan.apply(VariantParameters.model_validate(value)) for value in own]
     dumps = [v.model_dump(mode="json") if isinstance(v, BaseModel) else v for v in own]
     return {
         str(name): value

@@ -39,9 +39,14 @@ class Samples:
         return len(self.images)
 
     @staticmethod
-    def from_faces(faces: FaceSet) -> "Samples":
-        """Return the faces with all 15 keypoints, each label counting the same."""
-        weights = np.ones(faces.keypoints.shape[:2], np.float32)
+    def from_faces(faces: FaceSet, filled_label_weight: float = 1.0) -> "Samples":
+        """Return the faces with all 15 keypoints.
+
+        Args:
+            faces: The faces.
+            filled_label_weight: How much a label counts that no person placed; others count 1.
+        """
+        weights = np.where(faces.labelled, 1.0, filled_label_weight).astype(np.float32)
         return Samples(faces.images, faces.keypoints, weights)
 
     def digest(self) -> str:

@@ -37,7 +37,8 @@ class TrainingRecord:
         mlflow_run_id: Run that recorded it; None where MLflow was unreachable.
         size: Layers, weights and arithmetic; None where the training failed.
         failure: Why there is no model; None where there is one.
-        may_pass: Whether a failed training may succeed later.
+        may_pass: Whether the same training may end better later: more memory may be free, or the
+            study's budget stopped it.
         checkpoints: Fingerprints of the checkpoints that it makes obsolete.
     """
 
@@ -91,7 +92,7 @@ class Training:
 
     @property
     def is_final(self) -> bool:
-        """Whether training again would end the same: a lack of memory may pass."""
+        """Whether training again would end the same: a lack of memory or time may pass."""
         return not self.record.may_pass
 
 

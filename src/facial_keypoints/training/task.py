@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import SWAP_INDEX
-from facial_keypoints.parameters import TrainParameters
+from facial_keypoints.parameters import TrainParameters, VariantParameters
 from facial_keypoints.training.input_pipeline import Samples
 
 Weights = list[npt.NDArray[np.float32]]
@@ -49,6 +50,32 @@ class TrainingTask:
     variant: str | None = None
 
 
+def variant_task(
+    variant: VariantParameters,
+    train: FaceSet,
+    validation: FaceSet,
+    deadline: float | None = None,
+) -> TrainingTask:
+    """Return the training of a variant.
+
+    Args:
+        variant: What to build and how to train it.
+        train: Samples to train on.
+        validation: Samples that decide on learning rate, end and best weights.
+        deadline: Unix time by which it ends; None leaves that to the variant.
+    """
+    filled = variant.train.filled_label_weight
+    return TrainingTask(
+        name=variant.name,
+        architecture=variant.architecture,
+        settings=variant.settings,
+        train=variant.train,
+        samples=Samples.from_faces(train, filled),
+        validation=Samples.from_faces(validation, filled),
+        deadline=deadline,
+    )
+
+
 @dataclass(frozen=True)
 class TrainingResult:
     """What a training leaves.
@@ -65,7 +92,8 @@ class TrainingResult:
         ended_by: "all epochs", "early stopping", "time budget" or "failure".
         interruptions: After how many epochs it was interrupted, each time.
         failure: Why there are no weights; None where there are.
-        may_pass: Whether the same training may succeed later (with more memory free, say).
+        may_pass: Whether the same training may end better later: more memory may be free, or its
+            deadline stopped it.
     """
 
     weights: Weights

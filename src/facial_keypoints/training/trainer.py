@@ -59,6 +59,7 @@ def train_model(task: TrainingTask, store: CheckpointStore | None = None) -> Tra
         average = ExponentialMovingAverage(progress, train.ema_decay)
     weights: Weights = []
     averaged: Weights = []
+    at_deadline = False
     failure: TrainingFailedError | None = None
     try:
         with keras_session(train, precision), out_of_memory_as_failure():
@@ -68,6 +69,7 @@ def train_model(task: TrainingTask, store: CheckpointStore | None = None) -> Tra
             checkpoint.restore(model, average)
             facts = checkpoint.facts
             budget = _budget_seconds(task, facts)
+            at_deadline = budget is not None and budget != _max_seconds(task)
             progress.start(facts.get("seconds", 0.0), facts.get("steps", 0), budget)
             _fit(model, task, checkpoint, progress, average)
             weights = model.get_weights()
@@ -93,7 +95,7 @@ def train_model(task: TrainingTask, store: CheckpointStore | None = None) -> Tra
         ended_by="failure" if failure else ended_by,
         interruptions=checkpoint.interruptions,
         failure=None if failure is None else str(failure),
-        may_pass=failure is not None and failure.may_pass,
+        may_pass=failure.may_pass if failure else at_deadline and ended_by == "time budget",
     )
 
 
@@ -160,7 +162,7 @@ def _callbacks(task: TrainingTask, progress: "Progress") -> list["keras.callback
         chosen.append(own.TimeBudget(progress, batches))
     if train.schedule == "cosine":
         chosen.append(own.CosineSchedule(progress, train.learning_rate, train.warmup_steps))
-    elif progress.budget_seconds is not None:
+    elif progress.budget_seconds is not None and train.max_minutes is not None:
         chosen.append(own.Cooldown(progress, progress.budget_seconds * train.cooldown))
     if validation is not None and train.schedule == "plateau":
         plateau = train.reduce_on_plateau
@@ -180,10 +182,14 @@ def _callbacks(task: TrainingTask, progress: "Progress") -> list["keras.callback
 
 def _budget_seconds(task: TrainingTask, restored: dict[str, Any]) -> float | None:
     """Seconds that the whole training may take; a resumed one takes no longer than without."""
-    budget = None if task.train.max_minutes is None else 60 * task.train.max_minutes
+    budget = _max_seconds(task)
     if task.deadline is None:
         return budget
     done = float(restored.get("seconds", 0.0))
     until_deadline = done + max(task.deadline - time.time(), 0.0)
     bounds = [until_deadline, budget, restored.get("budget_seconds")]
     return max(min(bound for bound in bounds if bound is not None), 1e-3)
+
+
+def _max_seconds(task: TrainingTask) -> float | None:
+    return None if task.train.max_minutes is None else 60 * task.train.max_minutes

@@ -1,8 +1,8 @@
 """Training a variant of the study, and how long the study takes."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -14,14 +14,16 @@ from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
+from facial_keypoints.training.deadlines import assign_deadlines
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
-from facial_keypoints.training.input_pipeline import Samples
 from facial_keypoints.training.keras_session import out_of_memory_as_failure
 from facial_keypoints.training.models import build_trained_model
 from facial_keypoints.training.records import Training, TrainingRecord, reusable_training
+from facial_keypoints.training.session import Session
 from facial_keypoints.training.speed import measure_speed
 from facial_keypoints.training.stores import CheckpointStore
-from facial_keypoints.training.task import TrainingTask
+from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.task import variant_task
 from facial_keypoints.training.trainer import train_model
 
 logger = logging.getLogger(__name__)
@@ -30,30 +32,13 @@ _LONG_STUDY_HOURS: Final = 12
 _MEASURED_SECONDS: Final = 2.0
 
 
-def variant_task(variant: VariantParameters, train: FaceSet, validation: FaceSet) -> TrainingTask:
-    """Return the training of a variant.
-
-    Args:
-        variant: What to build and how to train it.
-        train: Samples to train on.
-        validation: Samples that decide on learning rate, end and best weights.
-    """
-    return TrainingTask(
-        name=variant.name,
-        architecture=variant.architecture,
-        settings=variant.settings,
-        train=variant.train,
-        samples=Samples.from_faces(train),
-        validation=Samples.from_faces(validation),
-    )
-
-
 def fit_variant(
     variant: VariantParameters,
     train: FaceSet,
     validation: FaceSet,
     store: CheckpointStore | None = None,
     run_id: str | None = None,
+    deadline: float | None = None,
 ) -> Training:
     """Train one variant as its parameters say.
 
@@ -66,12 +51,13 @@ def fit_variant(
         validation: Samples that decide on learning rate, end and best weights.
         store: Where the checkpoint lies that the training resumes from.
         run_id: MLflow run that records it.
+        deadline: Unix time by which it ends; None leaves that to the variant.
 
     Returns:
         The training. If the loss diverged or memory was exhausted it has no model, and its
         record says why (``failure``).
     """
-    task = variant_task(variant, train, validation)
+    task = variant_task(variant, train, validation, deadline)
     origin = origin_of(variant, samples_origin(train, validation))
     result = train_model(task, store)
     size = None
@@ -112,17 +98,32 @@ class StudyEstimate:
         images_per_second: Of those that were measured.
         set_up_seconds: Building a graph.
         already_trained: Names of variants that an earlier run trained.
+        deadlines: Unix time by which each training ends, in the order in which they run; empty
+            without a budget.
+        session_started_at: Unix time of the command that the deadlines are of.
     """
 
     minutes: dict[str, float]
     images_per_second: dict[str, float]
     set_up_seconds: float
     already_trained: list[str]
+    deadlines: dict[str, float] = field(default_factory=dict)
+    session_started_at: float | None = None
 
     @property
     def total_minutes(self) -> float:
         """Of all variants."""
         return sum(self.minutes.values())
+
+    def deadline_of(self, variant: str, session: Session) -> float | None:
+        """Return when a variant's training has to end; None without a budget.
+
+        Args:
+            variant: Its name.
+            session: The running command: deadlines of another one do not count.
+        """
+        same = self.session_started_at == session.started_at
+        return self.deadlines.get(variant) if same else None
 
 
 def estimate_study(
@@ -146,13 +147,8 @@ def estimate_study(
         variants: By name.
         earlier: Earlier trainings of each variant, by fingerprint.
     """
-    samples = samples_origin(train, validation)
-    waiting = {
-        name: variant
-        for name, variant in variants.items()
-        if not study.reuse
-        or reusable_training(earlier[name], fingerprint(origin_of(variant, samples))) is None
-    }
+    waiting = waiting_variants(train, validation, study, variants, earlier)
+    already = [name for name in variants if name not in waiting]
     tasks = {
         name: replace(variant_task(variant, train, validation), validation=None)
         for name, variant in waiting.items()
@@ -182,11 +178,69 @@ def estimate_study(
             np.interp(work[name], list(seconds_per_image), list(seconds_per_image.values()))
         )
         minutes[name] = _minutes(variant, len(train), per_image, set_up, name in measured)
+    estimate = StudyEstimate(minutes, speeds, set_up, already)
+    _log_estimate(estimate)
+    return estimate
+
+
+def schedule_study(
+    plan: StudyPlan,
+    waiting: Collection[str],
+    already_trained: list[str],
+    session: Session,
+    now: float,
+) -> StudyEstimate:
+    """Return the deadline of each training, such that all end within the study's budget.
+
+    What a training leaves of its time goes to those after it.
+
+    Args:
+        plan: The expected times.
+        waiting: Names of the variants that are to be trained; they are trained in sorted order, as
+            Kedro runs nodes.
+        already_trained: Names of variants that an earlier run trained.
+        session: The command that the budget is of.
+        now: Unix time at which the first training starts.
+    """
+    names = sorted(waiting)
+    end = session.started_at + 60 * (plan.minutes or 0) - plan.afterwards_seconds
+    seconds = [plan.training_seconds.get(name, 1.0) for name in names]
+    deadlines = assign_deadlines(seconds, 1, now, max(now, end)) if names else []
     estimate = StudyEstimate(
-        minutes, speeds, set_up, [name for name in variants if name not in waiting]
+        minutes={name: each / 60 for name, each in zip(names, seconds, strict=True)},
+        images_per_second=plan.images_per_second,
+        set_up_seconds=0.0,
+        already_trained=already_trained,
+        deadlines=dict(zip(names, deadlines, strict=True)),
+        session_started_at=session.started_at,
     )
     _log_estimate(estimate)
     return estimate
+
+
+def waiting_variants(
+    train: FaceSet,
+    validation: FaceSet,
+    study: StudyParameters,
+    variants: Mapping[str, VariantParameters],
+    earlier: Mapping[str, Mapping[str, Training]],
+) -> dict[str, VariantParameters]:
+    """Return the variants that no earlier run has trained.
+
+    Args:
+        train: Samples to train on.
+        validation: Samples to validate on.
+        study: Whether earlier trainings are reused.
+        variants: By name.
+        earlier: Earlier trainings of each variant, by fingerprint.
+    """
+    samples = samples_origin(train, validation)
+    return {
+        name: variant
+        for name, variant in variants.items()
+        if not study.reuse
+        or reusable_training(earlier[name], fingerprint(origin_of(variant, samples))) is None
+    }
 
 
 def _minutes(

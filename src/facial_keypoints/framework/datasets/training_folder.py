@@ -125,7 +125,8 @@ class TrainingFolder:
                 file.announce(checksum(training.record))
                 self._replace(folder / "training_record.json", _as_json(training.record))
                 file.write(checksum(training.record))
-            if training.is_final:  # else it resumes when there is more memory
+            # a failed training resumes when there is more memory
+            if training.is_final or training.failure is None:
                 for fingerprint in (training.fingerprint, *training.record.checkpoints):
                     atomic.remove(self.fs, self._checkpoint_path(fingerprint))
             self._replace(self.path / "current", training.fingerprint.encode())

@@ -2,9 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any, Final
 
 from facial_keypoints.parameters import CompetitionParameters
@@ -196,23 +194,3 @@ def _choose_size(
     minimum = {name: count * factor for name, count in _MIN_EPOCHS.items()}
     minimum |= dict.fromkeys(_LARGER, _EPOCHS_PER_MEMBER * rounds)
     return [name for name, least in minimum.items() if epochs / _COST[name] >= least][-1]
-
-
-def assign_deadlines(
-    weights: Sequence[float], processes: int, start: float, end: float
-) -> list[float]:
-    """Return the deadline of each task, where processes take the tasks in turn.
-
-    Args:
-        weights: Fraction of its process' time that each task is worth.
-        processes: No more than there are tasks.
-        start: When all start.
-        end: When all are to be over.
-    """
-    deadlines = [0.0] * len(weights)
-    for first in range(processes):
-        numbers = range(first, len(weights), processes)
-        done = list(accumulate(weights[number] for number in numbers))
-        for number, so_far in zip(numbers, done, strict=True):
-            deadlines[number] = start + (end - start) * so_far / done[-1]
-    return deadlines

@@ -26,10 +26,10 @@ from facial_keypoints.pipelines.compete.plan import (
     NUM_HALVES,
     SIZES,
     Plan,
-    assign_deadlines,
     measured_size,
 )
 from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Members
+from facial_keypoints.training.deadlines import assign_deadlines
 from facial_keypoints.training.input_pipeline import Samples
 from facial_keypoints.training.members import (
     MemberResult,

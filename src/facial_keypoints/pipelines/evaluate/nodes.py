@@ -23,6 +23,7 @@ from facial_keypoints.plotting.evaluation import draw_error_per_keypoint
 from facial_keypoints.plotting.faces import draw_best_and_worst
 from facial_keypoints.training.fingerprints import samples_origin
 from facial_keypoints.training.records import Training, check_origin
+from facial_keypoints.training.study_plan import StudyPlan
 
 Points = npt.NDArray[np.float32]
 
@@ -30,6 +31,7 @@ Points = npt.NDArray[np.float32]
 def predict_faces(
     training: Training,
     variant: VariantParameters,
+    plan: StudyPlan,
     train: FaceSet,
     validation: FaceSet,
     holdout: FaceSet,
@@ -40,7 +42,8 @@ def predict_faces(
 
     Args:
         training: Of this variant.
-        variant: Its parameters, which the training must agree with.
+        variant: Its parameters at full scale.
+        plan: The scale of all variants, which the training must agree with.
         train: The training set, which the training must agree with.
         validation: The validation set, which the training must agree with.
         holdout: The hold-out.
@@ -54,7 +57,7 @@ def predict_faces(
     Raises:
         InputError: if the training has other parameters or samples.
     """
-    check_origin(training, variant, samples_origin(train, validation))
+    check_origin(training, plan.apply(variant), samples_origin(train, validation))
     model = training.load_model() if training.failure is None else None
     of_validation, of_holdout, of_unseen, of_test = (
         _predict(model, faces) for faces in (validation, holdout, unseen, test)

@@ -37,6 +37,7 @@ def _measure_pipeline(name: str) -> Pipeline:
                 [
                     "training",
                     "params:variant",
+                    "study_plan",
                     "train_faces",
                     "validation_faces",
                     "holdout_faces",
@@ -73,7 +74,7 @@ def _measure_pipeline(name: str) -> Pipeline:
     return Pipeline(
         nodes,
         namespace=name,
-        inputs={*_SETS, "test_faces", "split_summary", "lookup"},
+        inputs={*_SETS, "test_faces", "study_plan", "split_summary", "lookup"},
         parameters={
             "params:evaluate": "params:evaluate",
             "params:variant": f"params:variants.{name}",

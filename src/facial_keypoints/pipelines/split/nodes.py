@@ -1,19 +1,76 @@
 """Nodes of the split pipeline."""
 
+import logging
+import time
+from typing import Any
+
 from facial_keypoints.evaluation.splits import SETS, SplitSummary, split_rows, summarise_split
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.parameters import SplitParameters, StudyParameters
+from facial_keypoints.parameters import SplitParameters, StudyParameters, VariantParameters
+from facial_keypoints.pipelines import by_variant
+from facial_keypoints.training.fingerprints import fingerprint
+from facial_keypoints.training.session import Session
+from facial_keypoints.training.study_plan import StudyPlan, Workload, make_study_plan
+
+logger = logging.getLogger(__name__)
+
+
+def plan_study(
+    augmented: FaceSet,
+    split: SplitParameters,
+    study: StudyParameters,
+    session: Session,
+    earlier: StudyPlan | None,
+    **inputs: Any,
+) -> StudyPlan:
+    """Choose the scale at which all variants fit into the study's budget.
+
+    The plan of an earlier run is used again for the same budget, samples and variants, so that a
+    run that was interrupted continues.
+
+    Args:
+        augmented: All samples.
+        split: How they will be split.
+        study: The budget, and what the user has decided.
+        session: Its start is the budget's.
+        earlier: The plan of an earlier run.
+        inputs: "parameters" of every variant.
+    """
+    if study.minutes is None:
+        return StudyPlan(study.scale or 1.0, study.width, study.epochs)
+    variants = {
+        name: VariantParameters.model_validate(parameters)
+        for name, parameters in by_variant(inputs, "parameters").items()
+    }
+    request = fingerprint(
+        {
+            "samples": augmented.digest(),
+            **{name: each.model_dump(mode="json") for name, each in variants.items()},
+            "split": split.model_dump(mode="json"),
+            "study": study.model_dump(mode="json", include={"minutes", "scale", "width", "epochs"}),
+        }
+    )
+    if study.reuse and earlier is not None and earlier.request == request:
+        logger.info(
+            "study.scale=%g, as an earlier run planned it for the same budget, samples and "
+            "variants; study.reuse=false plans again",
+            earlier.scale,
+        )
+        return earlier
+    samples = len(split_rows(augmented.group, split, 1.0)["train"])
+    remaining = session.started_at + 60 * study.minutes - time.time()
+    return make_study_plan(study, Workload(augmented, samples, variants), remaining, request)
 
 
 def split_faces(
-    augmented: FaceSet, split: SplitParameters, study: StudyParameters
+    augmented: FaceSet, split: SplitParameters, plan: StudyPlan
 ) -> tuple[FaceSet, FaceSet, FaceSet, FaceSet, SplitSummary]:
     """Split all samples into four sets.
 
     Args:
         augmented: All samples, originals and copies.
         split: Fractions, seed and kind of the split.
-        study: Its scale reduces the faces to train, validate and (by sample) hold out.
+        plan: Its scale reduces the faces to train, validate and (by sample) hold out.
 
     Returns:
         Training, validation, hold-out and unseen set; and their summary.
@@ -21,7 +78,7 @@ def split_faces(
     Raises:
         InputError: if there are too few groups or samples to fill the sets.
     """
-    rows = split_rows(augmented.group, split, study.scale)
+    rows = split_rows(augmented.group, split, plan.scale)
     sets = {name: augmented.select(rows[name]) for name in SETS}
-    summary = summarise_split(sets, len(rows["dropped"]), split, study.scale)
+    summary = summarise_split(sets, len(rows["dropped"]), split, plan.scale)
     return sets["train"], sets["validation"], sets["holdout"], sets["unseen"], summary

@@ -28,6 +28,7 @@ from facial_keypoints.study.records import StudyResult
 from facial_keypoints.study.results import VariantResult, check_results
 from facial_keypoints.study.tables import TABLES, table_frame
 from facial_keypoints.training.records import Training
+from facial_keypoints.training.study_plan import StudyPlan
 
 POOLS_COMPARED: Final = ("14cl-3mpl", "14cl-5mpl")
 """Variants of the paper's Figure 2."""
@@ -40,6 +41,7 @@ _PAPER: Final = TypeAdapter(dict[str, list[PaperRow]])
 def tabulate_study(
     paper: Mapping[str, Sequence[Any]],
     study: StudyParameters,
+    plan: StudyPlan,
     split: SplitParameters,
     split_summary: SplitSummary,
     augmentation_summary: AugmentationSummary,
@@ -53,7 +55,8 @@ def tabulate_study(
 
     Args:
         paper: The paper's rows by table.
-        study: Scale and seeds.
+        study: The seeds.
+        plan: The scale.
         split: The parameters that the split must have had.
         split_summary: Of the split that the results are of.
         augmentation_summary: Number of samples before and after augmentation.
@@ -69,14 +72,15 @@ def tabulate_study(
     trainings, metrics = by_variant(inputs, "training"), by_variant(inputs, "metrics")
     results = {
         name: VariantResult(
-            VariantParameters.model_validate(parameters), trainings[name], metrics[name]
+            plan.apply(VariantParameters.model_validate(parameters)), trainings[name], metrics[name]
         )
         for name, parameters in by_variant(inputs, "parameters").items()
     }
-    check_results(results, train, validation, split_summary, split, study.scale)
+    check_results(results, train, validation, split_summary, split, plan.scale)
     return compare_with_paper(
         _PAPER.validate_python(paper),
         study,
+        plan,
         split_summary,
         augmentation_summary,
         mean_face_metrics,

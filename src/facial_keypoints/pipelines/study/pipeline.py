@@ -38,6 +38,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 {
                     "paper": "params:paper",
                     "study": "params:study",
+                    "plan": "study_plan",
                     "split": "params:split",
                     "answer_key": "answer_key",
                     "split_summary": "split_summary",

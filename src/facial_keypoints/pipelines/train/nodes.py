@@ -1,6 +1,7 @@
 """Nodes of the train pipeline."""
 
 import logging
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
+from facial_keypoints.pipelines import by_variant
 from facial_keypoints.plotting.curves import draw_loss_and_accuracy
 from facial_keypoints.training.fingerprints import (
     differences,
@@ -20,32 +22,59 @@ from facial_keypoints.training.fingerprints import (
 from facial_keypoints.training.records import Training, reusable_training
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.stores import TrainingStore
-from facial_keypoints.training.variants import StudyEstimate, estimate_study, fit_variant
+from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.variants import (
+    StudyEstimate,
+    estimate_study,
+    fit_variant,
+    schedule_study,
+    waiting_variants,
+)
 
 logger = logging.getLogger(__name__)
 
 
 def estimate_training_time(
-    train: FaceSet, validation: FaceSet, study: StudyParameters, **variants: Any
+    train: FaceSet,
+    validation: FaceSet,
+    study: StudyParameters,
+    plan: StudyPlan,
+    session: Session,
+    **variants: Any,
 ) -> StudyEstimate:
-    """Estimate how long the chosen variants train on this machine.
+    """Estimate how long the chosen variants train; within a budget, set their deadlines.
 
     Args:
         train: Samples to train on.
         validation: Samples to validate on.
         study: Whether earlier trainings are reused.
+        plan: The scale of all variants.
+        session: Its start is the budget's.
         variants: Each variant, keyed "<variant>.parameters", and its earlier trainings by
             fingerprint, in a store keyed "<variant>.training_store".
+
+    Raises:
+        InputError: If the plan was made for another budget.
     """
-    names = [key.removesuffix(".parameters") for key in variants if key.endswith(".parameters")]
-    chosen = {n: VariantParameters.model_validate(variants[f"{n}.parameters"]) for n in names}
-    earlier = {name: variants[f"{name}.training_store"].earlier() for name in names}
-    return estimate_study(train, validation, study, chosen, earlier)
+    plan.check(study)
+    chosen = {
+        name: plan.apply(VariantParameters.model_validate(parameters))
+        for name, parameters in by_variant(variants, "parameters").items()
+    }
+    earlier = {
+        name: store.earlier() for name, store in by_variant(variants, "training_store").items()
+    }
+    if plan.minutes is None:
+        return estimate_study(train, validation, study, chosen, earlier)
+    waiting = waiting_variants(train, validation, study, chosen, earlier)
+    already_trained = [name for name in chosen if name not in waiting]
+    return schedule_study(plan, waiting, already_trained, session, time.time())
 
 
 def train_variant(
     train: FaceSet,
     validation: FaceSet,
+    plan: StudyPlan,
     estimate: StudyEstimate,
     variant: VariantParameters,
     study: StudyParameters,
@@ -57,8 +86,10 @@ def train_variant(
     Args:
         train: Samples to train on.
         validation: Samples to validate on.
-        estimate: Not used; every variant's time is logged before the first one trains.
-        variant: What to train.
+        plan: The scale of all variants.
+        estimate: Holds the deadline, if there is a budget; every variant's time is logged before
+            the first one trains.
+        variant: What to train, at full scale.
         study: Whether earlier trainings are reused, and what a failure means.
         training_store: Earlier trainings, and the checkpoint that a training resumes from.
         session: Holds the MLflow run of the variant.
@@ -66,7 +97,7 @@ def train_variant(
     Raises:
         InputError: If the training fails and ``study.on_failure`` is "stop".
     """
-    del estimate
+    variant = plan.apply(variant)
     origin = origin_of(variant, samples_origin(train, validation))
     name, run_id = fingerprint(origin), session.run_id_of(variant.name)
     earlier, checkpoint = training_store.earlier(), training_store.checkpoint(name)
@@ -75,11 +106,17 @@ def train_variant(
         return _reuse(finished, variant, study, run_id)
     if earlier and not checkpoint.exists():
         reason = differences(list(earlier.values())[-1].record.origin, origin)
-        reason = reason or ("memory was exhausted" if study.reuse else "study.reuse is false")
+        reason = reason or (_reason(earlier[name]) if study.reuse else "study.reuse is false")
         logger.info("%s: training again (%s)", variant.name, reason)
-    training = fit_variant(variant, train, validation, checkpoint, run_id)
+    deadline = estimate.deadline_of(variant.name, session)
+    training = fit_variant(variant, train, validation, checkpoint, run_id, deadline)
     _report(training, variant, study)
     return training
+
+
+def _reason(earlier: Training) -> str:
+    """Why a training of the same origin may end better now."""
+    return "memory was exhausted" if earlier.failure else "the study's budget had stopped it"
 
 
 def _reuse(
@@ -110,6 +147,13 @@ def _report(training: Training, variant: VariantParameters, study: StudyParamete
             record.ended_by,
             record.best_epoch,
         )
+        if not training.is_final:
+            logger.warning(
+                "%s: stopped by the study's budget after %d of %d epochs",
+                variant.name,
+                record.epochs,
+                variant.train.epochs,
+            )
         return
     when = "failed in an earlier run" if training.reused else "failed"
     message = f"{variant.name} {when}: {training.failure}"

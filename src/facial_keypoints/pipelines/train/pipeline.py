@@ -22,6 +22,8 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "train": "train_faces",
                     "validation": "validation_faces",
                     "study": "params:study",
+                    "plan": "study_plan",
+                    "session": "session",
                     **{f"{name}.parameters": f"params:variants.{name}" for name in names},
                     **{f"{name}.training_store": f"{name}.training_store" for name in names},
                 },
@@ -37,6 +39,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 [
                     "train_faces",
                     "validation_faces",
+                    "study_plan",
                     "training_estimate",
                     "params:variant",
                     "params:study",
@@ -61,6 +64,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
             inputs={
                 "train_faces": "train_faces",
                 "validation_faces": "validation_faces",
+                "study_plan": "study_plan",
                 "training_estimate": "training_estimate",
                 "session": "session",
                 "training_store": f"{name}.training_store",

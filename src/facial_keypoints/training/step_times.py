@@ -1,0 +1,114 @@
+"""How long the study trains at any scale: a few variants are measured, the others follow."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from facial_keypoints.errors import TrainingFailedError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.models.complexity import network_size
+from facial_keypoints.models.registry import build_model
+from facial_keypoints.parameters import VariantParameters
+from facial_keypoints.training.keras_session import out_of_memory_as_failure
+from facial_keypoints.training.speed import measure_speed
+from facial_keypoints.training.task import variant_task
+
+logger = logging.getLogger(__name__)
+
+_MEASURED_FACES: Final = 1024
+_MEASURED_SECONDS: Final = 1.5
+
+
+@dataclass(frozen=True)
+class StepTimes:
+    """Measured training steps.
+
+    Attributes:
+        points: Work (multiply-adds of a batch) and seconds of measured steps, ascending by work;
+            by architecture.
+        set_up_seconds: Building a graph.
+    """
+
+    points: dict[str, list[tuple[float, float]]]
+    set_up_seconds: float
+
+    def seconds(self, architecture: str, work: float) -> float:
+        """Return how long a step takes.
+
+        Between two measured steps the time is interpolated. A step of less work than any measured
+        one is taken to last as long as the shortest, and one of more work proportionally longer
+        than the longest: both are more than it takes.
+
+        Args:
+            architecture: Of the variant; where none of it was measured, all others count.
+            work: Multiply-adds of a batch.
+        """
+        everywhere = sorted(point for points in self.points.values() for point in points)
+        known, taken = np.log(self.points.get(architecture) or everywhere).T
+        beyond = max(np.log(work) - known[-1], 0.0)
+        return float(np.exp(np.interp(np.log(work), known, taken) + beyond))
+
+
+def measure_steps(
+    faces: FaceSet, variants: Mapping[str, VariantParameters], work: Mapping[str, float]
+) -> StepTimes:
+    """Measure the variants with the least, the most and medium work of each architecture.
+
+    Args:
+        faces: To train on.
+        variants: By name.
+        work: Multiply-adds of a batch, by variant; a variant without it is not measured.
+
+    Raises:
+        TrainingFailedError: If memory suffices for none of them.
+    """
+    few = faces.select(slice(0, _MEASURED_FACES))
+    points: dict[str, list[tuple[float, float]]] = {}
+    set_up = 0.0
+    for name in _representatives(variants, work):
+        variant = variants[name]
+        task = replace(variant_task(variant, few, few), validation=None)
+        try:
+            with out_of_memory_as_failure():
+                speed = measure_speed(task, _MEASURED_SECONDS)
+        except TrainingFailedError as error:
+            logger.warning("%s: not measured, %s", name, error)
+            continue
+        step = min(variant.train.batch_size, len(few)) / speed.trained
+        points.setdefault(variant.architecture, []).append((work[name], step))
+        set_up = max(set_up, speed.set_up_seconds)
+    if not points:
+        raise TrainingFailedError("memory suffices for no variant")
+    return StepTimes({name: sorted(found) for name, found in points.items()}, set_up)
+
+
+def batch_work(variants: Mapping[str, VariantParameters]) -> dict[str, float]:
+    """Return the multiply-adds of a batch, by variant; without those that memory does not hold.
+
+    Args:
+        variants: By name.
+    """
+    work = {}
+    for name, variant in variants.items():
+        try:
+            with out_of_memory_as_failure():
+                size = network_size(build_model(variant.architecture, variant.settings))
+        except TrainingFailedError as error:
+            logger.warning("%s: not measured, %s", name, error)
+            continue
+        work[name] = float(size.multiply_adds * variant.train.batch_size)
+    return work
+
+
+def _representatives(
+    variants: Mapping[str, VariantParameters], work: Mapping[str, float]
+) -> list[str]:
+    """The variants to measure."""
+    by_architecture: dict[str, list[str]] = {}
+    for name in sorted(work, key=lambda name: work[name]):
+        by_architecture.setdefault(variants[name].architecture, []).append(name)
+    chosen = {names[i] for names in by_architecture.values() for i in (0, len(names) // 2, -1)}
+    return sorted(chosen, key=lambda name: work[name])

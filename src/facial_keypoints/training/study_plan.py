@@ -1,0 +1,276 @@
+"""At which scale the study is trained, so that all variants fit into its time budget."""
+
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from facial_keypoints.errors import InputError
+from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import format_count, format_duration
+from facial_keypoints.parameters import StudyParameters, VariantParameters
+from facial_keypoints.parameters.study import MIN_SCALE, scale_variant
+from facial_keypoints.training.input_pipeline import steps_per_epoch
+from facial_keypoints.training.step_times import StepTimes, batch_work, measure_steps
+
+logger = logging.getLogger(__name__)
+
+_COUNTED_SCALE: Final = 0.1
+"""At which every network is built once, to count its work: small ones are built fast."""
+_ASSUMED: Final = StepTimes({"any": [(2.5e8, 0.015)]}, 4.0)
+"""100 G operations a second, six per multiply-add, but at least 15 ms a step: roughly what two
+cores do. Decides only on the scale of the first measurement."""
+_MOST_ROUNDS: Final = 3
+_CLOSE: Final = 1.3
+"""Factor between the chosen scale and the measured one up to which nothing is measured again."""
+_VALIDATION: Final = 1.06
+"""Time of an epoch relative to its training steps: a ninth as many samples are validated, in one
+pass where training takes three; the rest is the checkpoint."""
+_USED: Final = 0.75
+"""Fraction of the time for training that the plan fills. The rest is for other programs on the
+machine: trainings are stopped only when it is used up."""
+_SECONDS_PER_VARIANT: Final = 9.0
+"""To save, predict, measure and record one variant on two cores that are busy otherwise."""
+_SECONDS_AFTERWARDS: Final = 20.0
+"""For tables, figures, page and submission."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """At which scale every variant of the study is trained.
+
+    Attributes:
+        scale: Factor on width, epochs, batch size and number of faces.
+        width: Factor on the width in place of ``scale``; None for ``scale``.
+        epochs: Of every variant; None for ``scale`` times its own.
+        minutes: Budget of the whole command; None without one.
+        request: Fingerprint of all that the plan was made for; None without a budget.
+        training_seconds: Expected time of each variant's training; empty without a budget.
+        images_per_second: Expected speed of each variant's training; empty without a budget.
+        afterwards_seconds: Of the budget, for what follows the trainings.
+    """
+
+    scale: float
+    width: float | None = None
+    epochs: int | None = None
+    minutes: float | None = None
+    request: str | None = None
+    training_seconds: dict[str, float] = field(default_factory=dict)
+    images_per_second: dict[str, float] = field(default_factory=dict)
+    afterwards_seconds: float = 0.0
+
+    def apply(self, variant: VariantParameters) -> VariantParameters:
+        """Return the variant at the plan's scale."""
+        return scale_variant(variant, self.scale, width=self.width, epochs=self.epochs)
+
+    def check(self, study: StudyParameters) -> None:
+        """Check that the plan is of these parameters.
+
+        Raises:
+            InputError: If it was made for others.
+        """
+        scale = study.scale or (self.scale if study.minutes else 1.0)
+        wanted = (scale, study.width, study.epochs, study.minutes)
+        if wanted != (self.scale, self.width, self.epochs, self.minutes):
+            raise InputError(
+                f"the study was planned with other parameters (study.scale={self.scale:g}, "
+                f"study.minutes={'null' if self.minutes is None else f'{self.minutes:g}'}); run: "
+                "kedro run --pipeline=full, with the same --env and --params (finished trainings "
+                "of the same samples are reused)"
+            )
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a study trains.
+
+    Attributes:
+        faces: All samples.
+        num_samples: Trained on at full scale.
+        variants: By name, at full scale.
+    """
+
+    faces: FaceSet
+    num_samples: int
+    variants: Mapping[str, VariantParameters]
+
+    def samples_at(self, scale: float) -> int:
+        """Return the number of samples that are trained on at a scale."""
+        return max(1, round(scale * self.num_samples))
+
+
+@dataclass(frozen=True)
+class WorkloadTimes:
+    """How long a workload trains, at any plan.
+
+    Attributes:
+        workload: What is trained.
+        plan: The plan that ``batch_work`` is of.
+        batch_work: Multiply-adds of a batch at that plan, by variant; without those that memory
+            does not hold.
+        steps: How long training steps take.
+    """
+
+    workload: Workload
+    plan: StudyPlan
+    batch_work: Mapping[str, float]
+    steps: StepTimes
+
+    @classmethod
+    def assume(cls, workload: Workload, plan: StudyPlan) -> "WorkloadTimes":
+        """Return the times on a machine of two cores, before anything is measured.
+
+        Args:
+            workload: What is trained.
+            plan: What the user has decided.
+        """
+        small = replace(plan, scale=_COUNTED_SCALE)
+        scaled = {name: small.apply(variant) for name, variant in workload.variants.items()}
+        return cls(workload, small, batch_work(scaled), _ASSUMED)
+
+    def measure(self, plan: StudyPlan) -> "WorkloadTimes":
+        """Return the times by a measurement at a plan."""
+        variants = self.workload.variants
+        work = {name: self._work(plan, name) for name in self.batch_work}
+        scaled = {name: plan.apply(variants[name]) for name in work}
+        steps = measure_steps(self.workload.faces, scaled, work)
+        return WorkloadTimes(self.workload, plan, work, steps)
+
+    def step_seconds(self, plan: StudyPlan, name: str) -> float:
+        """Return how long a training step of a variant takes at a plan.
+
+        Args:
+            plan: The plan.
+            name: Of the variant.
+        """
+        architecture = self.workload.variants[name].architecture
+        return self.steps.seconds(architecture, self._work(plan, name))
+
+    def _work(self, plan: StudyPlan, name: str) -> float:
+        """Multiply-adds of a batch, which grow with the square of the width."""
+        variant = self.workload.variants[name]
+        here, there = self.plan.apply(variant), plan.apply(variant)
+        growth = float(there.settings.get("width", 1.0) / here.settings.get("width", 1.0)) ** 2
+        return self.batch_work[name] * growth * there.train.batch_size / here.train.batch_size
+
+    def training_seconds(self, plan: StudyPlan) -> dict[str, float]:
+        """Return how long each variant trains at a plan; none that memory does not hold."""
+        return {name: self._training_seconds(plan, name) for name in self.batch_work}
+
+    def _training_seconds(self, plan: StudyPlan, name: str) -> float:
+        train = plan.apply(self.workload.variants[name]).train
+        epoch = _VALIDATION * self.step_seconds(plan, name)
+        epoch *= steps_per_epoch(self.workload.samples_at(plan.scale), train.batch_size)
+        bounds = [] if train.max_minutes is None else [60 * train.max_minutes]
+        if train.epochs is not None or not bounds:
+            bounds.append(self.steps.set_up_seconds + (train.epochs or 1) * epoch)
+        return min(bounds)
+
+    def images_per_second(self, plan: StudyPlan) -> dict[str, float]:
+        """Return how fast each variant trains at a plan."""
+        return {
+            name: plan.apply(variant).train.batch_size / self.step_seconds(plan, name)
+            for name, variant in self.workload.variants.items()
+            if name in self.batch_work
+        }
+
+    def largest_scale(self, plan: StudyPlan, seconds: float) -> float:
+        """Return the largest scale at which all variants train within some seconds.
+
+        Args:
+            plan: What the user has decided besides the scale.
+            seconds: For all variants together.
+
+        Returns:
+            The scale, rounded down to two digits; at least the smallest there is.
+        """
+        fits, too_large = MIN_SCALE, 1.0
+        if self._total(plan, too_large) <= seconds:
+            return too_large
+        while too_large / fits > 1.005:
+            middle = math.sqrt(fits * too_large)
+            if self._total(plan, middle) <= seconds:
+                fits = middle
+            else:
+                too_large = middle
+        digits = 2 if fits >= 0.1 else 3
+        return max(MIN_SCALE, math.floor(fits * 10.0**digits) / 10.0**digits)
+
+    def _total(self, plan: StudyPlan, scale: float) -> float:
+        return sum(self.training_seconds(replace(plan, scale=scale)).values())
+
+
+def make_study_plan(
+    study: StudyParameters, workload: Workload, seconds: float, request: str
+) -> StudyPlan:
+    """Choose the scale at which all variants fit into the budget, by measured speeds.
+
+    Args:
+        study: The budget, and what the user has decided.
+        workload: What is trained.
+        seconds: Remaining time of the budget.
+        request: Fingerprint of what the plan is made for.
+    """
+    logger.info("Measuring the training speed of this machine, for about a minute")
+    afterwards = _SECONDS_AFTERWARDS + _SECONDS_PER_VARIANT * len(workload.variants)
+    available = _USED * max(seconds - afterwards, 0.0)
+    plan = StudyPlan(
+        scale=study.scale or 1.0,
+        width=study.width,
+        epochs=study.epochs,
+        minutes=study.minutes,
+        request=request,
+        afterwards_seconds=afterwards,
+    )
+    times = WorkloadTimes.assume(workload, plan)
+    if study.scale is not None:
+        times = times.measure(plan)
+    else:
+        for _ in range(_MOST_ROUNDS):
+            tried = replace(plan, scale=times.largest_scale(plan, available))
+            times = times.measure(tried)
+            plan = replace(plan, scale=times.largest_scale(plan, available))
+            if 1 / _CLOSE <= plan.scale / tried.scale <= _CLOSE:
+                break
+    plan = replace(
+        plan,
+        training_seconds=times.training_seconds(plan),
+        images_per_second=times.images_per_second(plan),
+    )
+    _log_plan(plan, workload, study, available / _USED)
+    return plan
+
+
+def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, seconds: float) -> None:
+    trains = [plan.apply(variant).train for variant in workload.variants.values()]
+    epochs = [train.epochs for train in trains if train.epochs is not None]
+    shown = "unlimited" if not epochs else f"{min(epochs)} to {max(epochs)}"
+    total = sum(plan.training_seconds.values())
+    logger.info(
+        "Plan for %s in %s: study.scale=%g, which is %g of the width, %s epochs and %s training "
+        "samples; training takes about %s",
+        format_count(len(trains), "variant"),
+        format_duration(60 * (plan.minutes or 0)),
+        plan.scale,
+        plan.width or plan.scale,
+        shown,
+        f"{workload.samples_at(plan.scale):,}",
+        format_duration(total),
+    )
+    if plan.scale < 1 and study.scale is None:
+        logger.info(
+            "study.minutes decides on this; study.minutes=null trains at full scale, and "
+            "--env=paper as the paper does: days on two cores"
+        )
+    if total > seconds:
+        given = [name for name in ("scale", "width", "epochs") if getattr(study, name) is not None]
+        logger.warning(
+            "study.minutes=%g is too short: of %s for training %s remain, and each training is "
+            "stopped when its part of them is over. Use %s",
+            study.minutes,
+            format_duration(total),
+            format_duration(seconds),
+            " or ".join([*(f"a smaller study.{name}" for name in given), "study.minutes="])
+            + f"{math.ceil((study.minutes or 0) + (total / _USED - seconds) / 60)} or more",
+        )
