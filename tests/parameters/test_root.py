@@ -87,30 +87,24 @@ def test_tables_of_the_paper_choose_their_variants(only, chosen):
     assert checked.chosen == chosen
 
 
-def test_plan_at_full_scale_changes_nothing():
-    assert parameters().planned() == parameters()
+def test_parameters_without_seeds_stay_as_they_are():
+    assert parameters().repeated() == parameters()
 
 
-def test_plan_scales_every_variant():
-    variants = {"a": raw_variant(), "b": raw_variant(settings={"width": 0.5})}
-    planned = parameters(variants=variants, study={"scale": 0.2}).planned()
-    assert [variant.settings["width"] for variant in planned.variants.values()] == [0.2, 0.1]
-
-
-def test_plan_repeats_each_variant_per_seed_and_keeps_the_name_for_its_own_seed():
-    planned = parameters(
+def test_repeats_each_variant_per_seed_and_keeps_the_name_for_its_own_seed():
+    repeated = parameters(
         variants={"a": raw_variant(), "b": raw_variant(train={"seed": 5})},
         study={"only": "a", "seeds": "0+5"},
-    ).planned()
-    assert planned.chosen == ["a", "a-seed5"]
-    seeds = {name: variant.train.seed for name, variant in planned.variants.items()}
+    ).repeated()
+    assert repeated.chosen == ["a", "a-seed5"]
+    seeds = {name: variant.train.seed for name, variant in repeated.variants.items()}
     assert seeds == {"a": 0, "a-seed5": 5, "b-seed0": 0, "b": 5}
-    assert all(variant.name == name for name, variant in planned.variants.items())
+    assert all(variant.name == name for name, variant in repeated.variants.items())
 
 
-def test_plan_with_one_other_seed_renames_every_variant():
+def test_repeating_with_one_other_seed_renames_every_variant():
     variants = {"a": raw_variant(), "b": raw_variant(train={"seed": 5})}
-    assert parameters(variants=variants, study={"seeds": 7}).planned().chosen == [
+    assert parameters(variants=variants, study={"seeds": 7}).repeated().chosen == [
         "a-seed7",
         "b-seed7",
     ]

@@ -104,6 +104,7 @@ def test_scale_reduces_width_epochs_batch_size_and_patience():
     scaled = scale_variant(variant({"width": 0.5}, epochs=150), 0.2)
     assert scaled.settings["width"] == 0.1
     assert (scaled.train.epochs, scaled.train.batch_size) == (30, 13)
+    assert scaled.train.warmup_steps == 40
     assert scaled.train.reduce_on_plateau.patience == 2
     assert scaled.train.early_stopping_patience == 5
 
@@ -123,6 +124,17 @@ def test_scale_never_raises_batch_size_or_patience():
 
 def test_scale_converts_width_given_as_text():
     assert scale_variant(variant({"width": "0.5"}), 0.5).settings["width"] == 0.25
+
+
+def test_scale_keeps_a_tenth_of_the_width():
+    assert scale_variant(variant({"width": 0.5}), 0.02).settings["width"] == 0.05
+
+
+def test_width_and_epochs_take_the_place_of_the_scale():
+    scaled = scale_variant(variant(epochs=150), 0.2, width=0.5, epochs=40)
+    assert (scaled.settings["width"], scaled.train.epochs) == (0.5, 40)
+    assert scaled.train.batch_size == 13
+    assert scale_variant(variant(), 1.0, epochs=7).train.epochs == 7
 
 
 def test_full_scale_changes_nothing():

@@ -20,6 +20,7 @@ from facial_keypoints.study.comparison import compare_with_paper
 from facial_keypoints.study.results import VariantResult
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.records import Training
+from facial_keypoints.training.study_plan import StudyPlan
 
 FACES = FaceSet(
     images=np.zeros((1, 96, 96), np.uint8),
@@ -88,7 +89,7 @@ def split_summary(leaked=80, unseen=100, scale=1.0, **parameters):
     )
 
 
-def study_of(losses, *, split=None, scale=1.0, seeds=None, records=None, train=FACES):
+def study_of(losses, *, split=None, scale=1.0, plan=None, seeds=None, records=None, train=FACES):
     """Return the study in which each training has these (test, unseen) losses."""
     results = {
         name: result_of(name, test, unseen, **(records or {}).get(name, {}))
@@ -96,7 +97,8 @@ def study_of(losses, *, split=None, scale=1.0, seeds=None, records=None, train=F
     }
     return compare_with_paper(
         base_parameters().paper,
-        section(StudyParameters, scale=scale, seeds=seeds),
+        section(StudyParameters, seeds=seeds),
+        plan or StudyPlan(scale),
         split or split_summary(scale=scale),
         AUGMENTATION,
         metrics_of(50.0, 60.0),

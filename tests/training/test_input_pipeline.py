@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -87,3 +88,12 @@ def test_known_targets_have_no_nan_and_no_weight_where_they_were(faces):
 )
 def test_steps_of_an_epoch_hold_every_sample(samples, batch_size, steps):
     assert steps_per_epoch(samples, batch_size) == steps
+
+
+def test_filled_labels_count_as_much_as_asked_for(faces):
+    filled = replace(faces, keypoints=np.nan_to_num(faces.keypoints, nan=40))
+    _, weights = Samples.from_faces(filled).known()
+    assert (weights == 1).all()
+    _, weights = Samples.from_faces(filled, filled_label_weight=0).known()
+    np.testing.assert_array_equal(weights, faces.labelled)
+    assert 0 < weights.mean() < 1

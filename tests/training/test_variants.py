@@ -1,17 +1,21 @@
 import re
+import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from parameters import section
+from parameters import base_parameters, section
 from spots import bright_spots, variant
 from trainings import make_record
 
 from facial_keypoints.parameters import StudyParameters
+from facial_keypoints.pipelines.train import create_pipeline
 from facial_keypoints.training import variants
 from facial_keypoints.training.records import Training
-from facial_keypoints.training.speed import Speed
-from facial_keypoints.training.variants import estimate_study, fit_variant
+from facial_keypoints.training.session import Session
+from facial_keypoints.training.speed import TrainingSpeed
+from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.variants import estimate_study, fit_variant, schedule_study
 
 pytestmark = pytest.mark.training
 
@@ -54,6 +58,60 @@ def test_failed_training_has_a_reason_and_no_size(spots):
     assert failed.is_final
 
 
+@pytest.mark.fault("Training", "study.minutes leaves no time", "stopped; the record says so")
+def test_training_past_its_deadline_is_stopped_and_may_be_trained_again(spots):
+    stopped = fit_variant(variant(epochs=50), *spots, deadline=0.0)
+    assert stopped.record.ended_by == "study budget"
+    assert stopped.record.steps < 4
+    assert not stopped.is_final
+    assert stopped.failure is None
+
+
+def test_training_within_its_deadline_ends_as_without(spots, training):
+    timed = fit_variant(variant(epochs=2), *spots, deadline=time.time() + 3600)
+    assert timed.record.ended_by == "all epochs"
+    assert timed.is_final
+    assert timed.history.equals(training.history)
+
+
+def test_own_budget_of_a_variant_is_final(spots):
+    chosen = variant(epochs=10**5, max_minutes=1e-3)
+    assert fit_variant(chosen, *spots, deadline=time.time() + 3600).record.ended_by == "time budget"
+
+
+PLAN = StudyPlan(
+    0.5, minutes=2, training_seconds={"a": 10, "b": 20}, save_seconds=3, afterwards_seconds=24
+)
+
+
+def test_deadlines_share_the_budget_in_the_order_of_training():
+    scheduled = schedule_study(PLAN, ["b", "a"], ["c"], Session(1000.0), 1030.0)
+    # 66 of 120 seconds remain, for slots of 10 and 20 seconds and 3 to save each
+    assert scheduled.deadlines == {
+        "a": pytest.approx(1030 + 66 * 13 / 36 - 3),
+        "b": pytest.approx(1030 + 66 - 3),
+    }
+    assert scheduled.minutes == {"a": pytest.approx(1 / 6), "b": pytest.approx(1 / 3)}
+    assert scheduled.already_trained == ["c"]
+
+
+def test_deadlines_of_an_exhausted_budget_are_over():
+    scheduled = schedule_study(PLAN, ["a"], [], Session(1000.0), 2000.0)
+    assert scheduled.deadlines["a"] <= 2000.0
+
+
+def test_schedule_of_a_study_that_is_trained_already_is_empty():
+    assert schedule_study(PLAN, [], ["a", "b"], Session(1000.0), 1030.0).deadlines == {}
+
+
+def test_deadlines_are_in_the_order_in_which_kedro_trains():
+    names = [*base_parameters().variants]
+    nodes = create_pipeline(names).nodes
+    trained = [node.namespace for node in nodes if node.name.endswith("train_variant")]
+    scheduled = schedule_study(StudyPlan(0.5, minutes=9), names, [], Session(1000.0), 1030.0)
+    assert [*scheduled.deadlines] == trained
+
+
 @pytest.fixture
 def measured(monkeypatch):
     """Names of the variants whose speed is measured: 100 images/s, less for more convolutions."""
@@ -61,9 +119,9 @@ def measured(monkeypatch):
 
     def measure(task, seconds):
         names.append(task.name)
-        return Speed(100.0 / task.settings["convs"], 300.0, 6.0)
+        return TrainingSpeed(100.0 / task.settings["convs"], 6.0)
 
-    monkeypatch.setattr(variants, "measure_speed", measure)
+    monkeypatch.setattr(variants, "measure_training", measure)
     return names
 
 
@@ -137,7 +195,7 @@ def test_variant_without_enough_memory_is_not_measured(spots, monkeypatch, caplo
     def fail(task, seconds):
         raise MemoryError("OOM when allocating tensor with shape[9,9]")
 
-    monkeypatch.setattr(variants, "measure_speed", fail)
+    monkeypatch.setattr(variants, "measure_training", fail)
     found = estimate(spots, named("a", epochs=1))
     assert found.minutes == {"a": 0.0}
     assert "a: not measured, memory is exhausted" in caplog.text

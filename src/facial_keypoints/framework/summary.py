@@ -22,6 +22,7 @@ from facial_keypoints.pipelines.compete.estimate import Interval
 from facial_keypoints.pipelines.compete.score import ScoreEstimate
 from facial_keypoints.tracking.store import ui_command
 from facial_keypoints.training.hardware import peak_memory
+from facial_keypoints.training.records import STOPPED_BY_STUDY
 
 _COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "variant": ("Variant", str),
@@ -104,6 +105,15 @@ def _print_leaderboard(
     console.print(leaderboard_table(leaderboard, failure_threshold))
     for _, row in leaderboard.dropna(subset="failure").iterrows():
         console.print(f"{row['variant']} failed: {row['failure']}", style="red", soft_wrap=True)
+    if "ended_by" in leaderboard:
+        stopped = leaderboard.loc[leaderboard["ended_by"] == STOPPED_BY_STUDY, "variant"]
+        if len(stopped):
+            console.print(
+                f"Stopped by study.minutes, so not comparable: {', '.join(stopped)}. The same "
+                "command trains them to the end",
+                style="yellow",
+                soft_wrap=True,
+            )
     console.print(
         "\nRMSE in px, with populations A and B weighted as on Kaggle's leaderboard. The champion\n"
         "has the lowest RMSE on the validation set; the hold-out never decides. The paper's\n"

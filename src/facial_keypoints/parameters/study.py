@@ -9,7 +9,10 @@ from facial_keypoints.models.registry import architecture_named
 from facial_keypoints.parameters.sections import Positive, Section, Seed, TrainParameters, as_list
 
 MIN_SCALE: Final = 0.02
-"""Narrower networks have a single filter, and fewer faces than there are keypoints."""
+"""Less leaves too few faces to train on."""
+MIN_WIDTH: Final = 0.1
+"""At a smaller scale the width stays at this: a step of narrower networks takes as long, bound by
+the number of its operations, not by their arithmetic."""
 
 PaperTable = Literal["table_3", "table_4", "table_5", "text"]
 _Accuracy = Annotated[float, Field(ge=0, le=1)]
@@ -74,7 +77,7 @@ class StudyParameters(Section):
     """Factor on width, epochs, batch size and number of faces of all variants; null follows from
     ``minutes`` and the measured speed, and is 1 without a budget."""
     width: Annotated[float, Field(ge=MIN_SCALE, le=1)] | None
-    """Factor on the width, in place of ``scale``."""
+    """Factor on the width; null for ``scale``, but 0.1 at least."""
     epochs: Annotated[int, Field(ge=1)] | None
     """Epochs of every variant, in place of ``scale`` times ``train.epochs``."""
     seeds: Annotated[list[Seed] | None, BeforeValidator(as_list)]
@@ -114,10 +117,10 @@ def scale_variant(
         variant: The variant at full scale.
         scale: Factor, above 0 and up to 1. The number of multiply-adds falls by about its fourth
             power.
-        width: Factor on the width; None for ``scale``.
+        width: Factor on the width; None for ``scale``, but ``MIN_WIDTH`` at least.
         epochs: Number of epochs; None for ``scale`` times the variant's.
     """
-    factor = scale if width is None else width
+    factor = max(scale, MIN_WIDTH) if width is None else width
     if scale == 1 and factor == 1 and epochs is None:
         return variant
     train, plateau = variant.train, variant.train.reduce_on_plateau
@@ -126,6 +129,7 @@ def scale_variant(
             "epochs": epochs or (train.epochs and max(1, round(train.epochs * scale))),
             # keep the number of steps per epoch: a model needs steps more than images
             "batch_size": min(train.batch_size, max(8, round(train.batch_size * scale))),
+            "warmup_steps": max(1, round(train.warmup_steps * scale)),
             # at least 5, so that the learning rate can fall twice before training ends
             "early_stopping_patience": train.early_stopping_patience
             and _scale_patience(train.early_stopping_patience, scale, 5),

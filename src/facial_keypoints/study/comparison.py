@@ -68,9 +68,6 @@ def compare_with_paper(
     leaks = [ours.leak for ours in trained.values() if ours.leak is not None]
     result = StudyResult(
         scale=plan.scale,
-        width=plan.width,
-        epochs=plan.epochs,
-        minutes=plan.minutes,
         seeds=len(study.seeds or [0]),
         split=split,
         synthetic=synthetic,
@@ -86,6 +83,9 @@ def compare_with_paper(
         claims=check_claims(rows, ratio),
         missing=[name for name in rows if name not in chosen],
         failures=failures,
+        width=plan.width,
+        epochs=plan.epochs,
+        minutes=plan.minutes,
     )
     _log(result)
     return _rounded(result)

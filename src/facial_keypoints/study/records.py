@@ -159,9 +159,6 @@ class StudyResult:
 
     Attributes:
         scale: Factor on width, epochs and faces.
-        width: Factor on the width where it is another one.
-        epochs: Of every variant where they do not follow from the scale.
-        minutes: Budget of the whole command, if there was one.
         seeds: Number of seeds per variant.
         split: The split that the results are of.
         synthetic: Whether the faces are synthetic.
@@ -177,12 +174,12 @@ class StudyResult:
         claims: The paper's conclusions, checked.
         missing: Variants of the tables that are not in this run.
         failures: By training, why it failed.
+        width: Factor on the width where it is not ``scale``.
+        epochs: Of every variant where they do not follow from ``scale``.
+        minutes: Budget of the whole command, if there was one.
     """
 
     scale: float
-    width: float | None
-    epochs: int | None
-    minutes: float | None
     seeds: int
     split: SplitSummary
     synthetic: bool
@@ -198,6 +195,9 @@ class StudyResult:
     claims: list[ClaimResult]
     missing: list[str]
     failures: dict[str, str]
+    width: float | None = None
+    epochs: int | None = None
+    minutes: float | None = None
 
     def rows(self) -> Iterator[StudyRow]:
         """Iterate over the rows of all tables; a variant in two tables comes twice."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from facial_keypoints.parameters import SplitParameters, VariantParameters, base
 from facial_keypoints.study.records import MEASURES, Measures, TrainedVariant
 from facial_keypoints.study.statistics import mean_and_deviation
 from facial_keypoints.training.fingerprints import differences, samples_origin
-from facial_keypoints.training.records import Training, check_origin
+from facial_keypoints.training.records import STOPPED_BY_STUDY, Training, check_origin
+
+_BUDGETS: Final = ("time budget", STOPPED_BY_STUDY)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def _summarise(results: Mapping[str, VariantResult], leaks: bool) -> TrainedVari
         **{name: getattr(records[0].size, name) for name in same},
         epochs=float(np.mean([record.epochs for record in records])),
         minutes=float(np.mean([record.minutes for record in records])),
-        budgeted=any(record.ended_by == "time budget" for record in records),
+        budgeted=any(record.ended_by in _BUDGETS for record in records),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from facial_keypoints.training.fingerprints import differences, fingerprint, ori
 
 if TYPE_CHECKING:
     import keras
+
+STOPPED_BY_STUDY: Final = "study budget"
+"""What ended a training that ``study.minutes`` left no more time for."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class TrainingRecord:
         epochs: Trained, in the mean of an ensemble's members.
         steps: Number of batches.
         best_epoch: With the lowest validation loss, from 1.
-        ended_by: "all epochs", "early stopping", "time budget" or "failure".
+        ended_by: "all epochs", "early stopping", "time budget", ``STOPPED_BY_STUDY`` or "failure".
         interrupted_after_epochs: Where it was resumed.
         minutes: Wall-clock time, without interruptions.
         images_per_second: Trained on.

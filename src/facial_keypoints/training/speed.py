@@ -2,8 +2,10 @@
 
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from facial_keypoints.training.augmentation import make_augmenter
 from facial_keypoints.training.input_pipeline import make_batches
@@ -11,6 +13,9 @@ from facial_keypoints.training.keras_session import keras_session, out_of_memory
 from facial_keypoints.training.models import build_training_model
 from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.task import TrainingTask
+
+if TYPE_CHECKING:
+    import keras
 
 _MAX_STEPS: Final = 10**6
 _MIN_STEPS: Final = 4  # two build the graph
@@ -32,49 +37,86 @@ class Speed:
     set_up_seconds: float
 
 
-def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Speed:
-    """Train and predict for some seconds, with augmentation, averaged weights and schedule.
+@dataclass(frozen=True)
+class TrainingSpeed:
+    """How fast a model trains on this machine.
+
+    Attributes:
+        trained: Images per second.
+        set_up_seconds: Building the graph.
+    """
+
+    trained: float
+    set_up_seconds: float
+
+
+def measure_training(task: TrainingTask, seconds: float) -> TrainingSpeed:
+    """Train for some seconds, with augmentation, averaged weights and schedule.
 
     Args:
         task: What to train.
         seconds: Time to measure training for, after the graph is built; less where the task's
             epochs take less.
     """
-    from facial_keypoints.models.inference import make_predictor
-    from facial_keypoints.training.callbacks import CosineSchedule, ExponentialMovingAverage
-    from facial_keypoints.training.progress import Progress, Stopwatch
+    with _session(task):
+        _, speed = _train(task, seconds)
+    return speed
 
-    train = task.train
-    precision, _ = choose_precision(train.precision)
-    batch_size = min(train.batch_size, len(task.samples))
-    with keras_session(train, precision), out_of_memory_as_failure():
-        stopwatch, progress = Stopwatch(seconds), Progress()
-        model = build_training_model(task)
-        callbacks: list[Any] = [progress]
-        if train.ema_decay is not None:
-            average = ExponentialMovingAverage(progress, train.ema_decay)
-            average.build(model)
-            callbacks.append(average)
-        if train.schedule == "cosine":
-            callbacks.append(CosineSchedule(progress, train.learning_rate, train.warmup_steps))
-        batches = make_batches(
-            task.samples, batch_size, 0, seed=0, augment=make_augmenter(task, progress)
-        )
-        model.fit(
-            batches,
-            steps_per_epoch=_steps(task, batch_size),
-            shuffle=False,
-            verbose=0,
-            callbacks=[*callbacks, stopwatch],  # it waits for the others' work, too
-        )
+
+def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Speed:
+    """Train and predict for some seconds.
+
+    Args:
+        task: What to train.
+        seconds: As for ``measure_training``.
+    """
+    from facial_keypoints.models.inference import make_predictor
+
+    with _session(task):
+        model, speed = _train(task, seconds)
         predict = make_predictor(model)
-        few = task.samples.images[: 4 * batch_size]
+        few = task.samples.images[: 4 * task.train.batch_size]
         predict(few)
         started = time.monotonic()
         predict(few)
         predicted = len(few) / (2 * (time.monotonic() - started))
+    return Speed(speed.trained, predicted, speed.set_up_seconds)
+
+
+@contextmanager
+def _session(task: TrainingTask) -> Iterator[None]:
+    precision, _ = choose_precision(task.train.precision)
+    with keras_session(task.train, precision), out_of_memory_as_failure():
+        yield
+
+
+def _train(task: TrainingTask, seconds: float) -> "tuple[keras.Model, TrainingSpeed]":
+    from facial_keypoints.training.callbacks import CosineSchedule, ExponentialMovingAverage
+    from facial_keypoints.training.progress import Progress, Stopwatch
+
+    train = task.train
+    batch_size = min(train.batch_size, len(task.samples))
+    stopwatch, progress = Stopwatch(seconds), Progress()
+    model = build_training_model(task)
+    callbacks: list[Any] = [progress]
+    if train.ema_decay is not None:
+        average = ExponentialMovingAverage(progress, train.ema_decay)
+        average.build(model)
+        callbacks.append(average)
+    if train.schedule == "cosine":
+        callbacks.append(CosineSchedule(progress, train.learning_rate, train.warmup_steps))
+    batches = make_batches(
+        task.samples, batch_size, 0, seed=0, augment=make_augmenter(task, progress)
+    )
+    model.fit(
+        batches,
+        steps_per_epoch=_steps(task, batch_size),
+        shuffle=False,
+        verbose=0,
+        callbacks=[*callbacks, stopwatch],  # it waits for the others' work, too
+    )
     trained = batch_size / stopwatch.seconds_per_step
-    return Speed(trained, predicted, stopwatch.set_up_seconds)
+    return model, TrainingSpeed(trained, stopwatch.set_up_seconds)
 
 
 def _steps(task: TrainingTask, batch_size: int) -> int:

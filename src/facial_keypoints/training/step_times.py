@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Final
 
 import numpy as np
@@ -13,13 +14,13 @@ from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import VariantParameters
 from facial_keypoints.training.keras_session import out_of_memory_as_failure
-from facial_keypoints.training.speed import measure_speed
+from facial_keypoints.training.speed import measure_training
 from facial_keypoints.training.task import variant_task
 
 logger = logging.getLogger(__name__)
 
 _MEASURED_FACES: Final = 1024
-_MEASURED_SECONDS: Final = 1.5
+_MEASURED_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class StepTimes:
     Attributes:
         points: Work (multiply-adds of a batch) and seconds of measured steps, ascending by work;
             by architecture.
-        set_up_seconds: Building a graph.
+        set_up_seconds: Building a graph, in the median: the first one takes longer.
     """
 
     points: dict[str, list[tuple[float, float]]]
@@ -67,22 +68,22 @@ def measure_steps(
     """
     few = faces.select(slice(0, _MEASURED_FACES))
     points: dict[str, list[tuple[float, float]]] = {}
-    set_up = 0.0
+    set_ups = []
     for name in _representatives(variants, work):
         variant = variants[name]
         task = replace(variant_task(variant, few, few), validation=None)
         try:
             with out_of_memory_as_failure():
-                speed = measure_speed(task, _MEASURED_SECONDS)
+                speed = measure_training(task, _MEASURED_SECONDS)
         except TrainingFailedError as error:
             logger.warning("%s: not measured, %s", name, error)
             continue
         step = min(variant.train.batch_size, len(few)) / speed.trained
         points.setdefault(variant.architecture, []).append((work[name], step))
-        set_up = max(set_up, speed.set_up_seconds)
+        set_ups.append(speed.set_up_seconds)
     if not points:
         raise TrainingFailedError("memory suffices for no variant")
-    return StepTimes({name: sorted(found) for name, found in points.items()}, set_up)
+    return StepTimes({name: sorted(found) for name, found in points.items()}, median(set_ups))
 
 
 def batch_work(variants: Mapping[str, VariantParameters]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
-from facial_keypoints.parameters.study import MIN_SCALE, scale_variant
+from facial_keypoints.parameters.study import MIN_SCALE, MIN_WIDTH, scale_variant
 from facial_keypoints.training.input_pipeline import steps_per_epoch
 from facial_keypoints.training.step_times import StepTimes, batch_work, measure_steps
 
@@ -21,8 +21,8 @@ _COUNTED_SCALE: Final = 0.1
 _ASSUMED: Final = StepTimes({"any": [(2.5e8, 0.015)]}, 4.0)
 """100 G operations a second, six per multiply-add, but at least 15 ms a step: roughly what two
 cores do. Decides only on the scale of the first measurement."""
-_MOST_ROUNDS: Final = 3
-_CLOSE: Final = 1.3
+_MOST_ROUNDS: Final = 2
+_CLOSE: Final = 1.5
 """Factor between the chosen scale and the measured one up to which nothing is measured again."""
 _VALIDATION: Final = 1.06
 """Time of an epoch relative to its training steps: a ninth as many samples are validated, in one
@@ -30,10 +30,12 @@ pass where training takes three; the rest is the checkpoint."""
 _USED: Final = 0.75
 """Fraction of the time for training that the plan fills. The rest is for other programs on the
 machine: trainings are stopped only when it is used up."""
-_SECONDS_PER_VARIANT: Final = 9.0
-"""To save, predict, measure and record one variant on two cores that are busy otherwise."""
-_SECONDS_AFTERWARDS: Final = 20.0
-"""For tables, figures, page and submission."""
+_TO_SAVE: Final = 1.0
+"""Time to save and record a trained model, relative to setting up its training."""
+_TO_EVALUATE: Final = 1.25
+"""Time to predict and measure with a variant once all are trained, relative to the same."""
+_TO_REPORT: Final = 10.0
+"""Time for tables, figures, page and submission, relative to the same."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,14 @@ class StudyPlan:
 
     Attributes:
         scale: Factor on width, epochs, batch size and number of faces.
-        width: Factor on the width in place of ``scale``; None for ``scale``.
+        width: Factor on the width in place of ``scale``; None follows from ``scale``.
         epochs: Of every variant; None for ``scale`` times its own.
         minutes: Budget of the whole command; None without one.
         request: Fingerprint of all that the plan was made for; None without a budget.
         training_seconds: Expected time of each variant's training; empty without a budget.
         images_per_second: Expected speed of each variant's training; empty without a budget.
-        afterwards_seconds: Of the budget, for what follows the trainings.
+        save_seconds: Of the budget, to save and record each training.
+        afterwards_seconds: Of the budget, for what follows all trainings.
     """
 
     scale: float
@@ -58,6 +61,7 @@ class StudyPlan:
     request: str | None = None
     training_seconds: dict[str, float] = field(default_factory=dict)
     images_per_second: dict[str, float] = field(default_factory=dict)
+    save_seconds: float = 0.0
     afterwards_seconds: float = 0.0
 
     def apply(self, variant: VariantParameters) -> VariantParameters:
@@ -197,6 +201,22 @@ class WorkloadTimes:
         digits = 2 if fits >= 0.1 else 3
         return max(MIN_SCALE, math.floor(fits * 10.0**digits) / 10.0**digits)
 
+    @property
+    def save_seconds(self) -> float:
+        """How long it takes to save and record each training."""
+        return _TO_SAVE * self.steps.set_up_seconds
+
+    @property
+    def afterwards_seconds(self) -> float:
+        """How long what follows all trainings takes."""
+        count = len(self.workload.variants)
+        return (_TO_EVALUATE * count + _TO_REPORT) * self.steps.set_up_seconds
+
+    def left_of(self, seconds: float) -> float:
+        """Return how much of the remaining budget trainings may take."""
+        saving = len(self.workload.variants) * self.save_seconds
+        return max(seconds - saving - self.afterwards_seconds, 0.0)
+
     def _total(self, plan: StudyPlan, scale: float) -> float:
         return sum(self.training_seconds(replace(plan, scale=scale)).values())
 
@@ -213,39 +233,38 @@ def make_study_plan(
         request: Fingerprint of what the plan is made for.
     """
     logger.info("Measuring the training speed of this machine, for about a minute")
-    afterwards = _SECONDS_AFTERWARDS + _SECONDS_PER_VARIANT * len(workload.variants)
-    available = _USED * max(seconds - afterwards, 0.0)
     plan = StudyPlan(
         scale=study.scale or 1.0,
         width=study.width,
         epochs=study.epochs,
         minutes=study.minutes,
         request=request,
-        afterwards_seconds=afterwards,
     )
     times = WorkloadTimes.assume(workload, plan)
     if study.scale is not None:
         times = times.measure(plan)
     else:
         for _ in range(_MOST_ROUNDS):
-            tried = replace(plan, scale=times.largest_scale(plan, available))
+            tried = replace(plan, scale=times.largest_scale(plan, _USED * times.left_of(seconds)))
             times = times.measure(tried)
-            plan = replace(plan, scale=times.largest_scale(plan, available))
+            plan = replace(plan, scale=times.largest_scale(plan, _USED * times.left_of(seconds)))
             if 1 / _CLOSE <= plan.scale / tried.scale <= _CLOSE:
                 break
     plan = replace(
         plan,
         training_seconds=times.training_seconds(plan),
         images_per_second=times.images_per_second(plan),
+        save_seconds=times.save_seconds,
+        afterwards_seconds=times.afterwards_seconds,
     )
-    _log_plan(plan, workload, study, available / _USED)
+    _log_plan(plan, workload, study, times.left_of(seconds))
     return plan
 
 
 def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, seconds: float) -> None:
     trains = [plan.apply(variant).train for variant in workload.variants.values()]
     epochs = [train.epochs for train in trains if train.epochs is not None]
-    shown = "unlimited" if not epochs else f"{min(epochs)} to {max(epochs)}"
+    shown = " to ".join(map(str, sorted({min(epochs), max(epochs)}))) if epochs else "unlimited"
     total = sum(plan.training_seconds.values())
     logger.info(
         "Plan for %s in %s: study.scale=%g, which is %g of the width, %s epochs and %s training "
@@ -253,7 +272,7 @@ def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, secon
         format_count(len(trains), "variant"),
         format_duration(60 * (plan.minutes or 0)),
         plan.scale,
-        plan.width or plan.scale,
+        plan.width or max(plan.scale, MIN_WIDTH),
         shown,
         f"{workload.samples_at(plan.scale):,}",
         format_duration(total),

@@ -18,9 +18,14 @@ from facial_keypoints.training.deadlines import assign_deadlines
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.keras_session import out_of_memory_as_failure
 from facial_keypoints.training.models import build_trained_model
-from facial_keypoints.training.records import Training, TrainingRecord, reusable_training
+from facial_keypoints.training.records import (
+    STOPPED_BY_STUDY,
+    Training,
+    TrainingRecord,
+    reusable_training,
+)
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.speed import measure_speed
+from facial_keypoints.training.speed import measure_training
 from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.study_plan import StudyPlan
 from facial_keypoints.training.task import variant_task
@@ -60,6 +65,7 @@ def fit_variant(
     task = variant_task(variant, train, validation, deadline)
     origin = origin_of(variant, samples_origin(train, validation))
     result = train_model(task, store)
+    stopped = result.failure is None and result.may_pass
     size = None
     if result.failure is None:
         size = network_size(build_model(variant.architecture, variant.settings))
@@ -74,7 +80,7 @@ def fit_variant(
         epochs=len(result.history),
         steps=result.steps,
         best_epoch=result.best_epoch,
-        ended_by=result.ended_by,
+        ended_by=STOPPED_BY_STUDY if stopped else result.ended_by,
         interrupted_after_epochs=result.interruptions,
         minutes=result.seconds / 60,
         images_per_second=result.images_per_second,
@@ -164,7 +170,7 @@ def estimate_study(
     speeds: dict[str, float] = {}
     set_up = 0.0  # the same for all, and most of the time of a tiny study
     for name in (name for name in by_work if name in measured):
-        speed = _if_memory_suffices(name, partial(measure_speed, tasks[name], _MEASURED_SECONDS))
+        speed = _if_memory_suffices(name, partial(measure_training, tasks[name], _MEASURED_SECONDS))
         if speed is not None:
             speeds[name] = speed.trained
             seconds_per_image[work[name]] = 1 / speed.trained
@@ -196,22 +202,25 @@ def schedule_study(
 
     Args:
         plan: The expected times.
-        waiting: Names of the variants that are to be trained; they are trained in sorted order, as
-            Kedro runs nodes.
+        waiting: Names of the variants that are to be trained; they are trained in the order in
+            which Kedro runs nodes: sorted, with a dot after the namespace.
         already_trained: Names of variants that an earlier run trained.
         session: The command that the budget is of.
         now: Unix time at which the first training starts.
     """
-    names = sorted(waiting)
+    names = sorted(waiting, key=lambda name: f"{name}.")
     end = session.started_at + 60 * (plan.minutes or 0) - plan.afterwards_seconds
     seconds = [plan.training_seconds.get(name, 1.0) for name in names]
-    deadlines = assign_deadlines(seconds, 1, now, max(now, end)) if names else []
+    slots = [each + plan.save_seconds for each in seconds]
+    deadlines = assign_deadlines(slots, 1, now, max(now, end)) if names else []
     estimate = StudyEstimate(
         minutes={name: each / 60 for name, each in zip(names, seconds, strict=True)},
         images_per_second=plan.images_per_second,
         set_up_seconds=0.0,
         already_trained=already_trained,
-        deadlines=dict(zip(names, deadlines, strict=True)),
+        deadlines={
+            name: each - plan.save_seconds for name, each in zip(names, deadlines, strict=True)
+        },
         session_started_at=session.started_at,
     )
     _log_estimate(estimate)

@@ -3,7 +3,7 @@ from parameters import section
 
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import plan as planning
-from facial_keypoints.pipelines.compete.plan import SIZES, assign_deadlines, make_plan
+from facial_keypoints.pipelines.compete.plan import SIZES, make_plan
 from facial_keypoints.training.speed import Speed
 
 START = 1e9
@@ -93,12 +93,6 @@ def test_bound_on_epochs_replaces_the_clock():
         assert getattr(slow, decides) == getattr(fast, decides)
     assert slow.first_stage_fraction == 0.15
     assert plan_for(600, size="tiny", max_epochs=10**6).epochs == plan_for(600, size="tiny").epochs
-
-
-def test_deadlines_follow_the_weights_of_each_process():
-    assert assign_deadlines([1, 3], 1, 100, 200) == [125, 200]
-    assert assign_deadlines([1, 1, 1, 2], 2, 0, 30) == [15, 10, 30, 30]
-    assert assign_deadlines([1, 1], 2, 0, 30) == [30, 30]
 
 
 def test_speed_of_a_chosen_size_is_that_of_the_size_itself():

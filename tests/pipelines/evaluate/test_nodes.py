@@ -24,6 +24,7 @@ from facial_keypoints.pipelines.evaluate.nodes import (
 )
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.records import Training
+from facial_keypoints.training.study_plan import StudyPlan
 
 LOOKUP = pd.DataFrame(
     {
@@ -52,6 +53,9 @@ class Constant:
         return np.tile(np.float32([1, 2]), (len(images), 15))
 
 
+PLAN = StudyPlan(1.0)
+
+
 @pytest.fixture
 def variant():
     return VariantParameters(
@@ -70,14 +74,16 @@ def training_of(variant, faces, **record):
 
 def test_predict_faces_gives_points_of_every_set(variant, sets, mixed_faces):
     training = training_of(variant, mixed_faces)
-    predictions = predict_faces(training, variant, *sets.values(), mixed_faces.select(slice(2)))
+    predictions = predict_faces(
+        training, variant, PLAN, *sets.values(), mixed_faces.select(slice(2))
+    )
     assert [each.shape for each in predictions] == [(n, 15, 2) for n in (3, 3, 0, 2)]
     assert all((each == np.float32([1, 2])).all() for each in predictions)
 
 
 def test_predict_faces_gives_nan_for_failed_training(variant, sets, mixed_faces):
     training = training_of(variant, mixed_faces, failure="no memory")
-    predictions = predict_faces(training, variant, *sets.values(), mixed_faces)
+    predictions = predict_faces(training, variant, PLAN, *sets.values(), mixed_faces)
     assert all(np.isnan(each).all() for each in predictions)
 
 
@@ -86,7 +92,7 @@ def test_predict_faces_raises_input_error_for_training_with_other_parameters(
 ):
     other = variant.model_copy(update={"train": section(TrainParameters, epochs=15)})
     with pytest.raises(InputError, match=r"net was trained .*\(train\.epochs 15, now 20\).* kept"):
-        predict_faces(training_of(other, mixed_faces), variant, *sets.values(), mixed_faces)
+        predict_faces(training_of(other, mixed_faces), variant, PLAN, *sets.values(), mixed_faces)
 
 
 def test_measure_variant_names_the_training_and_its_failure(sets, summary, mixed_faces):

@@ -17,6 +17,7 @@ from facial_keypoints.pipelines.study.nodes import (
     plot_test_predictions,
     tabulate_study,
 )
+from facial_keypoints.training.study_plan import StudyPlan
 
 CHAMPION = Champion("14cl-3mpl", "", None)
 
@@ -30,6 +31,7 @@ def tabulate(by="sample"):
     return tabulate_study(
         base_parameters().model_dump()["paper"],
         section(StudyParameters),
+        StudyPlan(1.0),
         section(SplitParameters, by=by),
         split_summary(),
         AUGMENTATION,

@@ -37,7 +37,7 @@ def test_page_without_networks_of_the_paper_says_so_in_one_line():
     assert "vgg16" not in page
     assert "my-net" in page
     assert re.findall("<h2>(.*?)</h2>", page) == [
-        "Further variants",
+        "Variants that are not in the paper",
         "Figures",
         "Networks and trainings",
         "Definitions",

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,8 +19,11 @@ from facial_keypoints.pipelines.train.nodes import (
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
+from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.variants import StudyEstimate
 
 SESSION = Session(0.0, mlflow_run_ids={"small": "this run"})
+UNLIMITED = StudyEstimate({}, {}, 0.0, [])
 
 
 @pytest.fixture
@@ -32,7 +36,7 @@ def trained(monkeypatch):
     """Trains nothing; lists what would be trained. ``failure`` makes it fail."""
     made = []
 
-    def fit(variant, train, validation, store, run_id):
+    def fit(variant, train, validation, store, run_id, deadline):
         origin = origin_of(variant, samples_origin(train, validation))
         record = make_record(
             variant=variant.name,
@@ -41,7 +45,9 @@ def trained(monkeypatch):
             mlflow_run_id=run_id,
             failure=fit.failure,
             may_pass=fit.may_pass,
+            settings=variant.settings,
         )
+        fit.deadline = deadline
         made.append(variant.name)
         return Training(record, HISTORY, lambda: None)
 
@@ -63,10 +69,12 @@ def store_of(*trainings):
     return MemoryStore({each.fingerprint: each for each in trainings})
 
 
-def train(faces, chosen=None, store=None, **study):
+def train(faces, chosen=None, store=None, plan=None, estimate=UNLIMITED, **study):
     store = MemoryStore() if store is None else store
     study = section(StudyParameters, **study)
-    return train_variant(*faces, None, chosen or variant(), study, store, SESSION)
+    return train_variant(
+        *faces, plan or StudyPlan(1.0), estimate, chosen or variant(), study, store, SESSION
+    )
 
 
 @pytest.mark.fault("Stale results", "nothing has changed", "the training is reused; logged")
@@ -139,14 +147,57 @@ def test_training_without_enough_memory_is_repeated(faces, trained, caplog):
     assert "small: training again (memory was exhausted)" in caplog.text
 
 
+@pytest.mark.fault("Training", "the study's budget has stopped a training", "trained again; logged")
+def test_training_that_the_budget_stopped_is_repeated(faces, trained, caplog):
+    trained.may_pass = True
+    stopped = train(faces)
+    assert "small: stopped by the study's budget after 2 of 1 epochs" in caplog.text
+    with caplog.at_level(logging.INFO):
+        assert train(faces, store=store_of(stopped)) is not stopped
+    assert "small: training again (the study's budget had stopped it)" in caplog.text
+
+
+def test_variant_is_trained_at_the_plans_scale(faces, trained):
+    assert train(faces, plan=StudyPlan(0.5)).record.settings["width"] == 0.5
+
+
+@pytest.mark.parametrize(("started_at", "deadline"), [(SESSION.started_at, 90.0), (7.0, None)])
+def test_deadline_is_that_of_the_running_command(faces, trained, started_at, deadline):
+    budget = replace(UNLIMITED, deadlines={"small": 90.0}, session_started_at=started_at)
+    train(faces, estimate=budget)
+    assert trained.deadline == deadline
+
+
+def estimate(faces, plan, store=None, **study):
+    return estimate_training_time(
+        *faces,
+        section(StudyParameters, **study),
+        plan,
+        SESSION,
+        **{
+            "small.parameters": variant().model_dump(),
+            "small.training_store": store or MemoryStore(),
+        },
+    )
+
+
+def test_estimate_within_a_budget_sets_deadlines(faces):
+    plan = StudyPlan(0.5, minutes=120, training_seconds={"small": 30.0})
+    found = estimate(faces, plan)
+    assert found.minutes == {"small": 0.5}
+    assert [*found.deadlines] == ["small"]
+
+
+@pytest.mark.fault("Stale results", "the plan is of another budget", "one line with the command")
+def test_estimate_refuses_the_plan_of_another_budget(faces):
+    with pytest.raises(InputError, match=r"study\.scale=0\.5, study\.minutes=10.*pipeline=full"):
+        estimate(faces, StudyPlan(0.5, minutes=10), minutes=120)
+
+
 def test_estimate_receives_variants_and_their_earlier_trainings(faces, trained):
     first = train(faces)
-    found = estimate_training_time(
-        *faces,
-        section(StudyParameters),
-        **{"small.parameters": variant().model_dump(), "small.training_store": store_of(first)},
-    )
-    assert found.already_trained == ["small"]
+    plan = StudyPlan(1.0)
+    assert estimate(faces, plan, store_of(first), minutes=None).already_trained == ["small"]
 
 
 def test_learning_curve_shows_training_and_validation():

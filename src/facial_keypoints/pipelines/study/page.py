@@ -17,7 +17,7 @@ _TITLES: Final = {
     "table_4": "Table 4: dropout",
     "table_5": "Table 5: dense layers",
     "text": "Networks that the paper's text compares with",
-    "others": "Further variants",
+    "others": "Variants that are not in the paper",
 }
 
 _CAPTIONS: Final = {
