@@ -104,7 +104,7 @@ def main() -> None:
     st.caption(f"Model: {model.champion.variant} ({fingerprint}), environment {ENV}")
     view = st.radio("Show", VIEWS, horizontal=True)
     if view == WORST:
-        show_worst_errors(catalog, faces_of(ENV, fingerprint, "labelled_faces"))
+        show_worst_errors(catalog, faces_of(ENV, fingerprint, "labelled_faces"), fingerprint)
     elif view == ISSUES:
         show_label_issues(catalog, faces_of(ENV, fingerprint, "labelled_faces"), model)
     else:

@@ -66,7 +66,7 @@ def test_photo_webcam_and_test_face(url, browser, tmp_path, name, width, height,
         viewport={"width": width, "height": height}, color_scheme=scheme, permissions=["camera"]
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)  # of a busy computer
+    page.set_default_timeout(30_000)  # of a busy computer
     servers = set()
     page.on("request", lambda request: servers.add("/".join(request.url.split("/")[:3])))
     page.goto(url)
@@ -96,10 +96,12 @@ def test_photo_webcam_and_test_face(url, browser, tmp_path, name, width, height,
 
     page.get_by_text("Label issues", exact=True).click()
     page.get_by_text("x and y swapped").wait_for()
-    page.get_by_text("Drop the label").click()
+    page.get_by_label("Label issue (1 to 2)").press("ArrowUp")
+    page.get_by_label("x, in pixels").press("ArrowUp")
+    page.get_by_text("Move it to x and y").click()
     with page.expect_download() as download:
         page.get_by_text("Download corrections as CSV").click()
-    assert Path(download.value.path()).read_text().startswith("row,keypoint,x,y\n2,")
+    assert Path(download.value.path()).read_text().startswith("row,keypoint,x,y\n1,nose_tip,")
     page.screenshot(path=folder / f"{name}_label_issue.png")
 
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,6 +1,7 @@
 """The page, without a browser: the model predicts the mean face."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_worst_errors_come_first_and_two_variants_can_be_compared(page):
     page.run().radio[0].set_value("Worst errors").run()
     page.selectbox[1].set_value("other").run()
     assert not _errors(page)
-    assert page.number_input[0].label == "Hold-out face, worst first (1 to 2)"
+    assert page.number_input[0].label == "Face, worst first (1 to 2)"
     rows = [page.markdown[0].value, page.number_input[0].set_value(2).run().markdown[0].value]
     errors = [float(text.partition("RMSE ")[2].split()[0]) for text in rows]
     assert errors == sorted(errors, reverse=True)
@@ -129,6 +130,30 @@ def test_corrections_of_label_issues_can_be_made_and_undone(page):
     np.testing.assert_allclose(table[["x", "y"]].to_numpy(float)[0], nose, atol=0.01)
     next(b for b in page.button if b.label == "Undo").click().run()
     assert not page.table
+
+
+def test_label_can_be_moved_by_numbers(page):
+    page.run().radio[0].set_value("Label issues").run()
+    page.selectbox[0].set_value("left_eye_center").run()
+    page.number_input[1].set_value(70.5).run()
+    page.number_input[2].set_value(30.0).run()
+    next(b for b in page.button if b.label == "Move it to x and y").click().run()
+    assert not _errors(page)
+    moved = page.table[0].value[["keypoint", "x", "y"]].to_numpy().tolist()
+    assert moved == [["left_eye_center", 70.5, 30.0]]
+    assert [each.value for each in page.number_input[1:]] == [70.5, 30.0]
+
+
+def test_worst_errors_of_an_ensemble_are_those_of_members_that_have_not_seen_the_face(data, page):
+    predicted = np.full((1, 3, 19, 2), np.nan, np.float32)
+    predicted[0, 1:] = np.concatenate([MEAN, np.zeros((4, 2))])
+    data["ensemble_members"] = SimpleNamespace(predictions=predicted)
+    page.run().radio[0].set_value("Worst errors").run()
+    page.selectbox[0].set_value(page.selectbox[0].options[-1]).run()
+    assert not _errors(page)
+    assert page.number_input[0].label == "Face, worst first (1 to 2)"
+    rows = [page.number_input[0].set_value(n).run().markdown[0].value for n in (1, 2)]
+    assert {text.split()[1].rstrip("*") for text in rows} == {"2", "3"}
 
 
 @pytest.mark.parametrize("view", ["Worst errors", "Label issues"])

@@ -1,5 +1,6 @@
 """Labels to look at: the largest errors on the hold-out, and the label audit's issues."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from facial_keypoints.archive.corrections import LabelCorrection
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import KEYPOINTS
 from facial_keypoints.label_audit.audit import WHOLE
+from facial_keypoints.models.heads import heads_of
 
 Points = npt.NDArray[np.floating]
 
@@ -74,6 +76,42 @@ def worst_cases(faces: FaceSet, holdout: FaceSet, predicted: Points) -> list[Rev
         reason = f"RMSE {error:.2f} px; {name} {distance[at, worst]:.1f} px off"
         cases.append(ReviewCase(_row(faces, holdout, at), KEYPOINTS[worst], reason, at))
     return cases
+
+
+def out_of_fold_points(
+    faces: FaceSet, predicted: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.intp], Points]:
+    """Return the rows that members of an ensemble were not trained on, and their predictions.
+
+    Args:
+        faces: All rows of training.csv, in order.
+        predicted: float32 (m, n, 19, 2), of each member; NaN on faces that it was trained on.
+
+    Returns:
+        Positions (k,) of the rows, and the members' mean (k, 15, 2) in pixels, each face by the
+        convention of its population.
+    """
+    rows = np.flatnonzero(np.isfinite(predicted).all(axis=(2, 3)).any(axis=0))
+    mean = np.nanmean(predicted[:, rows], axis=0)
+    heads = np.array([heads_of(0), heads_of(1)])[faces.population[rows]]
+    return rows, np.take_along_axis(mean, heads[..., None], axis=1)
+
+
+def corrected_labels(
+    faces: FaceSet, row: int, corrections: Iterable[LabelCorrection]
+) -> npt.NDArray[np.float32]:
+    """Return the labels of a row (15, 2) in pixels, NaN where it has none, with corrections.
+
+    Args:
+        faces: All rows of training.csv, in order.
+        row: From 1.
+        corrections: Of any rows.
+    """
+    labels = np.where(faces.labelled[row - 1, :, None], faces.keypoints[row - 1], np.nan)
+    for each in corrections:
+        if each.row == row:
+            labels[KEYPOINTS.index(each.keypoint)] = each.point or np.nan
+    return labels.astype(np.float32)
 
 
 def _row(faces: FaceSet, holdout: FaceSet, position: int) -> int:
