@@ -104,10 +104,18 @@ def test_mlflow_has_a_parent_run_and_a_child_run_per_variant(finished):
         logged = client.get_metric_history(child.info.run_id, "val_rmse")
         assert [point.value for point in logged] == pytest.approx(curve["val_rmse"].tolist())
         metrics = read(finished.data / "07_model_output" / name / "metrics.json")
-        assert child.data.metrics["holdout_rmse"] == pytest.approx(metrics["holdout"]["rmse"])
+        assert child.data.metrics["holdout/rmse"] == pytest.approx(metrics["holdout"]["rmse"])
+        assert not any("per_keypoint" in name for name in child.data.metrics)
         artifacts = {file.path for file in client.list_artifacts(child.info.run_id)}
-        assert {"learning_curve.png", "training_record.json", "model_summary.txt"} <= artifacts
+        assert {
+            "learning_curve.png",
+            "training_record.json",
+            "model_summary.txt",
+            "rmse_per_keypoint.json",
+        } <= artifacts
         assert child.inputs.dataset_inputs[0].dataset.digest
+    assert parents[0].data.params["download.synthetic.train_faces"] == "60"
+    assert "kedro run --pipelines=full --env=test" in parents[0].data.tags["mlflow.note.content"]
     parent_artifacts = {file.path for file in client.list_artifacts(parents[0].info.run_id)}
     assert {"best_and_worst.png", "leaderboard.json", "submission.csv"} <= parent_artifacts
     assert {"study.html", "study.json", "study_table_3.csv"} <= parent_artifacts

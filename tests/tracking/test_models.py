@@ -45,7 +45,10 @@ def test_registration_is_one_log_line(client, tmp_path, caplog, capsys):
     printed = capsys.readouterr()
     assert "Created version" not in printed.out + printed.err
     version = client.get_model_version_by_alias("faces", CHAMPION_ALIAS)
-    assert (str(version.version), version.tags) == ("2", {"variant": "tiny"})
+    assert (str(version.version), version.tags) == ("2", {"variant": "tiny", "fingerprint": "abc"})
+    model = client.get_registered_model("faces")
+    assert "models:/faces@champion" in model.description
+    assert model.tags == {"task": "facial keypoint detection", "keypoints": "15"}
     assert version.description.startswith("15 facial keypoints by tiny (training abc")
 
 
@@ -129,3 +132,10 @@ def test_version_without_files_does_not_stay_champion(client, logged, is_lost):
     runs.register(run_id, Champion("other", "trained without MLflow", None))
     aliases = client.get_registered_model("faces").aliases
     assert aliases == ({} if is_lost else {CHAMPION_ALIAS: 1})
+
+
+def test_description_of_a_registered_model_is_kept(client, logged):
+    run_id, folder = logged
+    client.create_registered_model("faces", description="ours")
+    register_model(f"models:/{folder.parent.name}", run_id, Champion("tiny", "abc", run_id))
+    assert client.get_registered_model("faces").description == "ours"

@@ -103,3 +103,14 @@ def test_log_dataset_logs_the_file_as_saved(run_id, tmp_path):
 def test_log_dataset_logs_a_table(run_id):
     log(run_id, pd.DataFrame({"variant": ["a"]}), table=True)
     assert [file.path for file in MlflowClient().list_artifacts(run_id)] == ["score.json"]
+
+
+def test_metrics_of_a_path_that_is_missing_are_left_out():
+    record = {"A": {"rmse": 1.5, "per_keypoint": {"nose": 1.0}}, "B": None}
+    metrics = {"rmse_a": "A.rmse", "rmse_b": "B.rmse", "low": "C.low", "A/": "A", "B/": "B"}
+    assert Recording(metrics=metrics).values(record) == {"rmse_a": 1.5, "A/rmse": 1.5}
+
+
+def test_metric_of_a_table_counts_the_rows_in_which_a_column_is_true():
+    table = pd.DataFrame({"flagged": [True, False, True]})
+    assert Recording(metrics={"label_issues": "flagged"}).values(table) == {"label_issues": 2.0}

@@ -101,3 +101,10 @@ class VariantMetrics:
     unseen: SetMetrics | None
     fingerprint: str | None = None
     failure: str | None = None
+
+    @property
+    def leak(self) -> float | None:
+        """MSE on unseen faces over that on the hold-out: 1 where the hold-out does not leak."""
+        if self.unseen is None or self.unseen.mse is None or not self.holdout.mse:
+            return None
+        return self.unseen.mse / self.holdout.mse

@@ -1,5 +1,6 @@
 """The members of an ensemble as one Keras model."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,12 +8,26 @@ import numpy.typing as npt
 
 from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.models.architectures.heatmap_unet import fold_norms
+from facial_keypoints.models.complexity import NetworkSize, network_size
 from facial_keypoints.models.heads import MIRROR_PARTNERS, NUM_HEADS
 from facial_keypoints.models.layers import OUTPUT_LAYER
 from facial_keypoints.models.registry import build_model
 
 if TYPE_CHECKING:
     import keras
+
+
+def ensemble_size(settings: dict[str, Any], members: int) -> NetworkSize:
+    """Return layers of one member, and weights and arithmetic of all members.
+
+    Args:
+        settings: Of the architecture ``heatmap_unet``.
+        members: Number of members.
+    """
+    one = network_size(build_model("heatmap_unet", {**settings, "points": NUM_HEADS}))
+    return replace(
+        one, parameters=members * one.parameters, multiply_adds=members * one.multiply_adds
+    )
 
 
 def build_ensemble(

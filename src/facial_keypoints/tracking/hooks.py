@@ -4,7 +4,6 @@ import logging
 import math
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import mlflow
@@ -14,21 +13,30 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from facial_keypoints.evaluation.records import Champion
+from facial_keypoints.evaluation.records import Champion, VariantMetrics
 from facial_keypoints.formatting import join_names
 from facial_keypoints.tracking.connection import connect, read_settings
 from facial_keypoints.tracking.curves import MetricsHandler
 from facial_keypoints.tracking.outputs import log_dataset, recording_of
+from facial_keypoints.tracking.parameters import (
+    log_parameters,
+    node_parameters,
+    session_parameters,
+)
 from facial_keypoints.tracking.runs import SessionRuns, create_parent, end_run, resume_run
-from facial_keypoints.tracking.session import command_started_at, git_commit
+from facial_keypoints.tracking.session import (
+    command_started_at,
+    describe_error,
+    run_name,
+    session_tags,
+)
 from facial_keypoints.tracking.store import VARIABLE, Store
 from facial_keypoints.tracking.store_checks import store_errors
+from facial_keypoints.tracking.trainings import log_keypoint_errors
 from facial_keypoints.tracking.values import (
     describe_input,
     log_input,
     log_metrics,
-    log_parameters,
-    node_parameters,
 )
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
@@ -84,19 +92,22 @@ class TrackingHooks:
         """
         self._catalog = catalog
         self.close("KILLED")  # a session that was interrupted in a notebook
-        tags = {k: str(v) for k, v in run_params.items() if v and k != "runner"}
-        tags["git_commit"] = git_commit(Path(run_params["project_path"]))
+        started_at = command_started_at()
+        tags = session_tags(run_params)
         of_children = {k: v for k, v in tags.items() if k in {"git_commit", "env"}}
         namespaces = dict.fromkeys(node.namespace for node in pipeline.nodes if node.namespace)
         adopted = mlflow.active_run()
         with store_errors(self._store or Store(mlflow.get_tracking_uri(), VARIABLE)):
             if adopted is None:
-                name = "+".join(run_params.get("pipeline_names") or ["__default__"])
+                name = run_name(run_params.get("pipeline_names"), run_params.get("env"), started_at)
                 parent = create_parent(str(self._experiment_id), name, tags)
             else:
                 parent = adopted.info.run_id
             self._runs = SessionRuns(parent, namespaces, of_children, adopted is not None)
-        session = Session(command_started_at(), tags["git_commit"], parent, self._runs.children)
+        sections = session_parameters(pipeline.inputs(), catalog.load)
+        self._runs.send("parameters", None, log_parameters, sections)
+        self._runs.write_notes()
+        session = Session(started_at, tags["git_commit"], parent, self._runs.children)
         try:
             catalog.save(SESSION, session)
         except BaseException:
@@ -116,11 +127,10 @@ class TrackingHooks:
 
     @hook_impl(trylast=True)
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
-        """Set the variant's run to RUNNING, and log the node's parameters."""
-        if self._runs is None:
+        """Set the variant's run to RUNNING, and log its hyperparameters."""
+        if self._runs is None or not node.namespace:
             return
-        if node.namespace:
-            self._runs.send("status", node.namespace, resume_run)
+        self._runs.send("status", node.namespace, resume_run)
         parameters = node_parameters(inputs, node.namespace)
         self._runs.send("parameters", node.namespace, log_parameters, parameters)
 
@@ -144,7 +154,13 @@ class TrackingHooks:
         if recording is not None:
             value = data if recording.needs_data else None  # large values must not wait in memory
             log = partial(log_dataset, name=dataset_name, dataset=dataset, data=value)
-            send(dataset_name, node.namespace, partial(log, recording=recording))
+            named = recording.namespace in self._runs.children
+            namespace = recording.namespace if named else node.namespace
+            send(dataset_name, namespace, partial(log, recording=recording))
+            if named:
+                self._runs.write_notes(namespace)
+        if isinstance(data, VariantMetrics) and node.namespace:
+            send("error per keypoint", node.namespace, log_keypoint_errors, data)
         if isinstance(data, Champion):
             send("registration", node.namespace, self._runs.register, data)
         if isinstance(data, Training) and node.namespace:
@@ -153,6 +169,8 @@ class TrackingHooks:
             else:
                 log_training = partial(self._runs.log_training, node.namespace)
                 send("training", node.namespace, log_training, data)
+        if isinstance(data, Champion | Training | VariantMetrics):
+            self._runs.write_notes(node.namespace)
 
     @hook_impl
     def after_pipeline_run(self) -> None:
@@ -160,20 +178,21 @@ class TrackingHooks:
         self.close("FINISHED")
 
     @hook_impl
-    def on_pipeline_error(self) -> None:
-        """End the session's runs as FAILED."""
-        self.close("FAILED")
+    def on_pipeline_error(self, error: Exception) -> None:
+        """End the session's runs as FAILED, with the error in their note."""
+        self.close("FAILED", error)
 
-    def close(self, status: str) -> None:
+    def close(self, status: str, error: BaseException | None = None) -> None:
         """End the session's runs, if any are open.
 
         Args:
             status: FINISHED, FAILED or KILLED.
+            error: What ended the session, if it failed.
         """
         if self._runs is None:
             return
         self._stop_curves()
-        missing = self._runs.close(status)
+        missing = self._runs.close(status, "" if error is None else describe_error(error))
         self._runs = None
         self._failed.clear()
         self.is_complete = not missing

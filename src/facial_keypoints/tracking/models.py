@@ -1,12 +1,10 @@
-"""Trainings and their models in a run and in the model registry."""
+"""Models in a run and in the model registry."""
 
 import base64
 import contextlib
 import io
 import logging
-import re
 import tempfile
-from dataclasses import asdict
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.tracking import MlflowClient
@@ -25,8 +22,7 @@ from facial_keypoints.export.metadata import describe_model
 from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS
 from facial_keypoints.models.deployment import CONFIDENCE_RADIUS, CONFIDENCES_OUTPUT
 from facial_keypoints.tracking.delivery import is_away
-from facial_keypoints.tracking.values import is_active_run, log_curve, log_metrics
-from facial_keypoints.training.records import Training
+from facial_keypoints.tracking.values import is_active_run
 
 if TYPE_CHECKING:
     import keras
@@ -38,32 +34,6 @@ _SERVED: Final = Path(__file__).with_name("served_keypoints.py")
 _FOLDERS: Final = (None, "data", "code")
 """Of a logged model: its own, that of the .keras file, and that of ``served_keypoints``, which
 models of earlier versions lack."""
-
-
-def log_training(run_id: str, training: Training) -> None:
-    """Log the record of a saved training, and the epochs that this session did not train.
-
-    Args:
-        run_id: The variant's run.
-        training: The training.
-    """
-    record = training.record
-    client = MlflowClient()
-    interrupted = record.interrupted_after_epochs or [0]
-    elsewhere = training.history if training.reused else training.history[: interrupted[-1]]
-    log_curve(run_id, elsewhere)
-    client.log_dict(run_id, asdict(record), "training_record.json")
-    names = ("epochs", "minutes", "images_per_second", "best_epoch")
-    numbers = {name: getattr(record, name) for name in names}
-    if record.size is not None:
-        numbers |= {name: getattr(record.size, name) for name in ("parameters", "multiply_adds")}
-    log_metrics(run_id, {f"train_{name}": n for name, n in numbers.items() if n is not None})
-    names = ("ended_by", "precision", "fingerprint", "failure")
-    tags = {name: getattr(record, name) for name in names}
-    if training.reused:
-        tags["reused_from"] = record.mlflow_run_id
-    known = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
-    client.log_batch(run_id, tags=known)
 
 
 def log_model(run_id: str, model: "keras.Model") -> str:
@@ -175,18 +145,44 @@ def register_model(model_uri: str, run_id: str, champion: Champion) -> None:
     Args:
         model_uri: The model.
         run_id: A run of the experiment.
-        champion: Its name is a tag of the new version, its figures are in the description.
+        champion: Its figures are tags of the new version, and in its description.
     """
     client = MlflowClient()
     run = client.get_run(run_id)
     name = client.get_experiment(run.info.experiment_id).name
+    figures = {"validation_rmse": champion.validation_rmse, "holdout_rmse": champion.holdout_rmse}
+    tags = {
+        "variant": champion.variant,
+        "fingerprint": champion.fingerprint,
+        **{name: f"{rmse:.4f}" for name, rmse in figures.items() if rmse is not None},
+    }
     with contextlib.redirect_stderr(io.StringIO()):  # MLflow prints two lines
-        version = mlflow.register_model(model_uri, name, tags={"variant": champion.variant})
-    source = re.search(r"source='(\w+)'", run.data.params.get("download", ""))
-    description = describe_champion(champion, source.group(1) if source else "")
+        version = mlflow.register_model(model_uri, name, tags=tags)
+    description = describe_champion(champion, run.data.params.get("download.source", ""))
     client.update_model_version(name, version.version, description)
     client.set_registered_model_alias(name, CHAMPION_ALIAS, version.version)
+    _describe_registered_model(name, run.data.tags.get("env"))
     logger.info("MLflow: registered %s, version %s", name, version.version)
+
+
+def _describe_registered_model(name: str, env: str | None) -> None:
+    """Describe what all versions have in common, unless somebody has described it."""
+    client = MlflowClient()
+    if not client.get_registered_model(name).description:
+        client.update_registered_model(
+            name,
+            "Finds 15 facial keypoints (eyes, eyebrows, nose, mouth) on a picture of a face.\n\n"
+            "Each run of `full` or `compete` registers its champion as a new version; the alias "
+            f"`{CHAMPION_ALIAS}` names the latest. A version's description has its error, input, "
+            "output and licence.\n\n"
+            "```python\n"
+            f'model = mlflow.pyfunc.load_model("models:/{name}@{CHAMPION_ALIAS}")\n'
+            "points = model.predict(images)  # uint8 (n, 96, 96); x and y in pixels\n"
+            "```\n",
+        )
+    for tag, value in {"task": "facial keypoint detection", "keypoints": "15", "env": env}.items():
+        if value is not None:
+            client.set_registered_model_tag(name, tag, value)
 
 
 def describe_champion(champion: Champion, source: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -23,8 +24,11 @@ class Recording(BaseModel):
         artifact: Whether to log the file as it is saved.
         table: Whether to log a data frame as a table of the MLflow UI.
         metrics: Either a prefix, to log all numbers of a record by their path, or metric names with
-            the record's fields.
+            the path of a number in the record ("holdout.score"); a name that ends with "/" takes
+            all numbers of the record there, not of those below it. Of a data frame: the number of
+            rows in which a column is true.
         tags: Tag names with the record's fields.
+        namespace: Namespace whose run is used where the session has one.
         run_field: The record's field with the id of the run; by default the node's run is used.
         input: Context ("training") in which the nodes of a variant load the dataset; its digest is
             then logged as an input of the variant's run.
@@ -36,6 +40,8 @@ class Recording(BaseModel):
         {'kaggle_public_score': 1.5}
         >>> Recording(metrics="holdout_").values({"rmse": 1.5, "A": {"rmse": 1.25}})
         {'holdout_rmse': 1.5, 'holdout_A_rmse': 1.25}
+        >>> Recording(metrics={"rmse_a": "A.rmse", "A/": "A"}).values({"A": {"rmse": 1.25}})
+        {'rmse_a': 1.25, 'A/rmse': 1.25}
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +51,7 @@ class Recording(BaseModel):
     metrics: str | dict[str, str] | None = None
     tags: dict[str, str] = {}
     run_field: str | None = None
+    namespace: str | None = None
     input: str | None = None
 
     @property
@@ -52,14 +59,44 @@ class Recording(BaseModel):
         """Whether the saved value itself is recorded, not only its file."""
         return self.table or self.metrics is not None or bool(self.tags)
 
-    def values(self, record: Mapping[str, Any]) -> dict[str, float]:
-        """Return the metrics of a record by name; fields that are None are left out."""
+    def values(self, data: Any) -> dict[str, float]:
+        """Return the metrics of a record or data frame by name; those that are None are left out.
+
+        Args:
+            data: The saved value.
+        """
         if self.metrics is None:
             return {}
         if isinstance(self.metrics, str):
-            return dict(flat_numbers(record, self.metrics))
-        known = {name: record[field] for name, field in self.metrics.items()}
-        return {name: float(value) for name, value in known.items() if value is not None}
+            return dict(flat_numbers(_as_mapping(data), self.metrics))
+        values: dict[str, float] = {}
+        for name, path in self.metrics.items():
+            value = _value_at(data, path)
+            if name.endswith("/"):
+                numbers = {k: v for k, v in _as_mapping(value).items() if _is_number(v)}
+                values |= flat_numbers(numbers, name)
+            elif value is not None:
+                values[name] = float(value)
+        return values
+
+
+def _as_mapping(record: Any) -> dict[str, Any]:
+    if record is None or isinstance(record, dict):
+        return record or {}
+    return asdict(record)
+
+
+def _value_at(data: Any, path: str) -> Any:
+    """Return what a dotted path leads to; None where a part of it is missing or None."""
+    if isinstance(data, pd.DataFrame):
+        return data[path].astype(bool).sum()
+    for name in path.split("."):
+        data = data.get(name) if isinstance(data, dict) else getattr(data, name, None)
+    return data
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def recording_of(name: str, dataset: Any) -> Recording | None:
@@ -105,8 +142,7 @@ def log_dataset(run_id: str, name: str, dataset: Any, data: Any, recording: Reco
         client.log_table(run_id, data, f"{name}.json")
     if recording.metrics is None and not recording.tags:
         return
-    record: dict[str, Any] = data if isinstance(data, dict) else asdict(data)
-    target: str | None = record[recording.run_field] if recording.run_field else run_id
+    target: str | None = _value_at(data, recording.run_field) if recording.run_field else run_id
     if target is None:  # the model was trained without MLflow
         return
     if not is_active_run(target):
@@ -117,9 +153,9 @@ def log_dataset(run_id: str, name: str, dataset: Any, data: Any, recording: Reco
             name,
         )
         target = run_id
-    log_metrics(target, recording.values(record))
+    log_metrics(target, recording.values(data))
     for tag, field in recording.tags.items():
-        client.set_tag(target, tag, record[field])
+        client.set_tag(target, tag, _value_at(data, field))
 
 
 def flat_numbers(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
@@ -139,7 +175,7 @@ def flat_numbers(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[
     for key, value in record.items():
         if isinstance(value, Mapping):
             yield from flat_numbers(value, f"{prefix}{key}_")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif _is_number(value):
             yield f"{prefix}{key}", float(value)
 
 

@@ -11,8 +11,15 @@ from mlflow.tracking.context.registry import resolve_tags
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from facial_keypoints.evaluation.records import Champion
-from facial_keypoints.tracking import models
+from facial_keypoints.tracking import models, trainings
 from facial_keypoints.tracking.delivery import Delivery, brief
+from facial_keypoints.tracking.notes import (
+    COMMAND_TAG,
+    ERROR_TAG,
+    children_of,
+    write_child_note,
+    write_note,
+)
 from facial_keypoints.training.records import Training
 
 logger = logging.getLogger(__name__)
@@ -72,7 +79,7 @@ class SessionRuns:
         uri = None
         if training.reused:
             uri = models.find_model(run_id, training.fingerprint, record.mlflow_run_id)
-        models.log_training(run_id, training)
+        trainings.log_training(run_id, training)
         if uri is None and training.failure is None:
             uri = models.log_model(run_id, training.load_model())
         if uri is not None:
@@ -99,11 +106,23 @@ class SessionRuns:
         else:
             models.register_model(uri, run_id, champion)
 
-    def close(self, status: str) -> list[str]:
+    def write_notes(self, namespace: str | None = None) -> None:
+        """Write the notes of the session's run and of one child.
+
+        Args:
+            namespace: The child's namespace; None for the session's run alone.
+        """
+        if namespace is not None:
+            self.send("note", namespace, write_child_note)
+        if not self._is_adopted:
+            self.send("note", None, write_note)
+
+    def close(self, status: str, error: str = "") -> list[str]:
         """End the runs that are still open.
 
         Args:
             status: FINISHED, FAILED or KILLED.
+            error: What ended the session, if it failed.
 
         Returns:
             Descriptions of the records that MLflow does not have.
@@ -111,6 +130,9 @@ class SessionRuns:
         parent = [] if self._is_adopted else [self.parent]
         for run_id in (*self.children.values(), *parent):
             self.delivery.send("end", partial(end_run, run_id, status))
+        if error:
+            self.send("error", None, _tag_error, error)
+        self.write_notes()
         return self.delivery.close()
 
 
@@ -138,11 +160,10 @@ def close_run(run_id: str, status: str) -> None:
     """
     client = MlflowClient()
     try:
-        experiment = client.get_run(run_id).info.experiment_id
-        of_parent = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{run_id}'"
-        children = [run.info.run_id for run in client.search_runs([experiment], of_parent)]
-        for each in (*children, run_id):
+        for each in (*(child.info.run_id for child in children_of(run_id)), run_id):
             end_run(each, status)
+        if COMMAND_TAG in client.get_run(run_id).data.tags:  # else the caller of Kedro opened it
+            write_note(run_id)
     except MlflowException as error:  # another store than that of the run, or away now
         logger.warning("MLflow run %s is not closed: %s", run_id, brief(error))
 
@@ -160,6 +181,10 @@ def end_run(run_id: str, status: str) -> None:
         status = "KILLED"
     if current in {"SCHEDULED", "RUNNING"}:
         client.set_terminated(run_id, status)
+
+
+def _tag_error(run_id: str, error: str) -> None:
+    MlflowClient().set_tag(run_id, ERROR_TAG, error)
 
 
 def resume_run(run_id: str) -> None:

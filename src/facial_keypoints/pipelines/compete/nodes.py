@@ -15,7 +15,7 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count
 from facial_keypoints.label_audit.audit import audit_faces
 from facial_keypoints.metrics import mean_face
-from facial_keypoints.models.ensemble import build_ensemble
+from facial_keypoints.models.ensemble import build_ensemble, ensemble_size
 from facial_keypoints.models.heads import Points
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import ENSEMBLE, score
@@ -188,6 +188,7 @@ def assemble_ensemble(
         minutes=minutes,
         images_per_second=float((members.epochs * members.samples).sum()) / max(60 * minutes, 1e-9),
         mlflow_run_id=session.run_id_of(ENSEMBLE),
+        size=ensemble_size(plan.settings, len(members.weights)),
         checkpoints=[*first_stage.fingerprints.tolist(), *members.fingerprints.tolist()],
     )
     build = partial(build_ensemble, plan.settings, members.weights, members.mirror_bias)
