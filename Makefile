@@ -21,7 +21,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz ui app lock clean
+.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz ui app docs docs-build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ app: PORT = 8501
 app: HOST = 127.0.0.1
 app: $(VENV)/.app ## open the page to try the model on photos, at http://127.0.0.1:8501 (ENV=demo, PORT=8501, HOST=127.0.0.1)
 	$(BIN)/python app --env=$(ENV) --host=$(HOST) --port=$(PORT)
+
+docs: $(VENV)/.dev ## serve the documentation, at http://127.0.0.1:8000
+	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
+
+docs-build: $(VENV)/.dev ## build the documentation into build/site; a dead link is an error
+	$(BIN)/mkdocs build --strict
 
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt

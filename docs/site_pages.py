@@ -28,13 +28,15 @@ ELSEWHERE: Final = {
 """Files of the repository that are pages of the site, with their addresses."""
 PARAMETERS: Final = """# Parameters
 
-Generated from the parameters' types and from `conf/base/parameters_*.yml`. [Set parameters](../set_parameters.md)
-shows how to change them. The last column shows the values of other environments.
+Generated from the parameters' types and from `conf/base/parameters_*.yml`.
+[Set parameters](../set_parameters.md) shows how to change them. The last column shows the values of
+other environments. On the command line, the section comes first:
+`--params download.source=synthetic`.
 """
 PYTHON: Final = """# Python
 
-The packages of `facial_keypoints`, generated from their docstrings. [Architecture](../../architecture.md) shows which
-package imports which.
+The packages of `facial_keypoints`, generated from their docstrings.
+[Architecture](../../architecture.md) shows which package imports which.
 """
 
 
@@ -103,7 +105,9 @@ def _examples() -> str:
 def _parameters() -> Iterator[str]:
     """Yield a table per section, from types, default values and comments."""
     comments = _comments()
-    environments = sorted(path.name for path in CONF.iterdir() if (path / "parameters.yml").exists())
+    environments = sorted(
+        path.name for path in CONF.iterdir() if (path / "parameters.yml").exists()
+    )
     others = {
         name: yaml.safe_load((CONF / name / "parameters.yml").read_text()) for name in environments
     }
@@ -122,7 +126,7 @@ def _parameters() -> Iterator[str]:
                 if (other := _find(data, path, None)) is not None
             ]
             default = _value(_find({name: base}, path, None))
-            cells = [f"`{'.'.join(path)}`", f"`{default}`", kind, comments.get(tuple(path), "")]
+            cells = [f"`{'.'.join(path[1:])}`", f"`{default}`", kind, comments.get(tuple(path), "")]
             yield "| " + " | ".join([*cells, ", ".join(values)]).replace("\n", " ") + " |"
 
 
@@ -153,8 +157,9 @@ def _describe(schema: Any, definitions: Any) -> str:
     kind = str(schema.get("type", "value"))
     if kind == "array":
         return f"list of {_describe(_resolve(schema.get('items', {}), definitions), definitions)}"
-    bounds = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    limits = [f"{sign} {schema[key]:g}" for key, sign in bounds.items() if key in schema]
+    bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
+    bounds["exclusiveMaximum"] = "below"
+    limits = [f"{word} {schema[key]:,}" for key, word in bounds.items() if key in schema]
     return " ".join([names.get(kind, kind), *limits])
 
 

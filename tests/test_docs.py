@@ -1,0 +1,146 @@
+"""The commands, messages and tables of the documentation are true."""
+
+import ast
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import click
+import pytest
+from kedro.framework.project import configure_project, pipelines
+from kedro_viz.launchers.cli.run import run as kedro_viz
+from mlflow.cli import cli as mlflow
+
+from facial_keypoints.cli import cli
+from facial_keypoints.framework.config_loader import LOADER_ARGUMENTS, CheckedConfigLoader
+
+PROJECT = Path(__file__).parents[1]
+PAGES = [
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
+    *sorted((PROJECT / "docs").rglob("*.md")),
+]
+SHELL = {"git", "cd", ".", "export", "unset", "unzip", "curl", "printf", "pip", "pre-commit"}
+"""First words of commands that are not this project's."""
+GIVEN = {"$A": "download.archive=facial-keypoints-detection.zip", "8cl-4mpl-wide": "8cl-3mpl"}
+"""A variable of the shell and a variant that a page defines, and what stands for them."""
+
+
+def commands():
+    """Each command line of the pages, once."""
+    found = {}
+    for page in PAGES:
+        blocks = re.findall(r"^( *)```sh\n(.*?)^\1```", page.read_text("utf-8"), re.M | re.S)
+        for _, block in blocks:
+            for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+                command = re.sub(r"(^|\s)#.*", "", line.split(" | ")[0]).strip()
+                for name, value in GIVEN.items():
+                    command = command.replace(name, value)
+                if command and not re.match(r"[A-Z]+=", command):
+                    name = page.relative_to(PROJECT)
+                    words = command.split() if "'" in command else shlex.split(command)
+                    found.setdefault(command, pytest.param(words, id=f"{name}: {command}"))
+    return found.values()
+
+
+@pytest.mark.parametrize("words", commands())
+def test_command_of_a_page_exists(words):
+    program, *rest = words
+    if program in SHELL:
+        return
+    check = {"kedro": check_kedro, "make": check_make, "mlflow": check_mlflow}
+    check |= dict.fromkeys(("python", ".venv/bin/python", "pytest"), check_files)
+    check[program.removeprefix(".venv/bin/")](rest)
+
+
+def check_kedro(words):
+    name, *options = words
+    if name == "viz":
+        kedro_viz.make_context("run", [word for word in options if word != "run"])
+    elif name in cli.commands:
+        context = cli.commands[name].make_context(name, options)
+        if name == "run":
+            check_run(context.params)
+
+
+def check_run(given):
+    """Check what a run checks before its first node."""
+    configure_project("facial_keypoints")
+    names = [*(given.get("pipelines") or []), *filter(None, [given.get("pipeline")])]
+    assert set(names) <= set(pipelines)
+    CheckedConfigLoader(
+        str(PROJECT / "conf"),
+        env=given["env"] or "base",
+        runtime_params=given["params"],
+        **LOADER_ARGUMENTS,
+    )["parameters"]
+
+
+def check_make(words):
+    targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.M)
+    assert {word for word in words if "=" not in word} <= set(targets)
+
+
+def check_mlflow(words):
+    name, *options = words
+    command = mlflow.get_command(click.Context(mlflow), name)
+    while isinstance(command, click.Group):
+        name, *options = options
+        command = command.get_command(click.Context(command), name)
+    command.make_context(name, options)
+
+
+def check_files(words):
+    files = [word for word in words if re.match(r"(benchmarks|examples|tests|docs)/", word)]
+    assert [name for name in files if not (PROJECT / name).exists()] == []
+
+
+@cache
+def texts():
+    """The texts in the package's code, without what is filled in."""
+    found = []
+    for path in (PROJECT / "src").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        values = (node.value for node in nodes if isinstance(node, ast.Constant))
+        found.extend(value for value in values if isinstance(value, str))
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "message",
+    re.findall(r"^### (.*)$", (PROJECT / "docs/troubleshooting.md").read_text("utf-8"), re.M),
+)
+def test_message_of_the_troubleshooting_page_exists(message):
+    parts = [part.strip(" .:()") for part in message.split("…")]
+    parts = [part for part in parts if len(part) > 3]
+    assert parts
+    assert [part for part in parts if part not in texts()] == []
+
+
+def test_layers_of_the_architecture_page_are_those_of_the_contract():
+    page = (PROJECT / "docs/architecture.md").read_text("utf-8")
+    table = page[page.index("| layer | packages |") :].partition("\n\n")[0]
+    shown = [set(re.findall(r"`(\w+)(?:/<name>)?`", row)) for row in table.splitlines()[2:]]
+    tool = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    contract = [
+        {name.strip().removeprefix("facial_keypoints.") for name in layer.split("|")}
+        for layer in tool["contracts"][0]["layers"]
+    ]
+    order = {name: number for number, names in enumerate(contract) for name in names}
+    assert set.union(*shown) == set(order)
+    numbers = [[order[name] for name in names] for names in shown]
+    assert all(max(above) < min(below) for above, below in pairwise(numbers))
+
+
+@pytest.mark.server  # half a minute
+@pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="MkDocs is not installed")
+def test_site_has_no_dead_link_and_no_missing_reference(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site/reference/parameters.html").is_file()
