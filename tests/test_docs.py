@@ -137,6 +137,13 @@ def test_layers_of_the_architecture_page_are_those_of_the_contract():
     assert all(max(above) < min(below) for above, below in pairwise(numbers))
 
 
+def test_every_page_is_in_the_navigation():
+    navigation = (PROJECT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
+    folder = PROJECT / "docs"
+    pages = {str(page.relative_to(folder)) for page in folder.rglob("*.md")}
+    assert pages <= set(re.findall(r": ([\w/]+\.md)$", navigation, re.M))
+
+
 @pytest.mark.server  # half a minute
 @pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="MkDocs is not installed")
 def test_site_has_no_dead_link_and_no_missing_reference(tmp_path):
