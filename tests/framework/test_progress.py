@@ -57,3 +57,24 @@ def test_namespaces_that_do_not_train_are_no_variants(run):
     estimate = StudyEstimate({"b": 20.0}, {}, 0.0, [])
     log = run(estimate, (node("ensemble.audit", "ensemble"), 0), (node("b.train", "b"), 0))
     assert "Variant 1 of 1: b; about 20 min of training remaining" in log
+
+
+def test_variants_that_train_at_the_same_time_are_counted_once_each(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    inputs = {"estimate": StudyEstimate({"a": 10.0, "b": 20.0}, {}, 0.0, [])}
+    a, b = node("a.train", "a"), node("b.train", "b")
+    hooks = progress.ProgressHooks()
+    hooks.before_pipeline_run(SimpleNamespace(nodes=[a, b]))
+    for each in (a, b):
+        hooks.before_node_run(each, inputs)
+        now[0] += 60
+    for each in (b, a):
+        hooks.after_node_run(each, inputs)
+    assert [record.message for record in caplog.records] == [
+        "Variant 1 of 2: a; about 30 min of training remaining",
+        "Variant 2 of 2: b; about 30 min of training remaining",
+        "[1/2] b.train  60 s",
+        "[2/2] a.train  2 min",
+    ]

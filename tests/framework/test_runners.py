@@ -12,7 +12,7 @@ class OwnRunner(ThreadRunner):
 @pytest.mark.parametrize(
     ("name", "parameters", "is_async", "problem"),
     [
-        ("ThreadRunner", {}, False, "ThreadRunner is not supported: .* leave out --runner"),
+        ("ThreadRunner", {}, False, "ThreadRunner is not supported: leave out --runner"),
         ("kedro.runner.ParallelRunner", {}, False, "ParallelRunner is not supported"),
         ("OwnRunner", {}, False, "OwnRunner is not supported"),
         (None, {}, True, "--async is not supported"),
@@ -22,6 +22,12 @@ class OwnRunner(ThreadRunner):
             {"max_workers": 4},
             False,
             "--runner-params: Sequential.*'max_workers'",
+        ),
+        (
+            "facial_keypoints.framework.RayRunner",
+            {"adress": "auto"},
+            False,
+            "RayRunner .*'adress'; valid names: address, max_workers",
         ),
         ("NoRunner", {}, False, "--runner=NoRunner: there is no such runner"),
         ("no.such.Runner", {}, False, "--runner=no.such.Runner: there is no such runner"),
@@ -37,3 +43,7 @@ def test_check_runner_raises_input_error(name, parameters, is_async, problem, mo
 @pytest.mark.parametrize("name", [None, "SequentialRunner", "kedro.runner.SequentialRunner"])
 def test_check_runner_accepts_sequential_runner(name):
     check_runner(name, {"is_async": False}, is_async=False)
+
+
+def test_check_runner_accepts_ray_runner():
+    check_runner("facial_keypoints.framework.RayRunner", {"max_workers": 2}, is_async=False)

@@ -28,7 +28,8 @@ class ProgressHooks:
         self._namespaces: list[str] = []
         self._trained: list[str] = []
         self._estimated = self._spent = 0.0
-        self._started = 0.0
+        self._started: dict[str, float] = {}  # of the nodes that run, several at a time with Ray
+        self._num_begun = 0
 
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
@@ -36,16 +37,18 @@ class ProgressHooks:
         self._num_nodes, self._num_done = len(pipeline.nodes), 0
         self._namespaces = list(dict.fromkeys(n.namespace for n in pipeline.nodes if n.namespace))
         self._trained = []
+        self._num_begun = 0
         self._estimated = self._spent = 0.0
 
     @hook_impl
     def before_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
         """Log the variant that is trained next, and the remaining time of the study."""
         interruption.stop_if_asked()
-        self._started = time.monotonic()
+        self._started[node.name] = time.monotonic()
         estimate = _estimate_among(inputs)
         if estimate is None:
             return
+        self._num_begun += 1
         known = {*estimate.minutes, *estimate.already_trained}
         variants = [name for name in self._namespaces if name in known]
         remaining = [name for name in variants if name not in self._trained]
@@ -53,7 +56,7 @@ class ProgressHooks:
         drift = self._spent / self._estimated if self._estimated else 1.0
         logger.info(
             "Variant %d of %d: %s; about %s of training remaining",
-            len(self._trained) + 1,
+            self._num_begun,
             len(variants),
             node.namespace,
             format_duration(60 * drift * sum(estimate.minutes.get(name, 0) for name in remaining)),
@@ -62,7 +65,7 @@ class ProgressHooks:
     @hook_impl
     def after_node_run(self, node: Node, inputs: dict[str, Any]) -> None:
         """Log the node and its duration; compare a variant's time with its estimate."""
-        seconds = time.monotonic() - self._started
+        seconds = time.monotonic() - self._started.pop(node.name)
         self._num_done += 1
         logger.info(
             "[%d/%d] %s  %s", self._num_done, self._num_nodes, node.name, format_duration(seconds)

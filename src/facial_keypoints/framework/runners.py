@@ -10,8 +10,8 @@ from facial_keypoints.errors import InputError
 
 _UNSUPPORTED: Final = (ThreadRunner, ParallelRunner)
 _REMEDY: Final = (
-    "variants are trained one after another, each with all processor cores: leave out --runner and "
-    "--async"
+    "leave out --runner and --async, and variants are trained one after another, each with all "
+    "processor cores; or train them side by side: --runner=facial_keypoints.framework.RayRunner"
 )
 
 
@@ -39,10 +39,13 @@ def check_runner(name: str | None, runner_params: dict[str, Any], is_async: bool
         raise InputError(f"{class_name} is not supported: {_REMEDY}")
     if is_async or runner_params.get("is_async"):
         raise InputError(f"--async is not supported: {_REMEDY}")
+    signature = inspect.signature(runner)
     try:
-        inspect.signature(runner).bind(**runner_params)
+        signature.bind(**runner_params)
     except TypeError as error:
-        raise InputError(f"--runner-params: {class_name} {error}; leave it out") from None
+        known = [name for name in signature.parameters if name != "is_async"]
+        remedy = f"valid names: {', '.join(known)}" if known else "leave it out"
+        raise InputError(f"--runner-params: {class_name} {error}; {remedy}") from None
 
 
 def refuse_unsupported(runner: str) -> None:

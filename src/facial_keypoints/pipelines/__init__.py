@@ -1,7 +1,10 @@
 """One folder per pipeline; pipelines never import each other."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+DISTRIBUTED: Final = "distributed"
+"""Tag of nodes that a runner may send to another machine."""
 
 
 def variant_inputs(variants: Iterable[str], *datasets: str) -> dict[str, str]:

@@ -18,6 +18,14 @@ def use_onednn() -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
+def grow_gpu_memory() -> None:
+    """Let TensorFlow take memory of a GPU as it is needed: other processes may train on it."""
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
 def number_of_cores() -> int:
     """Return how many cores this process may use at a time, a container's quota included."""
     import joblib

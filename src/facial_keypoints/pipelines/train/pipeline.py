@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.pipelines import DISTRIBUTED
 from facial_keypoints.pipelines.train.nodes import (
     draw_learning_curve,
     estimate_training_time,
@@ -48,6 +49,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                 ],
                 "training",
                 name="train_variant",
+                tags=DISTRIBUTED,
             ),
             Node(
                 draw_learning_curve,
