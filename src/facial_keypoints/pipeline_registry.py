@@ -3,6 +3,7 @@
 from kedro.pipeline import Pipeline
 
 from facial_keypoints.framework.config_loader import current_parameters
+from facial_keypoints.framework.viz_groups import for_kedro_viz
 from facial_keypoints.pipelines import (
     augment,
     clean,
@@ -37,7 +38,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         "submit": submit.create_pipeline(variants),
     }
     full = sum(stages.values(), start=Pipeline([]))
-    return {
+    pipelines = {
         **stages,
         "compete": stages["download"]
         + stages["clean"]
@@ -49,3 +50,4 @@ def register_pipelines() -> dict[str, Pipeline]:
         "full": full,
         "__default__": full,
     }
+    return for_kedro_viz(pipelines)

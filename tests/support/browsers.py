@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -63,12 +64,14 @@ def serving(
     Raises:
         AssertionError: If it ends or does not answer.
     """
-    process = subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})})
+    process = subprocess.Popen(
+        command, cwd=cwd, env={**os.environ, **(env or {})}, start_new_session=True
+    )
     try:
         _wait(url, process, time.monotonic() + seconds)
         yield
     finally:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)  # its own processes, too
         process.wait()
 
 

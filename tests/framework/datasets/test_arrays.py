@@ -1,5 +1,6 @@
 """Arrays, tables and sets of faces."""
 
+from base64 import b64decode
 from pathlib import Path
 from uuid import uuid4
 
@@ -73,3 +74,9 @@ def test_pickled_objects_are_neither_saved_nor_loaded(tmp_path):
             dataset.load()
     with pytest.raises(DatasetError, match="Object arrays cannot be saved"):
         ArrayDataset(filepath=str(tmp_path / "new.npy")).save(trap)
+
+
+def test_faces_are_previewed_in_kedro_viz(tmp_path, make_faces):
+    dataset = FaceSetDataset(filepath=str(tmp_path / "faces.npz"))
+    dataset.save(make_faces(3))
+    assert b64decode(dataset.preview(nfaces=2)).startswith(b"\x89PNG")

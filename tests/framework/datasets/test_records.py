@@ -24,3 +24,9 @@ def test_record_is_saved_as_json_and_validated_on_load(tmp_path):
     with pytest.raises(DatasetError) as caught:
         dataset.load()
     assert "session.json: cannot be read" in user_message(caught.value)
+
+
+def test_record_is_previewed_in_kedro_viz(tmp_path):
+    dataset = SessionDataset(filepath=str(tmp_path / "session.json"))
+    dataset.save(Session(1.5))
+    assert '"started_at": 1.5' in dataset.preview()

@@ -176,3 +176,9 @@ def test_record_that_a_later_run_completes_is_read(tmp_path):
     record = replace(earlier.record, mlflow_run_id="later")
     dataset.save(replace(earlier, record=record))
     assert dataset.load().record == record
+
+
+def test_loss_is_previewed_in_kedro_viz(tmp_path):
+    dataset = TrainingDataset(filepath=str(tmp_path / "tiny"))
+    dataset.save(training())
+    assert dataset.preview()["data"] == [{"x": [1, 2], "y": [4.0, 3.5], "name": "validation"}]

@@ -1,9 +1,12 @@
 """NumPy arrays and sets of faces."""
 
+from base64 import b64encode
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from kedro_datasets._typing import ImagePreview
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
@@ -17,6 +20,18 @@ class _FaceSetFile(FileDataset):
     def save(self, data: FaceSet) -> None:
         with self._fs.open(str(self._filepath), "wb") as file:
             np.savez(file, **data.arrays())  # type: ignore[arg-type]
+
+    def preview(self, nfaces: int = 16) -> ImagePreview:
+        """Return the first faces, with their labelled points, for Kedro-Viz."""
+        from facial_keypoints.plotting.faces import draw_faces
+
+        faces = self.load()
+        heading = f"{min(nfaces, len(faces))} of {len(faces):,} faces"
+        titles = [str(i) for i in range(min(nfaces, len(faces)))]
+        figure = draw_faces(faces.images[:nfaces], titles, faces.keypoints[:nfaces], None, heading)
+        png = BytesIO()
+        figure.savefig(png, format="png")
+        return ImagePreview(b64encode(png.getvalue()).decode())
 
 
 class FaceSetDataset(AtomicSave, _FaceSetFile):

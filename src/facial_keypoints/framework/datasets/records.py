@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from kedro.io import DatasetError
 from kedro.utils import load_obj
+from kedro_datasets._typing import JSONPreview
 from pydantic import TypeAdapter
 
 from facial_keypoints.errors import InputError
@@ -26,6 +27,10 @@ class _RecordFile(FileDataset):
     def save(self, data: Any) -> None:
         with self._fs.open(str(self._filepath), "wb") as file:
             file.write(self._adapter.dump_json(data, indent=2))
+
+    def preview(self) -> JSONPreview:
+        """Return the JSON text for Kedro-Viz."""
+        return JSONPreview(self._fs.cat_file(str(self._filepath)).decode())
 
 
 class RecordDataset(AtomicSave, _RecordFile):

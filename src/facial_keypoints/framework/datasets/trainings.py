@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from kedro_datasets._typing import PlotlyPreview
 from pydantic import TypeAdapter
 
 from facial_keypoints.errors import InputError
@@ -33,6 +34,22 @@ class TrainingDataset(FileDataset):
             InputError: if it cannot be written.
         """
         TrainingFolder(self._fs, self._filepath).save(data)
+
+    def preview(self) -> PlotlyPreview:
+        """Return the loss of each epoch as a Plotly chart for Kedro-Viz."""
+        training = self.load()
+        history = training.history
+        curves = [
+            {"x": history["epoch"].tolist(), "y": history[column].tolist(), "name": name}
+            for name, column in (("training", "loss"), ("validation", "val_loss"))
+            if column in history
+        ]
+        layout = {
+            "title": {"text": training.record.variant},
+            "xaxis": {"title": {"text": "epoch"}},
+            "yaxis": {"title": {"text": "loss (px²)"}, "type": "log"},
+        }
+        return PlotlyPreview({"data": curves, "layout": layout})
 
     def _exists(self) -> bool:
         return TrainingFolder(self._fs, self._filepath).has_current()
