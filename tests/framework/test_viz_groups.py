@@ -21,7 +21,7 @@ def pipelines():
     )
     train = Pipeline(
         [
-            Node(step, "faces", "a.training", name="train", namespace="a"),
+            Node(step, "faces", "a.training", name="train", namespace="a", tags="gpu"),
             Node(step, "a.training", "table", name="compare"),
         ],
         tags="evaluate",

@@ -5,7 +5,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 from facial_keypoints.archive.data_issues import (
     MEAN_FACES,
@@ -161,6 +160,8 @@ def _find_turned(keypoints: Points) -> DataIssue | None:
 
 def _find_misplaced(faces: FaceSet) -> list[DataIssue]:
     """Find columns whose median is that of another column, or of none."""
+    from scipy.optimize import linear_sum_assignment
+
     issues = []
     for code, name in enumerate(POPULATIONS):
         rows = faces.keypoints[faces.population == code]

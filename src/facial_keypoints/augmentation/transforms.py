@@ -9,7 +9,6 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri
 
 from facial_keypoints.augmentation.geometry import (
     to_pixel_centres,
@@ -130,6 +129,8 @@ def _brightness(factor: float) -> Transform:
 
 
 def _noise(deviation: float) -> Transform:
+    from scipy.special import ndtri
+
     # A table of the normal distribution's quantiles, indexed by random 16-bit numbers, is several
     # times faster than normal numbers. Pixels are integers: round(pixel + x) = pixel + round(x).
     quantiles = ndtri((np.arange(2**16) + 0.5) / 2**16)

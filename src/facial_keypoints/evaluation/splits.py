@@ -8,7 +8,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
@@ -227,6 +226,8 @@ def _take(
         )
     if not shuffle:
         return rows[:-count], rows[-count:]
+    from sklearn.model_selection import GroupShuffleSplit, ShuffleSplit
+
     splitter = ShuffleSplit if own is None else GroupShuffleSplit
     draw = splitter(n_splits=1, test_size=fraction, random_state=seed)
     others, taken = next(draw.split(rows, groups=own))

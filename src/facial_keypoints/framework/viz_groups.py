@@ -24,18 +24,19 @@ def for_kedro_viz(pipelines: Mapping[str, Pipeline]) -> dict[str, Pipeline]:
     """
     if "kedro_viz.server" not in sys.modules:
         return dict(pipelines)
-    return {name: _grouped(name, pipelines[name]) for name in dict.fromkeys([*_WHOLE, *pipelines])}
+    names = dict.fromkeys([*_WHOLE, *pipelines])
+    return {name: _grouped(name, pipelines[name], set(pipelines)) for name in names}
 
 
-def _grouped(name: str, pipeline: Pipeline) -> Pipeline:
+def _grouped(name: str, pipeline: Pipeline, stages: set[str]) -> Pipeline:
     if name not in _WHOLE:
         return Pipeline([_GroupedNode(node, _variant(node) or name) for node in pipeline.nodes])
     models = "compete" if name == "compete" else "train_and_compare"
-    return _Grouped([_GroupedNode(node, _group(node, models)) for node in pipeline.nodes])
+    return _Grouped([_GroupedNode(node, _group(node, models, stages)) for node in pipeline.nodes])
 
 
-def _group(node: Node, models: str) -> str:
-    (stage,) = node.tags
+def _group(node: Node, models: str, stages: set[str]) -> str:
+    stage = next(iter(node.tags & stages))  # other tags are for runners
     return f"{models}.{_variant(node) or stage}" if stage in _MODELS else stage
 
 

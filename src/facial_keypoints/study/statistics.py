@@ -5,7 +5,6 @@ from functools import cache
 from typing import Final
 
 import numpy as np
-from scipy import stats
 
 _CONFIDENCE: Final = 0.95
 
@@ -42,6 +41,8 @@ def rank_correlation(a: Sequence[float | None], b: Sequence[float | None]) -> fl
     )
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return None
+    from scipy import stats
+
     return float(stats.spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
 
 
@@ -94,4 +95,6 @@ def loss_ratio(better: Sequence[float], worse: Sequence[float]) -> float | None:
 
 @cache
 def _studentized_range(num_rows: int, freedom: int) -> float:
+    from scipy import stats
+
     return float(stats.studentized_range.ppf(_CONFIDENCE, num_rows, freedom))

@@ -7,10 +7,6 @@ from typing import Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
-from sklearn.neighbors import NearestNeighbors
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
@@ -53,6 +49,8 @@ def fold_faces(faces: FaceSet, groups: npt.NDArray[np.int32], seed: int) -> npt.
             f"training.csv has {len(faces)} rows of {count} different face(s); at least two are "
             "needed, to train on one and test on the other"
         )
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = np.empty(len(faces), np.int8)
     number = min(NUM_FOLDS, count - count % 2)
     enough = np.bincount(faces.population).max() >= number
@@ -93,6 +91,8 @@ def _pairs_that_look_alike(faces: FaceSet) -> npt.NDArray[np.int64]:
         rows = np.flatnonzero(np.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=1) >= MIN_EYE_DISTANCE)
     if len(rows) <= _NEIGHBOURS:
         return np.empty((0, 2), np.int64)
+    from sklearn.neighbors import NearestNeighbors
+
     thumbnails = np.stack([_thumbnail(faces.images[row], eyes[row]) for row in rows])
     neighbours = NearestNeighbors(n_neighbors=_NEIGHBOURS, metric="cosine").fit(thumbnails)
     distance, other = neighbours.kneighbors(thumbnails)
@@ -126,6 +126,9 @@ def _first_of(group: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
 
 
 def _connected(pairs: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int32]:
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(pairs)), pairs.T), shape=(count, count))
     _, groups = connected_components(graph, directed=False)
     return np.asarray(groups)
