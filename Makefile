@@ -21,7 +21,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz ui app docs docs-build lock clean
+.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz viz-build ui app docs docs-build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,14 @@ faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md and update it
 
 viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)
+
+# Kedro-Viz writes into build/ and asks Google for a font, which the page does without.
+viz-build: setup ## build Kedro-Viz with its previews as a page without a server, into build/viz (ENV=demo)
+	KEDRO_ENV=$(ENV) $(BIN)/kedro viz build --include-previews
+	rm -rf build/viz build/.vite build/404.html build/autoreload.html build/telemetry.html
+	mkdir build/viz
+	mv build/api build/assets build/favicon.ico build/index.html build/viz/
+	$(BIN)/python -c "import re, pathlib; p = pathlib.Path('build/viz/index.html'); p.write_text(re.sub(r'<link[^>]*fonts[.]g[^>]*>', '', p.read_text()))"
 
 ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000)
 	$(BIN)/mlflow ui --backend-store-uri "$(STORE)" --port $(PORT)

@@ -4,6 +4,7 @@ MkDocs calls the functions whose names begin with ``on_``.
 """
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -38,6 +39,16 @@ PYTHON: Final = """# Python
 The packages of `facial_keypoints`, generated from their docstrings.
 [Architecture](../../architecture.md) shows which package imports which.
 """
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Add the static Kedro-Viz page, if ``make viz-build`` has made it.
+
+    Args:
+        config: The site's configuration.
+    """
+    if (ROOT / "build/viz").is_dir():
+        shutil.copytree(ROOT / "build/viz", Path(config.site_dir) / "viz", dirs_exist_ok=True)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

@@ -21,9 +21,9 @@ from facial_keypoints.framework.config_loader import (  # noqa: E402
 )
 from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.framework.run_lock import RunLockHooks  # noqa: E402
-from facial_keypoints.tracking import TrackingHooks  # noqa: E402
+from facial_keypoints.tracking import DeferredTrackingHooks  # noqa: E402
 
-_tracking = TrackingHooks()
+_tracking = DeferredTrackingHooks()
 HOOKS = (CheckHooks(), ProgressHooks(), _tracking, SummaryHooks(), RunLockHooks(_tracking))
 # the plugin, where it is installed, expects another mlflow.yml
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")

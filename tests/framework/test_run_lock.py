@@ -4,7 +4,6 @@ from types import SimpleNamespace
 import pytest
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.framework import run_lock
 from facial_keypoints.framework.run_lock import LOCK, NOTE, RunLockHooks
 
 HALF = f".{'0' * 32}.table.csv"
@@ -75,7 +74,7 @@ def test_next_run_ends_the_mlflow_runs_of_a_killed_run(
     tmp_path, start_run, monkeypatch, facts, status
 ):
     closed = []
-    monkeypatch.setattr(run_lock, "close_run", lambda *run: closed.append(run))
+    monkeypatch.setattr("facial_keypoints.tracking.runs.close_run", lambda *run: closed.append(run))
     (tmp_path / NOTE).write_text(json.dumps({"mlflow_run_id": "abc", **facts}))
     start_run(tmp_path)
     assert closed == [("abc", status)]

@@ -23,7 +23,7 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 
 from facial_keypoints.errors import InputError
-from facial_keypoints.tracking import TrackingHooks, close_run
+from facial_keypoints.tracking import DeferredTrackingHooks
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class RunLockHooks:
         tracking: The hooks that know the MLflow run of the session.
     """
 
-    def __init__(self, tracking: TrackingHooks) -> None:
+    def __init__(self, tracking: DeferredTrackingHooks) -> None:
         self._tracking = tracking
         self._folder = Path()
         self._lock: FileLock | None = None
@@ -139,6 +139,8 @@ class RunLockHooks:
                         self._holder(),
                     )
                 if facts.get("mlflow_run_id"):
+                    from facial_keypoints.tracking.runs import close_run
+
                     close_run(facts["mlflow_run_id"], facts.get("ended", "KILLED"))
             note.unlink(missing_ok=True)
         for folder, inner, files in os.walk(self._folder):

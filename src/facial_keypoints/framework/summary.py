@@ -20,7 +20,6 @@ from facial_keypoints.formatting import format_count
 from facial_keypoints.kaggle.records import Status
 from facial_keypoints.pipelines.compete.estimate import Interval
 from facial_keypoints.pipelines.compete.score import ScoreEstimate
-from facial_keypoints.tracking.store import ui_command
 from facial_keypoints.training.hardware import peak_memory
 from facial_keypoints.training.records import STOPPED_BY_STUDY
 
@@ -277,6 +276,8 @@ def print_next_commands(
         scored: Whether the submission was scored offline, as on synthetic data.
         sent: What Kaggle has done with the submission; None if it was not sent.
     """
+    from facial_keypoints.tracking.store import ui_command
+
     option = f" --env={env}" if env and env != "local" else ""
     console.print("\nNext:")
     activate = _activation_script()

@@ -6,7 +6,6 @@ never ends because of MLflow (see ``delivery``). Nodes get the runs' ids as the 
 training code reports its curves by logging (see ``curves``).
 """
 
-from facial_keypoints.tracking.hooks import TrackingHooks
-from facial_keypoints.tracking.runs import close_run
+from facial_keypoints.tracking.deferred import DeferredTrackingHooks
 
-__all__ = ["TrackingHooks", "close_run"]
+__all__ = ["DeferredTrackingHooks"]
