@@ -5,6 +5,8 @@ import io
 import cv2
 import numpy as np
 import pytest
+from fuzzing import count_outcomes
+from hypothesis import strategies as st
 from PIL import Image
 
 from facial_keypoints.keypoints import KEYPOINTS, POPULATION_B_INDEX
@@ -27,6 +29,65 @@ def _png(pixels):
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "png")
     return buffer.getvalue()
+
+
+def _files():
+    """A photo in each form that a person may drop, 40 pixels high and 50 wide, by file name."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    colour, grey = Image.fromarray(pixels), Image.fromarray(pixels[..., 0].astype(np.uint16) * 257)
+    exif = Image.Exif()
+    exif[0x0112] = 8  # to be rotated anticlockwise
+    photos = {
+        "photo.jpg": (colour, {}),
+        "progressive.jpeg": (colour, {"progressive": True}),
+        "cmyk.jpg": (colour.convert("CMYK"), {}),
+        "rotated.jpg": (colour.transpose(Image.Transpose.ROTATE_270), {"exif": exif}),
+        "animated.gif": (colour, {"save_all": True, "append_images": [colour.rotate(90)]}),
+        "alpha.png": (colour.convert("RGBA"), {}),
+        "grey_16.png": (grey, {}),
+        "palette.png": (colour.quantize(8), {"transparency": 0}),
+        "one_bit.png": (colour.convert("1"), {}),
+        "lab.tif": (colour.convert("LAB"), {}),
+        "lzw.tiff": (colour, {"compression": "tiff_lzw"}),
+        "alpha.webp": (colour.convert("RGBA"), {}),
+        "bitmap.bmp": (colour, {}),
+        "portable.ppm": (colour, {}),
+    }
+    contents = {}
+    for name, (image, options) in photos.items():
+        buffer = io.BytesIO()
+        image.save(buffer, Image.registered_extensions()[name[name.index(".") :]], **options)
+        contents[name] = buffer.getvalue()
+    return contents
+
+
+FILES = _files()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_photo_that_a_person_may_drop_is_read(name):
+    result = predict_upload(lambda pixels: [], name, FILES[name])
+    assert (result.width, result.height, result.problem) == (50, 40, "no face found")
+
+
+@st.composite
+def damaged(draw):
+    """A file, cut off and with some bytes changed."""
+    name = draw(st.sampled_from(sorted(FILES)))
+    content = bytearray(FILES[name])
+    for _ in range(draw(st.integers(0, 4))):
+        content[draw(st.integers(0, len(content) - 1))] = draw(st.integers(0, 255))
+    return name, bytes(content[: draw(st.integers(0, len(content)))])
+
+
+def test_damaged_photo_is_read_or_is_one_line(record_property):
+    def check(example):
+        result = predict_upload(lambda pixels: [], *example)
+        assert "\n" not in result.problem
+        assert len(result.problem) < 200
+        return "read" if result.width else "reported"
+
+    count_outcomes(check, damaged(), 150, record_property, {"read", "reported"})
 
 
 def test_bytes_are_read_as_the_file_would_be():
