@@ -52,7 +52,7 @@ def _measure(name: str) -> tuple[float, float]:
     options, path = served.get(name, ([], None))
     program, *arguments = name.split()
     started = time.monotonic()
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 (the commands above)
         [str(BIN / program), *arguments, *options],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -75,7 +75,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
             urlopen(url).read()  # noqa: S310 (our own server)
         except OSError:
             if process.poll() is not None:
-                sys.exit(f"{' '.join(map(str, process.args))} ended before it answered")
+                sys.exit("the server ended before it answered")
             time.sleep(0.05)
         else:
             return
@@ -85,13 +85,15 @@ def _cpu_seconds(pid: int) -> float:
     parent = psutil.Process(pid)
     used = [p.cpu_times() for p in (parent, *parent.children(recursive=True))]
     ended = parent.cpu_times()
-    return sum(t.user + t.system for t in used) + ended.children_user + ended.children_system
+    own = sum(t.user + t.system for t in used)
+    return float(own + ended.children_user + ended.children_system)
 
 
 def _imports() -> Sequence[tuple[str, float]]:
     """Top-level packages by the seconds that importing them takes."""
     command = [sys.executable, "-X", "importtime", str(BIN / "kedro"), "registry", "list"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+    run = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    lines = run.stderr.splitlines()
     seconds: dict[str, float] = {}
     for line in lines:
         parts = line.removeprefix("import time:").split("|")
