@@ -4,7 +4,12 @@ from spots import bright_spots, variant
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.training import step_times
 from facial_keypoints.training.speed import TrainingSpeed
-from facial_keypoints.training.step_times import StepTimes, batch_work, measure_steps
+from facial_keypoints.training.step_times import (
+    StepTimes,
+    batch_work,
+    measure_steps,
+    representatives,
+)
 
 TIMES = StepTimes({"conv_stack": [(100.0, 1.0), (400.0, 4.0)], "vgg16": [(900.0, 2.0)]}, 5.0)
 
@@ -41,7 +46,7 @@ def test_least_median_and_most_work_are_measured(monkeypatch):
 
     monkeypatch.setattr(step_times, "measure_training", measure)
     work = {name: float(name[1]) for name in variants}
-    times = measure_steps(bright_spots(32), variants, work)
+    times = measure_steps(bright_spots(32), variants, work, representatives(variants, work))
     assert measured == ["c1", "c3", "c5"]
     assert times.points == {"conv_stack": [(1.0, 0.1), (3.0, pytest.approx(0.3)), (5.0, 0.5)]}
     assert times.set_up_seconds == 6.0
@@ -54,7 +59,7 @@ def test_variants_without_enough_memory_are_not_measured(monkeypatch, caplog):
 
     monkeypatch.setattr(step_times, "measure_training", fail)
     with pytest.raises(TrainingFailedError, match="no variant"):
-        measure_steps(bright_spots(4), {"a": named("a", 1)}, {"a": 1.0})
+        measure_steps(bright_spots(4), {"a": named("a", 1)}, {"a": 1.0}, ["a"])
     monkeypatch.setattr(step_times, "build_model", fail)
     assert batch_work({"a": named("a", 1)}) == {}
     assert caplog.text.count("a: not measured, memory is exhausted") == 2

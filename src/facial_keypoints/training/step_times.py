@@ -1,7 +1,7 @@
 """How long the study trains at any scale: a few variants are measured, the others follow."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
@@ -54,14 +54,18 @@ class StepTimes:
 
 
 def measure_steps(
-    faces: FaceSet, variants: Mapping[str, VariantParameters], work: Mapping[str, float]
+    faces: FaceSet,
+    variants: Mapping[str, VariantParameters],
+    work: Mapping[str, float],
+    names: Iterable[str],
 ) -> StepTimes:
-    """Measure the variants with the least, the most and medium work of each architecture.
+    """Measure training steps of some variants.
 
     Args:
         faces: To train on.
         variants: By name.
-        work: Multiply-adds of a batch, by variant; a variant without it is not measured.
+        work: Multiply-adds of a batch, by variant.
+        names: Of the variants to measure, such as ``representatives``.
 
     Raises:
         TrainingFailedError: If memory suffices for none of them.
@@ -69,7 +73,7 @@ def measure_steps(
     few = faces.select(slice(0, _MEASURED_FACES))
     points: dict[str, list[tuple[float, float]]] = {}
     set_ups = []
-    for name in _representatives(variants, work):
+    for name in names:
         variant = variants[name]
         task = replace(variant_task(variant, few, few), validation=None)
         try:
@@ -104,10 +108,15 @@ def batch_work(variants: Mapping[str, VariantParameters]) -> dict[str, float]:
     return work
 
 
-def _representatives(
+def representatives(
     variants: Mapping[str, VariantParameters], work: Mapping[str, float]
 ) -> list[str]:
-    """The variants to measure."""
+    """Return the variants with the least, the median and the most work of each architecture.
+
+    Args:
+        variants: By name.
+        work: Multiply-adds of a batch, by variant.
+    """
     by_architecture: dict[str, list[str]] = {}
     for name in sorted(work, key=lambda name: work[name]):
         by_architecture.setdefault(variants[name].architecture, []).append(name)

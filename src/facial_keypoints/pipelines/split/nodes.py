@@ -10,7 +10,8 @@ from facial_keypoints.parameters import SplitParameters, StudyParameters, Varian
 from facial_keypoints.pipelines import by_variant
 from facial_keypoints.training.fingerprints import fingerprint
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.study_plan import StudyPlan, Workload, make_study_plan
+from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.study_planning import Workload, make_study_plan
 
 logger = logging.getLogger(__name__)
 
