@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from statistics import median
+from statistics import median_low
 from typing import Final
 
 import numpy as np
@@ -30,7 +30,7 @@ class StepTimes:
     Attributes:
         points: Work (multiply-adds of a batch) and seconds of measured steps, ascending by work;
             by architecture.
-        set_up_seconds: Building a graph, in the median: the first one takes longer.
+        set_up_seconds: Building a graph, in the median: the first one in a process takes longer.
     """
 
     points: dict[str, list[tuple[float, float]]]
@@ -87,7 +87,7 @@ def measure_steps(
         set_ups.append(speed.set_up_seconds)
     if not points:
         raise TrainingFailedError("memory suffices for no variant")
-    return StepTimes({name: sorted(found) for name, found in points.items()}, median(set_ups))
+    return StepTimes({name: sorted(found) for name, found in points.items()}, median_low(set_ups))
 
 
 def batch_work(variants: Mapping[str, VariantParameters]) -> dict[str, float]:

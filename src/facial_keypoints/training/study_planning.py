@@ -216,7 +216,7 @@ def make_study_plan(
     if study.scale is not None:
         times = times.measure(plan)
     else:  # roughly at first, then where it is needed
-        for most in (1, None):
+        for most in (2, None):
             times = times.measure(times.fill(plan, seconds), most)
             plan = times.fill(plan, seconds)
             if plan.scale == MIN_SCALE:
