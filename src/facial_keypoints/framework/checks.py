@@ -104,6 +104,13 @@ def parameters_without_effect(
     """
     if "train" in tags and "competition" in given:
         yield "competition.* has no effect here; it is for --pipeline=compete"
+    study = configured.study
+    scaled = study.minutes is not None and study.scale is None and study.epochs is None
+    if "train" in tags and scaled and "epochs" in given.get("train", ()):
+        yield (
+            "train.epochs is for full scale: study.minutes multiplies it by the scale that it "
+            "chooses; study.epochs fixes the number of epochs"
+        )
     if "compete" in tags:
         yield from (
             f"{section}.* has no effect on compete, which trains its own ensemble"
