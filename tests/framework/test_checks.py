@@ -128,7 +128,7 @@ def test_unknown_tag_is_reported_with_the_names_of_the_pipelines(check):
                 "train.epochs has no effect on variants.15cl-5mpl-drop00, "
                 "variants.15cl-5mpl-drop10, variants.15cl-5mpl-drop20, variants.15cl-5mpl-drop30, "
                 "variants.15cl-5mpl-drop10-2dense and 1 more, where it is 150; to change it, give "
-                "variants.15cl-5mpl-drop00.train.epochs"
+                "variants.15cl-5mpl-drop00.train.epochs",
             ],
         ),
     ],

@@ -105,7 +105,7 @@ def test_explicit_width_and_epochs_win_and_the_faces_follow(make):
 )
 def test_explicit_scale_that_does_not_fit_is_warned_of(make, caplog):
     make(30, scale=1.0)
-    assert "study.minutes=10 is too short: of 4 min for training 40 s remain" in caplog.text
+    assert "study.minutes=10 is too short: training takes 4 min, and 40 s are left" in caplog.text
     assert "Use a smaller study.scale or study.minutes=" in caplog.text
 
 

@@ -86,9 +86,10 @@ PLAN = StudyPlan(
 
 def test_deadlines_share_the_budget_in_the_order_of_training():
     scheduled = schedule_study(PLAN, ["b", "a"], ["c"], Session(1000.0), 1030.0)
-    # 66 of 120 seconds remain, for slots of 10 and 20 seconds and 3 to save each
+    # 66 of 120 seconds remain, for slots of 10 and 20 seconds and 3 to save each; the first one has
+    # twice its slot
     assert scheduled.deadlines == {
-        "a": pytest.approx(1030 + 66 * 13 / 36 - 3),
+        "a": pytest.approx(1030 + 2 * 13 - 3),
         "b": pytest.approx(1030 + 66 - 3),
     }
     assert scheduled.minutes == {"a": pytest.approx(1 / 6), "b": pytest.approx(1 / 3)}

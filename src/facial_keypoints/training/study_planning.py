@@ -256,8 +256,8 @@ def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, secon
     if total > seconds:
         given = [name for name in ("scale", "width", "epochs") if getattr(study, name) is not None]
         logger.warning(
-            "study.minutes=%g is too short: of %s for training %s remain, and each training is "
-            "stopped when its part of them is over. Use %s",
+            "study.minutes=%g is too short: training takes %s, and %s are left for it. Each "
+            "training is stopped when its part of them is over. Use %s",
             study.minutes,
             format_duration(total),
             format_duration(seconds),

@@ -213,6 +213,10 @@ def schedule_study(
     seconds = [plan.training_seconds.get(name, 1.0) for name in names]
     slots = [each + plan.save_seconds for each in seconds]
     deadlines = assign_deadlines(slots, 1, now, max(now, end)) if names else []
+    # two at a time (RayRunner) take up to twice as long each, and the first ones have no slack yet
+    deadlines = [
+        max(each, min(now + 2 * slot, end)) for each, slot in zip(deadlines, slots, strict=True)
+    ]
     estimate = StudyEstimate(
         minutes={name: each / 60 for name, each in zip(names, seconds, strict=True)},
         images_per_second=plan.images_per_second,
