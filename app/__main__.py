@@ -11,6 +11,7 @@ from facial_keypoints.errors import InputError, require_extra
 from facial_keypoints.framework.project_catalog import DEFAULT, load_catalog
 from facial_keypoints.training.environment import use_tensorflow
 from facial_keypoints.training.hardware import use_onednn
+from facial_keypoints.training.start_messages import hide_start_messages
 
 PAGE: Final = Path(__file__).resolve().with_name("page.py")
 _OPTIONS: Final = {
@@ -40,6 +41,7 @@ def main() -> None:
     os.environ["KEDRO_ENV"] = given.env
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    hide_start_messages()
     use_onednn()
     use_tensorflow()
     options = {**_OPTIONS, "server.address": given.host, "server.port": given.port}

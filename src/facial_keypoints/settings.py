@@ -5,9 +5,11 @@ import warnings
 
 from facial_keypoints.training.environment import use_tensorflow
 from facial_keypoints.training.hardware import use_onednn
+from facial_keypoints.training.start_messages import hide_start_messages
 
 # before TensorFlow is imported: its start-up messages do not help users
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+hide_start_messages()
 use_onednn()
 use_tensorflow()
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

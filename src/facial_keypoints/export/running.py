@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from facial_keypoints.training.start_messages import hide_start_messages
+
 Images = npt.NDArray[np.uint8]
 Outputs = dict[str, npt.NDArray[np.float32]]
 Run = Callable[[Images], Outputs]
@@ -61,6 +63,7 @@ def run_file(kind: str, path: Path, images: Images, seconds: float) -> dict[str,
 
 def _run_file(kind: str, path: Path, images: Images, seconds: float) -> dict[str, FileResult]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    hide_start_messages()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     runs, runtime = RUNTIMES[kind](path)

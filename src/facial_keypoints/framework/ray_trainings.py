@@ -14,6 +14,7 @@ from facial_keypoints.formatting import format_count
 from facial_keypoints.framework.ray_cluster import Allotment
 from facial_keypoints.training.environment import numeric_variables, use_tensorflow
 from facial_keypoints.training.hardware import grow_gpu_memory, use_onednn
+from facial_keypoints.training.start_messages import hide_start_messages
 
 logger = logging.getLogger(__name__)
 
@@ -162,6 +163,7 @@ def run_node(
         del os.environ[name]
     os.environ.update(environment)
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(num_threads)
+    hide_start_messages()
     use_onednn()
     use_tensorflow()
     ours = logging.getLogger("facial_keypoints")

@@ -25,6 +25,7 @@ from facial_keypoints.training.hardware import number_of_cores, use_onednn
 from facial_keypoints.training.interruption import stop_if_asked
 from facial_keypoints.training.keras_session import keras_session
 from facial_keypoints.training.speed import Speed, measure_speed
+from facial_keypoints.training.start_messages import hide_start_messages
 from facial_keypoints.training.stores import CheckpointStore, TrainingStore
 from facial_keypoints.training.task import TrainingResult, TrainingTask
 from facial_keypoints.training.trainer import train_model
@@ -228,6 +229,7 @@ def _set_up_process(cores: Any, records: Any, modules: set[str]) -> None:
     """Keep to the process' cores, and send its log records to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # errors come as exceptions
+    hide_start_messages()
     use_onednn()
     own = cores.get()
     if own:
