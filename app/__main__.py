@@ -1,6 +1,7 @@
 """Open the page: ``python app --env=demo --port=8501`` (docs/app.md)."""
 
 import argparse
+import errno
 import os
 import socket
 import sys
@@ -67,9 +68,15 @@ def check_port(host: str, port: int) -> None:
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error).removeprefix("bind(): ").rstrip(".")
         other = port + 1 if 1024 <= port < 65535 else 8501
-        raise InputError(
-            f"cannot listen on {host}:{port} ({reason}); choose another port: make app PORT={other}"
-        ) from error
+        foreign = isinstance(error, socket.gaierror) or (
+            getattr(error, "errno", None) == errno.EADDRNOTAVAIL
+        )
+        advice = (
+            "give an address of this computer, or HOST=0.0.0.0 for all of them"
+            if foreign
+            else f"choose another port: make app PORT={other}"
+        )
+        raise InputError(f"cannot listen on {host}:{port} ({reason}); {advice}") from error
 
 
 if __name__ == "__main__":

@@ -25,3 +25,11 @@ def test_port_that_is_taken_is_one_line():
     assert re.fullmatch(
         rf"Error: cannot listen on 127.0.0.1:{port} \(Address already in use\); .*\n", ended.stderr
     )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_host_of_another_computer_is_one_line(host):
+    pytest.importorskip("streamlit", reason="streamlit is not installed (extra app)")
+    ended = _open("--env=demo", f"--host={host}")
+    assert ended.returncode == 1
+    assert re.fullmatch(r"Error: cannot listen on .*; give an address of .*\n", ended.stderr)
