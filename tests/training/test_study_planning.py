@@ -123,3 +123,16 @@ def test_plan_is_logged(make, caplog):
         plan = make(10)
     assert f"Plan for 2 variants in 10 min: study.scale={plan.scale:g}" in caplog.text
     assert "study.minutes=null trains at full scale" in caplog.text
+
+
+@pytest.mark.fault(
+    "Training", "other programs use the machine while its speed is measured", "logged"
+)
+def test_busy_machine_is_warned_of(make, monkeypatch, caplog):
+    monkeypatch.setattr(study_planning, "number_of_cores", lambda: 2)
+    monkeypatch.setattr(study_planning.psutil, "getloadavg", lambda: (3.9, 0, 0))
+    make(10)
+    assert "busy" not in caplog.text
+    monkeypatch.setattr(study_planning.psutil, "getloadavg", lambda: (4.1, 0, 0))
+    make(10)
+    assert "The machine is busy (load average 4 on 2 cores)" in caplog.text

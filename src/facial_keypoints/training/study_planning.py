@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+import psutil
+
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.parameters.study import MIN_SCALE, MIN_WIDTH
+from facial_keypoints.training.hardware import number_of_cores
 from facial_keypoints.training.input_pipeline import steps_per_epoch
 from facial_keypoints.training.step_times import (
     StepTimes,
@@ -26,6 +29,8 @@ _COUNTED_SCALE: Final = 0.1
 _ASSUMED: Final = StepTimes({"any": [(2.5e8, 0.015)]}, 4.0)
 """100 G operations a second, six per multiply-add, but at least 15 ms a step: roughly what two
 cores do. Decides only on the scale of the first measurement."""
+_BUSY: Final = 2.0
+"""Waiting programs per core from which on a measurement is not the machine's usual speed."""
 _VALIDATION: Final = 1.06
 """Time of an epoch relative to its training steps: a ninth as many samples are validated, in one
 pass where training takes three; the rest is the checkpoint."""
@@ -219,7 +224,7 @@ def make_study_plan(
         for most in (2, None):
             times = times.measure(times.fill(plan, seconds), most)
             plan = times.fill(plan, seconds)
-            if plan.scale == MIN_SCALE:
+            if not times.left_of(seconds):
                 break
     plan = replace(
         plan,
@@ -248,6 +253,13 @@ def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, secon
         f"{workload.samples_at(plan.scale):,}",
         format_duration(total),
     )
+    if (load := psutil.getloadavg()[0]) > _BUSY * number_of_cores():
+        logger.warning(
+            "The machine is busy (load average %.0f on %s), and the plan assumes that it stays so. "
+            "Run the command again when it is idle, with study.reuse=false, for a larger scale",
+            load,
+            format_count(number_of_cores(), "core"),
+        )
     if plan.scale < 1 and study.scale is None:
         logger.info(
             "study.minutes decides on this; study.minutes=null trains at full scale, and "
