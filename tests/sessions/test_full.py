@@ -104,7 +104,7 @@ def test_mlflow_has_a_parent_run_and_a_child_run_per_variant(finished):
         logged = client.get_metric_history(child.info.run_id, "val_rmse")
         assert [point.value for point in logged] == pytest.approx(curve["val_rmse"].tolist())
         metrics = read(finished.data / "07_model_output" / name / "metrics.json")
-        assert child.data.metrics["holdout/rmse"] == pytest.approx(metrics["holdout"]["rmse"])
+        assert child.data.metrics["on_holdout/rmse"] == pytest.approx(metrics["holdout"]["rmse"])
         assert not any("per_keypoint" in name for name in child.data.metrics)
         artifacts = {file.path for file in client.list_artifacts(child.info.run_id)}
         assert {

@@ -144,3 +144,15 @@ def test_connect_raises_input_error_for_a_folder_that_cannot_be_written(tmp_path
 def test_read_settings_raises_input_error_and_names_the_keys(content, problem):
     with pytest.raises(InputError, match=f"mlflow.yml: {problem}.*The keys are tracking_uri"):
         read_settings(content)
+
+
+def test_connect_takes_the_experiment_that_another_session_has_just_created(tmp_path, monkeypatch):
+    first = connect(SETTINGS, tmp_path)[1]
+    find, answers = MlflowClient.get_experiment_by_name, iter([None])
+    monkeypatch.setattr(
+        MlflowClient,
+        "get_experiment_by_name",
+        lambda self, name: next(answers, None) or find(self, name),
+    )
+    monkeypatch.setattr(connection, "relocate_project", lambda *_: None)
+    assert connect(SETTINGS, tmp_path)[1] == first

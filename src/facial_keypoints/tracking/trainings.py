@@ -27,7 +27,8 @@ def log_training(run_id: str, training: Training) -> None:
     client.log_dict(run_id, asdict(record), "training_record.json")
     size = {} if record.size is None else asdict(record.size)
     names = ("architecture", "precision", "samples")
-    log_parameters(run_id, {name: getattr(record, name) for name in names} | size)
+    layers = {name: size[name] for name in ("convs", "pools", "dense") if name in size}
+    log_parameters(run_id, {name: getattr(record, name) for name in names} | layers)
     log_parameters(run_id, model_settings(record.settings))
     numbers = {
         **{name: getattr(record, name) for name in ("epochs", "minutes", "best_epoch")},
@@ -36,6 +37,8 @@ def log_training(run_id: str, training: Training) -> None:
     }
     log_metrics(run_id, {name: value for name, value in numbers.items() if value is not None})
     tags = {name: getattr(record, name) for name in ("ended_by", "fingerprint", "failure")}
+    if record.size is not None:  # no parameter: comparisons would begin with its texts
+        tags["filters"] = record.size.filters
     if training.reused:
         tags["reused_from"] = record.mlflow_run_id
     known = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
