@@ -50,16 +50,17 @@ def test_list_has_the_parent_and_its_children(runs_page):
     assert [runs_page.get_by_role("link", name=name).count() for name in names] == [1] * len(names)
 
 
-def test_description_has_a_table_that_leads_to_the_variants(runs_page, session):
+def test_description_has_a_table_that_leads_to_the_variants(runs_page):
     runs_page.get_by_role("link", name="full demo").click()
     runs_page.get_by_text("Show more").click()
-    runs_page.get_by_role("table").get_by_role("link", name="10cl-3mpl").click()
-    runs_page.get_by_text("All models of this command").wait_for()
+    with runs_page.expect_popup() as variant:
+        runs_page.get_by_role("table").get_by_role("link", name="10cl-3mpl").click()
+    variant.value.get_by_text("All models of this command").wait_for(timeout=60_000)
 
 
 def test_comparison_has_parallel_coordinates(runs_page, session):
     address, run = session
     children = [child.info.run_id for child in children_of(run.info.run_id)]
     compare(runs_page, address, run.info.experiment_id, children[:2])
-    axes = runs_page.locator(".js-plotly-plot .axis-title").all_inner_texts()
+    axes = runs_page.locator(".js-plotly-plot .axis-title").all_text_contents()
     assert axes == ["convs", "pools", "leak", "minutes", "parameters", "holdout_rmse"]

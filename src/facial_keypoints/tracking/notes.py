@@ -139,7 +139,9 @@ def _state(run: Run) -> str:
     text = f"**{_STATES.get(info.status, info.status)}**"
     if info.end_time:
         text += f" after {format_duration((info.end_time - info.start_time) / 1000)}"
-    text += f", started {started:%Y-%m-%d %H:%M}, commit `{run.data.tags.get('git_commit')}`."
+    text += f", started {started:%Y-%m-%d %H:%M}"
+    commit = run.data.tags.get("git_commit", "unknown")
+    text += "." if commit == "unknown" else f", commit `{commit}`."
     return f"{text}\n\nError: {error}" if error else text
 
 
