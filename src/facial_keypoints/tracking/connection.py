@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from filelock import FileLock
+from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
@@ -126,30 +127,40 @@ def _experiment_id(settings: TrackingSettings, project: Path, store: Store) -> s
     if experiment is None:
         if isinstance(location, Path):
             _check_folder(location, settings.experiment, store)
-        address = location.as_uri() if isinstance(location, Path) else location
-        try:
-            client.create_experiment(settings.experiment, address, settings.experiment_tags)
-        except MlflowException as error:
-            if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-                raise  # else another session of the same server has just created it
-        experiment = client.get_experiment_by_name(settings.experiment)
+        experiment = _create_experiment(settings, location)
     experiment_id = str(experiment.experiment_id)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment_id)
         logger.warning("MLflow: restored the deleted experiment %s", settings.experiment)
-    place = str(experiment.artifact_location)
-    if settings.artifact_location and local_path(place) != location != place:
+    address = str(experiment.artifact_location)
+    if settings.artifact_location and local_path(address) != location != address:
         logger.warning(
             "artifact_location=%s in conf/<env>/mlflow.yml is not used: the experiment %s keeps "
             "its files in %s",
             settings.artifact_location,
             settings.experiment,
-            place,
+            address,
         )
-    folder = local_path(place)
+    folder = local_path(address)
     if folder is not None:
         _check_folder(folder, settings.experiment, store)
     return experiment_id
+
+
+def _create_experiment(settings: TrackingSettings, location: Path | str | None) -> Experiment:
+    """Create the experiment, unless another session of the same server has just created it."""
+    client = MlflowClient()
+    address = location.as_uri() if isinstance(location, Path) else location
+    try:
+        created = client.create_experiment(settings.experiment, address, settings.experiment_tags)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            raise
+        experiment = client.get_experiment_by_name(settings.experiment)
+        if experiment is None:
+            raise
+        return experiment
+    return client.get_experiment(created)
 
 
 def _artifact_folder(settings: TrackingSettings, project: Path, store: Store) -> Path | str | None:
