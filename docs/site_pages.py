@@ -128,7 +128,9 @@ def _parameters() -> Iterator[str]:
             continue  # variants and the paper's tables are lists of their own
         base = getattr(load_parameters(CONF), name).model_dump(mode="json")
         yield f"\n## {name}\n\n{(section.__doc__ or '').strip()}\n"
-        yield "| name | default | type | meaning | elsewhere |\n|---|---|---|---|---|"
+        yield '<div class="parameters" markdown>\n'
+        yield "| name | default | type and range | meaning | other environments |"
+        yield "|---|---|---|---|---|"
         schema = section.model_json_schema()
         for path, kind in _fields(schema, schema.get("$defs", {}), [name]):
             values = [
@@ -137,8 +139,16 @@ def _parameters() -> Iterator[str]:
                 if (other := _find(data, path, None)) is not None
             ]
             default = _value(_find({name: base}, path, None))
-            cells = [f"`{'.'.join(path[1:])}`", f"`{default}`", kind, comments.get(tuple(path), "")]
-            yield "| " + " | ".join([*cells, ", ".join(values)]).replace("\n", " ") + " |"
+            meaning = _meaning(path, comments)
+            cells = [f"`{'.'.join(path[1:])}`", f"`{default}`", kind, meaning, ", ".join(values)]
+            yield "| " + " | ".join(cells).replace("\n", " ") + " |"
+        yield "\n</div>"
+
+
+def _meaning(path: list[str], comments: dict[tuple[str, ...], str]) -> str:
+    """A parameter's comment; ``train`` and ``competition.train`` have the same fields."""
+    also = path[1:] if path[0] == "competition" else ["competition", *path]
+    return comments.get(tuple(path)) or comments.get(tuple(also), "")
 
 
 def _fields(schema: Any, definitions: Any, path: list[str]) -> Iterator[tuple[list[str], str]]:
@@ -170,6 +180,8 @@ def _describe(schema: Any, definitions: Any) -> str:
         return f"list of {_describe(_resolve(schema.get('items', {}), definitions), definitions)}"
     bounds = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to"}
     bounds["exclusiveMaximum"] = "below"
+    if "exclusiveMinimum" in schema:
+        del bounds["minimum"]
     limits = [f"{word} {schema[key]:,}" for key, word in bounds.items() if key in schema]
     return " ".join([names.get(kind, kind), *limits])
 

@@ -151,3 +151,13 @@ def test_site_has_no_dead_link_and_no_missing_reference(tmp_path):
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site/reference/parameters.html").is_file()
+
+
+def test_parameters_page_has_the_meaning_of_every_parameter():
+    pytest.importorskip("mkdocs", reason="MkDocs is not installed")
+    spec = importlib.util.spec_from_file_location("site_pages", PROJECT / "docs/site_pages.py")
+    site_pages = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(site_pages)
+    rows = [row.split(" | ") for row in site_pages._parameters() if row.startswith("| `")]
+    assert len(rows) > 100
+    assert [name for name, _, _, meaning, _ in rows if not meaning.strip()] == []
