@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+
+from facial_keypoints.plotting.style import BLUE, VERMILION, finish_axes, line_style, new_figure
 
 
 def draw_curve(axis: Axes, history: pd.DataFrame, column: str, title: str) -> None:
@@ -19,10 +19,11 @@ def draw_curve(axis: Axes, history: pd.DataFrame, column: str, title: str) -> No
         column: The metric.
         title: Of the axis.
     """
-    axis.plot(history["epoch"], history[column], "o-", ms=3, label="training")
-    axis.plot(history["epoch"], history[f"val_{column}"], "o-", ms=3, label="validation")
-    axis.set(xlabel="epoch", title=title)
-    axis.grid(alpha=0.3, which="both")
+    axis.plot(history["epoch"], history[column], "o-", ms=3, color=BLUE, label="training")
+    validation = history[f"val_{column}"]
+    axis.plot(history["epoch"], validation, "s--", ms=3, color=VERMILION, label="validation")
+    axis.set(xlabel="epoch")
+    axis.set_title(title, fontsize=11)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -36,13 +37,16 @@ def draw_loss_and_accuracy(histories: Mapping[str, pd.DataFrame]) -> Figure:
     Source:
         The paper, Figures 2 and 3.
     """
-    figure = Figure(figsize=(9, 3.4 * len(histories)), layout="constrained", dpi=130)
+    note = "A gap between the lines is overfitting; the loss has a logarithmic axis."
+    figure = new_figure(9, 3.4 * len(histories), note)
     axes = figure.subplots(len(histories), 2, squeeze=False)
     for (name, history), (left, right) in zip(histories.items(), axes, strict=True):
         draw_curve(left, history, "loss", f"{name}: mean squared error (px²)")
         left.set_yscale("log")
-        draw_curve(right, history, "accuracy", f"{name}: the paper's accuracy")
+        draw_curve(right, history, "accuracy", f"{name}: the paper's accuracy (0 to 1)")
         left.legend()
+        finish_axes(left)
+        finish_axes(right)
     return figure
 
 
@@ -52,13 +56,15 @@ def draw_learning_curves(histories: Mapping[str, pd.DataFrame]) -> Figure:
     Args:
         histories: By variant, one row per epoch: ``epoch`` and ``val_rmse`` (pixels).
     """
-    figure = Figure(figsize=(9, 4.5 + 0.05 * len(histories)), layout="constrained", dpi=110)
+    note = "Lower is better. The weights of each line's lowest point are kept."
+    figure = new_figure(9, 4.5 + 0.05 * len(histories), note)
     axis = figure.subplots()
-    colours = colormaps["turbo"](np.linspace(0.05, 0.95, len(histories)))
-    for colour, (name, history) in zip(colours, histories.items(), strict=True):
-        axis.plot(history["epoch"], history["val_rmse"], "o-", ms=3, label=name, color=colour)
+    for i, (name, history) in enumerate(histories.items()):
+        axis.plot(
+            history["epoch"], history["val_rmse"], marker="o", ms=3, label=name, **line_style(i)
+        )
     axis.set(xlabel="epoch", ylabel="validation RMSE (px)", title="Learning curves", yscale="log")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.grid(alpha=0.3)
+    finish_axes(axis)
     figure.legend(loc="outside right upper", fontsize=8)
     return figure

@@ -1,12 +1,17 @@
 """Plot metrics of several variants."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from facial_keypoints.evaluation.records import VariantMetrics
 from facial_keypoints.keypoints import KEYPOINTS
+from facial_keypoints.plotting.style import new_figure
+
+_DARK: Final = 0.7
+"""Fraction of the mean face's error from which a cell is dark."""
 
 
 def draw_error_per_keypoint(
@@ -23,12 +28,16 @@ def draw_error_per_keypoint(
         [[*m.holdout.rmse_per_keypoint.values()] for m in (*metrics.values(), mean_face)],
         dtype=float,  # None becomes NaN, which draws nothing
     )
-    figure = Figure(figsize=(11, 2.2 + 0.27 * len(names)), layout="constrained", dpi=110)
+    note = "Light cells are good; a dark one is no better than predicting the mean face."
+    figure = new_figure(11, 2.4 + 0.27 * len(names), note)
     axis = figure.subplots()
-    cells = axis.imshow(errors / errors[-1], cmap="RdYlGn_r", vmin=0, vmax=1.2, aspect="auto")
+    relative = errors / errors[-1]
+    cells = axis.imshow(relative, cmap="YlGnBu", vmin=0, vmax=1.2, aspect="auto")
     for (row, column), error in np.ndenumerate(errors):
         if np.isfinite(error):
-            axis.text(column, row, f"{error:.1f}", ha="center", va="center", fontsize=8)
+            colour = "white" if relative[row, column] > _DARK else "black"
+            text = f"{error:.1f}"
+            axis.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
     keypoints = [name.replace("_", " ") for name in KEYPOINTS]
     axis.set_xticks(np.arange(len(keypoints)), keypoints, rotation=35, ha="right")
     axis.set_yticks(np.arange(len(names)), names)

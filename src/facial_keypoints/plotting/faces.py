@@ -11,9 +11,10 @@ from facial_keypoints.augmentation.offline import AugmentationSummary
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import IMAGE_SIZE
 from facial_keypoints.metrics import distances
+from facial_keypoints.plotting.style import ORANGE, SKY_BLUE, new_figure
 
-LABEL_COLOUR = "#31c48d"
-PREDICTION_COLOUR = "#f05252"
+LABEL_COLOUR = SKY_BLUE
+PREDICTION_COLOUR = ORANGE
 
 _MAX_COPIES = 24
 
@@ -38,7 +39,7 @@ def draw_faces(
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, math.ceil(len(images) / columns))
-    figure = Figure(figsize=(1.7 * columns, 1.95 * rows + 0.5), layout="constrained", dpi=110)
+    figure = new_figure(1.7 * columns, 1.95 * rows + 0.5)
     figure.suptitle(heading)
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axis in axes:

@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from facial_keypoints.plotting.style import BLUE, GREY, VERMILION, finish_axes, new_figure
 from facial_keypoints.study.records import StudyResult, StudyRow, TrainedVariant
 
-_PAPER_COLOUR: Final = "#7c8798"
-_TEST_COLOUR: Final = "#2563eb"
-_UNSEEN_COLOUR: Final = "#dc2626"
+_PAPER_COLOUR: Final = GREY
+_TEST_COLOUR: Final = BLUE
+_UNSEEN_COLOUR: Final = VERMILION
 
 
 def draw_loss_by_depth(study: StudyResult) -> Figure:
@@ -23,7 +24,8 @@ def draw_loss_by_depth(study: StudyResult) -> Figure:
     rows = [row for row in study.tables.get("table_3", []) if row.ours]
     if not rows:
         return draw_message("needs rows of Table 3")
-    figure = Figure(figsize=(8, 4.5), layout="constrained", dpi=130)
+    note = "From left to right deeper networks: falling lines support the paper's conclusion."
+    figure = new_figure(8, 4.5, note)
     axis = figure.subplots()
     positions = np.arange(len(rows))
     paper = _numbers([row.paper.test_loss for row in rows])
@@ -38,7 +40,7 @@ def draw_loss_by_depth(study: StudyResult) -> Figure:
             axis.errorbar(positions, losses, deviations, fmt="none", ecolor=colour, capsize=3)
     axis.set_xticks(positions, [row.row.replace(", ", "\n") for row in rows], fontsize=8)
     axis.set(ylabel="mean squared error (px²)", title="Loss by depth (Table 3)", yscale="log")
-    axis.grid(alpha=0.3, which="both")
+    finish_axes(axis)
     axis.legend()
     return figure
 
@@ -57,7 +59,8 @@ def draw_loss_by_compute(study: StudyResult) -> Figure:
         for name, loss in losses.items()
         if loss is not None
     )
-    figure = Figure(figsize=(8, 5), layout="constrained", dpi=130)
+    note = "Best at the bottom left: small errors for little compute."
+    figure = new_figure(8, 5, note)
     axis = figure.subplots()
     for i, (loss, compute, name) in enumerate(by_loss):
         axis.plot(compute, loss, "o", ms=5, color=_UNSEEN_COLOUR)
@@ -79,13 +82,13 @@ def draw_loss_by_compute(study: StudyResult) -> Figure:
         ylabel="mean squared error (px²)",
         title=f"Error by compute ({'unseen faces' if has_unseen else 'test set'})",
     )
-    axis.grid(alpha=0.3, which="both")
+    finish_axes(axis)
     return figure
 
 
 def draw_message(message: str) -> Figure:
     """Return a figure that says why there is nothing to plot."""
-    figure = Figure(figsize=(8, 1.2), dpi=130)
+    figure = new_figure(8, 1.2)
     figure.text(0.5, 0.5, f"Not plotted: {message}", ha="center", va="center", color="gray")
     return figure
 

@@ -17,6 +17,8 @@ class Claim:
     worse: str
 
 
+POOLS_COMPARED: Final = ("14cl-3mpl", "14cl-5mpl")
+"""Variants of the paper's Figure 2."""
 CLAIMS: Final = (
     Claim("15 convolutions beat 5", "15cl-5mpl", "5cl-3mpl"),
     Claim("15 convolutions beat 14 (five pools)", "15cl-5mpl", "14cl-5mpl"),

@@ -23,17 +23,23 @@ def test_page_contains_every_row_and_figure_and_no_external_link():
 def test_page_names_scale_and_missing_networks_and_escapes_names():
     page = write_page(study_of({"5cl-3mpl": (2.0, 6.0), "<b>": (1.0, 1.0)}, scale=0.15))
     assert "This is a scaled study, not a reproduction" in page
-    assert "25 of the paper's networks are not in this\nrun:" in page
-    assert "vgg16" in page
+    assert "This page is about the 2 variants of this run." in page
+    assert "trains all 26 networks" in page
+    assert "vgg16" not in page
+    assert "not in this run" not in page
     assert "<b></th>" not in page
     assert "&lt;b&gt;" in page
 
 
 def test_page_without_networks_of_the_paper_says_so_in_one_line():
     page = write_page(
-        study_of({"my-net": (1.0, 2.0)}), loss_by_depth=Figure(), loss_by_compute=Figure()
+        study_of({"my-net": (1.0, 2.0)}),
+        study_figure_1=Figure(),
+        study_figure_2=Figure(),
+        loss_by_depth=Figure(),
+        loss_by_compute=Figure(),
     )
-    assert "None of the paper's networks is in this run." in page
+    assert "trains all 26 networks of the paper" in page
     assert "vgg16" not in page
     assert "my-net" in page
     assert re.findall("<h2>(.*?)</h2>", page) == [
@@ -42,12 +48,12 @@ def test_page_without_networks_of_the_paper_says_so_in_one_line():
         "Networks and trainings",
         "Definitions",
     ]
-    assert re.findall('<figure id="(.*?)">', page) == ["loss_by_compute"]
+    assert re.findall('<figure id="(.*?)">', page) == ["study_figure_1"]
 
 
 def test_page_without_trainings_has_no_tables():
     page = write_page(study_of({}))
-    assert "None of the paper's networks is in this run." in page
+    assert "trains all 26 networks of the paper" in page
     assert "<table>" not in page
 
 
@@ -70,3 +76,18 @@ def test_page_of_diverged_network_has_its_row():
 
 def test_page_formats_large_losses_with_separators():
     assert "12,346</td>" in write_page(study_of({"5cl-3mpl": (12345.678, 2.0)}))
+
+
+def test_page_lists_missing_networks_where_they_are_few():
+    names = [row.variant for rows in full_study().tables.values() for row in rows]
+    page = write_page(study_of(dict.fromkeys([n for n in names if n != "vgg16"], (2.0, 6.0))))
+    assert "<b>1 of the paper's networks is not in this\nrun:</b> vgg16." in page
+    assert "not in this run</td>" in page
+
+
+def test_page_correlates_no_fewer_than_five_rows_with_the_paper():
+    names = ["5cl-3mpl", "6cl-3mpl", "7cl-3mpl", "8cl-3mpl", "9cl-3mpl"]
+    losses = {name: (float(i), float(i)) for i, name in enumerate(names, start=1)}
+    assert "Rank correlation (Spearman)" in write_page(study_of(losses))
+    del losses[names[0]]
+    assert "Rank correlation (Spearman)" not in write_page(study_of(losses))

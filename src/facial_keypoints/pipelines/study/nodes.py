@@ -23,6 +23,7 @@ from facial_keypoints.pipelines import by_variant
 from facial_keypoints.plotting.curves import draw_loss_and_accuracy
 from facial_keypoints.plotting.faces import draw_faces
 from facial_keypoints.plotting.study import draw_message
+from facial_keypoints.study.claims import POOLS_COMPARED
 from facial_keypoints.study.comparison import compare_with_paper
 from facial_keypoints.study.records import StudyResult
 from facial_keypoints.study.results import VariantResult, check_results
@@ -30,8 +31,6 @@ from facial_keypoints.study.tables import TABLES, table_frame
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.study_plan import StudyPlan
 
-POOLS_COMPARED: Final = ("14cl-3mpl", "14cl-5mpl")
-"""Variants of the paper's Figure 2."""
 FINAL_MODEL: Final = "15cl-5mpl-drop10"
 """Variant of the paper's Figures 3 and 4."""
 _TEST_FACES: Final = 8

@@ -8,6 +8,7 @@ from typing import Final
 import jinja2
 from matplotlib.figure import Figure
 
+from facial_keypoints.study.claims import POOLS_COMPARED
 from facial_keypoints.study.records import StudyResult
 
 _TEMPLATE: Final = "page.html"
@@ -32,8 +33,10 @@ _CAPTIONS: Final = {
     "error_per_point": "Error per keypoint on the hold-out.",
 }
 
-_NEEDS_ROWS: Final = {"study_figure_2": "table_3", "loss_by_depth": "table_3"}
-"""Figures that show nothing unless a row of this table is trained."""
+_FEW: Final = 5
+"""Rows up to which missing networks are listed, and from which correlations mean something."""
+_MIN_POINTS: Final = 3
+"""Trained variants from which a plot of one point each shows more than the table."""
 
 
 def write_page(study: StudyResult, **figures: Figure) -> str:
@@ -58,21 +61,40 @@ def write_page(study: StudyResult, **figures: Figure) -> str:
         "million": lambda value: _number(value / 1e6),
         "accuracy": lambda value: _number(value, ".3f"),
     }
-    tables = {name: rows for name, rows in study.tables.items() if any(row.ours for row in rows)}
+    lists_missing = 0 < len(study.missing) <= _FEW
+    tables = {
+        name: [row for row in rows if lists_missing or row.variant not in study.missing]
+        for name, rows in study.tables.items()
+        if any(row.ours for row in rows)
+    }
     trained = study.trained()
+    shown = _figures_with_content(study)
     return environment.get_template(_TEMPLATE).render(
         study=study,
         tables=tables,
         titles=_TITLES,
         trained=trained,
-        has_paper_networks=any(row.variant not in study.missing for row in study.paper_rows()),
+        num_paper=len({row.variant for row in study.paper_rows()}),
+        lists_missing=lists_missing,
+        few=_FEW,
         total_minutes=sum(ours.minutes * len(ours.trainings) for ours in trained.values()),
         figures=[
             (name, _CAPTIONS[name], _as_png(figure))
             for name, figure in figures.items()
-            if _NEEDS_ROWS.get(name) in {None, *tables}
+            if name in shown
         ],
     )
+
+
+def _figures_with_content(study: StudyResult) -> set[str]:
+    """Return the names of the figures that have enough trained variants."""
+    rows = [row for row in study.tables.get("table_3", []) if row.ours]
+    shows = {
+        "study_figure_2": all(study.first_training(name) for name in POOLS_COMPARED),
+        "loss_by_depth": len(rows) >= _MIN_POINTS,
+        "loss_by_compute": len(study.trained()) >= _MIN_POINTS,
+    }
+    return {name for name in _CAPTIONS if shows.get(name, True)}
 
 
 def _as_png(figure: Figure) -> str:
