@@ -3,6 +3,7 @@
 MkDocs calls the functions whose names begin with ``on_``.
 """
 
+import ast
 import re
 import shutil
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ other environments. On the command line, the section comes first:
 """
 PYTHON: Final = """# Python
 
-The packages of `facial_keypoints`, generated from their docstrings.
+The packages and modules of `facial_keypoints`, generated from their docstrings.
 [Architecture](../../architecture.md) shows which package imports which.
 """
 
@@ -62,7 +63,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     pages["reference/parameters.md"] = PARAMETERS + "\n".join(_parameters())
     pages["reference/examples.md"] = _examples()
     packages = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
-    index = [f"- [`{name}`]({name}.md)" for name in packages]
+    packages += sorted(path.stem for path in PACKAGE.glob("[!_]*.py"))
+    index = [f"- [`{name}`]({name}.md): {_summary(name)}" for name in packages]
     pages["reference/python/index.md"] = "\n".join([PYTHON, *index])
     for name in packages:
         pages[f"reference/python/{name}.md"] = f"# {name}\n\n::: facial_keypoints.{name}\n"
@@ -70,6 +72,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         files.append(File.generated(config, address, content=content))
     _list_in_navigation(config, packages)
     return files
+
+
+def _summary(name: str) -> str:
+    """The first line of the docstring of a package or module."""
+    path = PACKAGE / f"{name}.py"
+    path = path if path.exists() else PACKAGE / name / "__init__.py"
+    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    return docstring.partition("\n")[0]
 
 
 def _list_in_navigation(config: MkDocsConfig, packages: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The commands, messages and tables of the documentation are true."""
 
 import ast
+import importlib
 import importlib.util
 import re
 import shlex
@@ -161,3 +162,16 @@ def test_parameters_page_has_the_meaning_of_every_parameter():
     rows = [row.split(" | ") for row in site_pages._parameters() if row.startswith("| `")]
     assert len(rows) > 100
     assert [name for name, _, _, meaning, _ in rows if not meaning.strip()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_python_code_of_a_page_imports_what_exists(page):
+    blocks = re.findall(r"^( *)```python\n(.*?)^\1```", page.read_text("utf-8"), re.M | re.S)
+    for indent, block in blocks:
+        tree = ast.parse(re.sub(f"^{indent}", "", block, flags=re.M))
+        for statement in ast.walk(tree):
+            if isinstance(statement, ast.ImportFrom) and "facial_keypoints" in statement.module:
+                module = importlib.import_module(statement.module)
+                assert [
+                    each.name for each in statement.names if not hasattr(module, each.name)
+                ] == []
