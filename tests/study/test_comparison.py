@@ -4,6 +4,7 @@ from pydantic import TypeAdapter
 from studies import full_study, split_summary, study_of
 
 from facial_keypoints.study.records import StudyResult
+from facial_keypoints.training.study_plan import StudyPlan
 
 
 def test_split_by_group_has_no_leak():
@@ -32,6 +33,14 @@ def test_study_is_rounded_and_survives_json():
     adapter = TypeAdapter(StudyResult)
     assert adapter.validate_json(adapter.dump_json(study)) == study
     assert study_of({"5cl-3mpl": (1 / 3, 2.0)}).trained()["5cl-3mpl"].mean.test_loss == 0.33333
+
+
+@pytest.mark.parametrize(
+    ("plan", "width"),
+    [(StudyPlan(0.2), None), (StudyPlan(0.2, width=0.5), 0.5), (StudyPlan(0.04), 0.1)],
+)
+def test_width_is_named_where_it_is_not_the_scale(plan, width):
+    assert study_of({"5cl-3mpl": (1.0, 2.0)}, plan=plan).width == width
 
 
 def test_log_counts_the_papers_networks(caplog):

@@ -83,7 +83,7 @@ def compare_with_paper(
         claims=check_claims(rows, ratio),
         missing=[name for name in rows if name not in chosen],
         failures=failures,
-        width=plan.width,
+        width=None if plan.width_factor == plan.scale else plan.width_factor,
         epochs=plan.epochs,
         minutes=plan.minutes,
     )

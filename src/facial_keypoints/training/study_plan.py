@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.parameters import StudyParameters, VariantParameters, scale_variant
+from facial_keypoints.parameters.study import MIN_WIDTH
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class StudyPlan:
     images_per_second: dict[str, float] = field(default_factory=dict)
     save_seconds: float = 0.0
     afterwards_seconds: float = 0.0
+
+    @property
+    def width_factor(self) -> float:
+        """Factor on the width, whatever it follows from."""
+        return self.width or max(self.scale, MIN_WIDTH)
 
     def apply(self, variant: VariantParameters) -> VariantParameters:
         """Return the variant at the plan's scale."""

@@ -11,7 +11,7 @@ import psutil
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
-from facial_keypoints.parameters.study import MIN_SCALE, MIN_WIDTH
+from facial_keypoints.parameters.study import MIN_SCALE
 from facial_keypoints.training.hardware import number_of_cores
 from facial_keypoints.training.input_pipeline import steps_per_epoch
 from facial_keypoints.training.step_times import (
@@ -248,7 +248,7 @@ def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, secon
         format_count(len(trains), "variant"),
         format_duration(60 * (plan.minutes or 0)),
         plan.scale,
-        plan.width or max(plan.scale, MIN_WIDTH),
+        plan.width_factor,
         shown,
         f"{workload.samples_at(plan.scale):,}",
         format_duration(total),
