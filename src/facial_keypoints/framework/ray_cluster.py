@@ -119,6 +119,8 @@ def connected(options: RayOptions) -> Iterator[bool]:
     own: dict[str, Any] = {}
     if address == LOCAL:
         own = {"num_cpus": number_of_cores(), "include_dashboard": False}
+        paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # the same code as here
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         _reach(address)
@@ -177,7 +179,7 @@ def check_machines(store: TrainingFolder) -> None:
         for machine in machines():
             on_it = NodeAffinitySchedulingStrategy(machine["NodeID"], soft=False)
             answer = ask.options(scheduling_strategy=on_it).remote(_PACKAGES, reader)
-            name = machine["NodeManagerHostname"]
+            name = f"{machine['NodeManagerHostname']} ({machine['NodeManagerAddress']})"
             try:
                 there = ray.get(answer, timeout=_SECONDS_TO_ANSWER)
             except ray.exceptions.RayError as error:
