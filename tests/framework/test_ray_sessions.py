@@ -122,19 +122,29 @@ def other_numpy(folder: Path) -> dict[str, str]:
     return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ['PYTHONPATH']}"}
 
 
-def test_machines_that_cannot_train_are_refused(tmp_path, monkeypatch):
+def test_machine_with_other_packages_is_refused(tmp_path, monkeypatch):
     project = make_project(tmp_path / "refused")
     monkeypatch.setenv("PYTHONPATH", str(project / "src"))
-    hidden = ("unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {project} && exec "$@"', "-")
+    with ray_cluster() as cluster:
+        cluster.add_node(**other_numpy(tmp_path / "packages"))
+        check_refused(project, cluster.address, r"numpy 0\.1 \(.* here\)")
+
+
+def test_machine_without_the_data_folder_is_refused(tmp_path, monkeypatch):
+    project = make_project(tmp_path / "refused")
+    (project / "data").mkdir()
+    hide = f'mount -t tmpfs none {project}/data && exec "$@"'
+    hidden = ("unshare", "--mount", "sh", "-c", hide, "-")
     if subprocess.run([*hidden, "true"], check=False, capture_output=True).returncode:
         pytest.skip("hiding a folder from a node needs mount namespaces")
+    monkeypatch.setenv("PYTHONPATH", str(project / "src"))
     with ray_cluster() as cluster:
-        params = f"--runner-params=address={cluster.address}"
-        for node, problem in (
-            ({"before": hidden}, r"facial_keypoints not installed \(code \w+ here\)|does not see"),
-            (other_numpy(tmp_path / "packages"), r"numpy 0\.1 \(.* here\)"),
-        ):
-            cluster.add_node(**node)
-            done = kedro(project, *RUN, *RAY, params, env={**os.environ, **QUIET})
-            assert done.returncode == 1
-            assert re.search(f"^Error: .*{problem}.*$", done.stderr, re.MULTILINE), done.stderr
+        cluster.add_node(before=hidden)
+        check_refused(project, cluster.address, r"does not see .*/06_models.*data_root")
+
+
+def check_refused(project: Path, address: str, problem: str) -> None:
+    params = f"--runner-params=address={address}"
+    done = kedro(project, *RUN, *RAY, params, env={**os.environ, **QUIET})
+    assert done.returncode == 1
+    assert re.search(f"^Error: .*{problem}.*$", done.stderr, re.MULTILINE), done.stderr

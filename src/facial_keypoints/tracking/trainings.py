@@ -13,7 +13,7 @@ from facial_keypoints.training.records import Training
 
 
 def log_training(run_id: str, training: Training) -> None:
-    """Log the record of a saved training, and the epochs that this session did not train.
+    """Log the record of a saved training, and epochs of earlier sessions that its run lacks.
 
     Args:
         run_id: The variant's run.
@@ -23,7 +23,9 @@ def log_training(run_id: str, training: Training) -> None:
     client = MlflowClient()
     interrupted = record.interrupted_after_epochs or [0]
     elsewhere = training.history if training.reused else training.history[: interrupted[-1]]
-    log_curve(run_id, elsewhere)
+    # a training that was resumed within the session has logged its first epochs already
+    known = [metric.step for metric in client.get_metric_history(run_id, "loss")]
+    log_curve(run_id, elsewhere[~(elsewhere["epoch"] - 1).isin(known)])
     client.log_dict(run_id, asdict(record), "training_record.json")
     size = {} if record.size is None else asdict(record.size)
     names = ("architecture", "precision", "samples")
