@@ -34,7 +34,7 @@ def test_note_has_command_data_and_state(session):
         MlflowClient().log_metric(run_id, metric, value)
     note = note_of(run_id)
     assert note.startswith("**Running**, started 2")
-    assert "```sh\nkedro run --params a=1\n```" in note
+    assert "`kedro run --params a=1`" in note
     assert "synthetic competition (`download.source=synthetic`): 1,500 training images" in note
     assert "Next" not in note
 

@@ -90,10 +90,10 @@ def describe_session(run: Run, children: Sequence[Run], artifacts: Mapping[str, 
     """
     parts = [
         _state(run),
-        f"```sh\n{run.data.tags.get(COMMAND_TAG, 'kedro run')}\n```",
+        f"`{run.data.tags.get(COMMAND_TAG, 'kedro run')}`",  # a code block would not wrap
         _data(run),
-        "\n".join(_table(run, children)),
         _scores(run),
+        "\n".join(_table(run, children)),
         "\n".join(_where_to_look(run, children, artifacts)),
         _next_command(run),
     ]
@@ -160,7 +160,7 @@ def _table(run: Run, children: Sequence[Run]) -> Iterator[str]:
     if not children:
         return
     headings = ["variant", *(_COLUMNS[key][0] for key in keys), "status"]
-    yield "RMSE in px:\n"
+    yield "**RMSE in px**\n"
     yield f"| {' | '.join(headings)} |"
     yield "|---|" + "--:|" * len(keys) + "---|"
 
@@ -200,7 +200,7 @@ def _where_to_look(
     found = [(name, purpose) for name, purpose in _REPORTS.items() if name in artifacts]
     if not (found or len(children) > 1):
         return
-    yield "Where to look:\n"
+    yield "**Where to look**\n"
     if len(children) > 1:
         ids = [child.info.run_id for child in children]
         yield f"- {_comparison(run, ids)}: curves, scatter and parallel coordinates"
