@@ -126,6 +126,7 @@ def _examples() -> str:
 def _parameters() -> Iterator[str]:
     """Yield a table per section, from types, default values and comments."""
     comments = _comments()
+    values_of_base = load_parameters(CONF)
     environments = sorted(
         path.name for path in CONF.iterdir() if (path / "parameters.yml").exists()
     )
@@ -136,7 +137,7 @@ def _parameters() -> Iterator[str]:
         section = field.annotation
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             continue  # variants and the paper's tables are lists of their own
-        base = getattr(load_parameters(CONF), name).model_dump(mode="json")
+        base = getattr(values_of_base, name).model_dump(mode="json")
         yield f"\n## {name}\n\n{(section.__doc__ or '').strip()}\n"
         yield '<div class="parameters" markdown>\n'
         yield "| name | default | type and range | meaning | other environments |"
@@ -150,7 +151,8 @@ def _parameters() -> Iterator[str]:
             ]
             default = _value(_find({name: base}, path, None))
             meaning = _meaning(path, comments)
-            cells = [f"`{'.'.join(path[1:])}`", f"`{default}`", kind, meaning, ", ".join(values)]
+            shown = f"<code>{'.<wbr>'.join(path[1:])}</code>"
+            cells = [shown, f"`{default}`", kind, meaning, ", ".join(values)]
             yield "| " + " | ".join(cells).replace("\n", " ") + " |"
         yield "\n</div>"
 

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import importlib.util
+import json
 import re
 import shlex
 import subprocess
@@ -26,7 +27,19 @@ PAGES = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
     *sorted((PROJECT / "docs").rglob("*.md")),
 ]
-SHELL = {"git", "cd", ".", "export", "unset", "unzip", "curl", "printf", "pip", "pre-commit"}
+SHELL = {
+    "createdb",
+    "git",
+    "cd",
+    ".",
+    "export",
+    "unset",
+    "unzip",
+    "curl",
+    "printf",
+    "pip",
+    "pre-commit",
+}
 """First words of commands that are not this project's."""
 GIVEN = {"$A": "download.archive=facial-keypoints-detection.zip", "8cl-4mpl-wide": "8cl-3mpl"}
 """A variable of the shell and a variant that a page defines, and what stands for them."""
@@ -74,12 +87,17 @@ def check_run(given):
     configure_project("facial_keypoints")
     names = [*(given.get("pipelines") or []), *filter(None, [given.get("pipeline")])]
     assert set(names) <= set(pipelines)
-    CheckedConfigLoader(
-        str(PROJECT / "conf"),
-        env=given["env"] or "base",
-        runtime_params=given["params"],
-        **LOADER_ARGUMENTS,
-    )["parameters"]
+    load(given["env"] or "base", json.dumps(given["params"]))
+
+
+@cache
+def load(env, params):
+    """Let the project check the parameters of a run, given as JSON."""
+    given = json.loads(params)
+    loader = CheckedConfigLoader(
+        str(PROJECT / "conf"), env=env, runtime_params=given, **LOADER_ARGUMENTS
+    )
+    return loader["parameters"]
 
 
 def check_make(words):
@@ -159,7 +177,7 @@ def test_parameters_page_has_the_meaning_of_every_parameter():
     spec = importlib.util.spec_from_file_location("site_pages", PROJECT / "docs/site_pages.py")
     site_pages = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(site_pages)
-    rows = [row.split(" | ") for row in site_pages._parameters() if row.startswith("| `")]
+    rows = [row.split(" | ") for row in site_pages._parameters() if row.startswith("| <code>")]
     assert len(rows) > 100
     assert [name for name, _, _, meaning, _ in rows if not meaning.strip()] == []
 
