@@ -12,11 +12,12 @@ import keras
 
 from facial_keypoints.formatting import format_duration
 from facial_keypoints.training.interruption import stop_if_asked
+from facial_keypoints.training.progress_bar import terminal_bar
 
 logger = logging.getLogger(__name__)
 
 _WARMUP_STEPS: Final = 2  # the first ones build the graph
-_SECONDS_BETWEEN_LINES: Final = 30.0
+_SECONDS_BETWEEN_LINES: Final = 60.0
 
 
 class Progress(keras.callbacks.Callback):
@@ -89,7 +90,7 @@ class Progress(keras.callbacks.Callback):
 
 
 class ProgressLog(keras.callbacks.Callback):
-    """One log line per epoch, and one every half minute within long ones.
+    """One log line per epoch; within epochs a bar on a terminal, else one line a minute.
 
     A line carries its figures as ``metrics``, ``step`` and ``variant`` (``extra`` of standard
     logging), for whoever records curves while training runs.
@@ -127,14 +128,22 @@ class ProgressLog(keras.callbacks.Callback):
         self._best = best
         self._started = self._epoch_started = self._last_line = time.monotonic()
         self._epoch = 0
+        self._bar = terminal_bar() if logger.isEnabledFor(logging.INFO) else None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the epoch's clock."""
         self._epoch = epoch
         self._epoch_started = time.monotonic()
+        if self._bar is not None:
+            self._bar.draw(f"{self._name}  epoch {self._number()}", 0.0, "preparing")
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Report a long epoch's progress."""
+        if self._bar is not None:
+            fraction = (batch + 1) / self._steps
+            remaining = self._remaining(self._epoch + fraction)
+            self._bar.draw(f"{self._name}  epoch {self._number()}", min(1.0, fraction), remaining)
+            return
         now = time.monotonic()
         if now - self._last_line < _SECONDS_BETWEEN_LINES:
             return
@@ -151,6 +160,8 @@ class ProgressLog(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Report the epoch."""
+        if self._bar is not None:
+            self._bar.erase()
         self._last_line = now = time.monotonic()
         parts = [f"loss {logs['loss']:.3f}"]
         if "val_loss" in logs:
