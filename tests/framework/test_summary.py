@@ -1,6 +1,7 @@
 from pathlib import PurePosixPath
 from types import SimpleNamespace
 
+import click
 import mlflow
 import pandas as pd
 import pytest
@@ -9,7 +10,8 @@ from rich.console import Console
 
 from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.framework import summary
-from facial_keypoints.framework.summary import leaderboard_table, print_next_commands, print_score
+from facial_keypoints.framework.next_commands import print_next_commands
+from facial_keypoints.framework.summary import leaderboard_table, print_score
 from facial_keypoints.kaggle.records import KaggleScore
 
 LEADERBOARD = pd.DataFrame(
@@ -145,7 +147,7 @@ def test_score_of_kaggle_is_printed_after_an_upload(monkeypatch, capsys, status)
 @pytest.mark.parametrize(
     ("sent", "following"),
     [
-        (None, "kedro run --pipeline=upload --env=paper "),
+        (None, "kedro run --pipeline=upload --env=paper\n"),
         ("pending", "kedro run --pipeline=upload --env=paper --params upload.wait_only=true"),
         ("complete", None),
     ],
@@ -164,7 +166,7 @@ def test_next_command_on_real_data_overrules_kedro_env(monkeypatch):
 def test_next_commands_name_the_store_that_was_used(monkeypatch):
     monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: "http://server:5000")
     text = printed(print_next_commands, None, "full", scored=False)
-    assert "  http://server:5000  " in text
+    assert "  http://server:5000\n" in text
     assert "mlflow ui" not in text
 
 
@@ -176,3 +178,15 @@ def test_activation_is_a_next_command_unless_active(monkeypatch):
     assert ". /opt/environment/bin/activate" in printed(
         print_next_commands, None, "full", scored=False
     )
+
+
+def test_next_commands_have_the_parameters_of_the_run():
+    texts = ["study.only=a+b", "train.loss='huber'", "download.source=x.zip"]
+    with click.Context(click.Command("run")) as context:
+        context.meta["params"] = texts
+        text = printed(print_next_commands, None, "full", scored=False)
+    assert (
+        """kedro run --pipeline=upload --params study.only=a+b --params 'train.loss='"'"'huber"""
+        in text
+    )
+    assert "download" not in text

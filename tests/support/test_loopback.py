@@ -11,7 +11,7 @@ from kedro_viz.launchers.cli.run import run as kedro_viz
 from mlflow.cli import cli as mlflow
 from rich.console import Console
 
-from facial_keypoints.framework.summary import print_next_commands
+from facial_keypoints.framework.next_commands import print_next_commands
 
 PROJECT = Path(__file__).parents[2]
 COMMAND = re.compile(r"\b(mlflow (?:ui|server)|kedro viz(?: run)?)\b([^\n`#]*)")

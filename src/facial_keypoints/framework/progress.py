@@ -9,7 +9,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-from facial_keypoints.formatting import format_duration
+from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.framework.summary import print_summary
 from facial_keypoints.training import interruption
 from facial_keypoints.training.variants import StudyEstimate
@@ -81,7 +81,27 @@ class ProgressHooks:
 
 
 class SummaryHooks:
-    """Print the leaderboard, the score and the next commands at the end of a run."""
+    """Log what runs on which data; print the results and the next commands at the end of a run."""
+
+    def __init__(self) -> None:
+        self._data_root = ""
+
+    @hook_impl
+    def after_context_created(self, context: Any) -> None:
+        """Note the folder of the data."""
+        self._data_root = str(context.config_loader["globals"].get("data_root", ""))
+
+    @hook_impl(tryfirst=True)
+    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline) -> None:
+        """Log the pipeline, the environment and the folder of the data."""
+        names = run_params.get("pipeline_names") or [run_params.get("pipeline_name") or "full"]
+        logger.info(
+            "Pipeline %s, environment %s: %s; data in %s",
+            "+".join(names),
+            run_params.get("env") or "local",
+            format_count(len(pipeline.nodes), "node"),
+            self._data_root,
+        )
 
     @hook_impl(trylast=True)
     def after_pipeline_run(

@@ -1,10 +1,8 @@
 """The summary of a run: leaderboard, score and the next commands."""
 
-import os
-import sys
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from pathlib import PurePosixPath
+from typing import Any
 
 import pandas as pd
 from kedro.io import DataCatalog
@@ -17,7 +15,7 @@ from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.evaluation.leaderboard import MEAN_FACE
 from facial_keypoints.export.records import ExportReport
 from facial_keypoints.formatting import format_count
-from facial_keypoints.kaggle.records import Status
+from facial_keypoints.framework.next_commands import print_next_commands
 from facial_keypoints.pipelines.compete.estimate import Interval
 from facial_keypoints.pipelines.compete.score import ScoreEstimate
 from facial_keypoints.training.hardware import peak_memory
@@ -114,11 +112,12 @@ def _print_leaderboard(
                 soft_wrap=True,
             )
     console.print(
-        "\nRMSE in px, with populations A and B weighted as on Kaggle's leaderboard. The champion\n"
-        "has the lowest RMSE on the validation set; the hold-out never decides. The paper's\n"
-        "accuracy is the fraction of faces whose largest coordinate is the right one of the 30.\n"
-        f'"{MEAN_FACE}" predicts the mean positions for every image. NME: mean error divided\n'
-        "by the distance between the eyes; the table has the fraction of faces above the limit.\n",
+        "\nRMSE in px, with populations A and B weighted as on Kaggle's leaderboard. The\n"
+        "champion has the lowest RMSE on the validation set; the hold-out never decides.\n"
+        "The paper's accuracy is the fraction of faces whose largest coordinate is the\n"
+        f'right one of the 30. "{MEAN_FACE}" predicts the mean positions for every image.\n'
+        "NME: mean error divided by the distance between the eyes; the table has the\n"
+        "fraction of faces above the limit.\n",
         soft_wrap=True,
     )
     champion, mean_face = leaderboard.iloc[0], leaderboard.iloc[-1]
@@ -134,9 +133,9 @@ def _print_leaderboard(
 def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: PurePosixPath) -> None:
     flagged = int(label_issues["flagged"].astype(bool).sum())
     console.print(
-        "RMSE in px on faces that the models were not trained on, corrected for the averaging of\n"
-        "models; 95 % intervals. Kaggle's score lies between the two columns if its hidden labels\n"
-        "contain some wrong ones.\n"
+        "RMSE in px on faces that the models were not trained on, corrected for the\n"
+        "averaging of models; 95 % intervals. Kaggle's score lies between the two columns\n"
+        "if its hidden labels contain some wrong ones.\n"
         + (
             f"{format_count(flagged, 'label')} probably wrong: the first rows of {path}\n"
             if flagged
@@ -258,51 +257,3 @@ def print_score(console: Console, score: SubmissionScore) -> None:
             f"values (the mean face: {score.mean_face_rmse:.4f} px)",
             soft_wrap=True,
         )
-
-
-_SYNTHETIC: Final = {"demo", "test"}
-"""Environments of synthetic competitions."""
-
-
-def print_next_commands(
-    console: Console, env: str | None, pipeline: str, scored: bool, sent: Status | None = None
-) -> None:
-    """Print the commands that a user would type next.
-
-    Args:
-        console: Where to print.
-        env: The run's Kedro environment.
-        pipeline: Name of the pipeline that made the submission.
-        scored: Whether the submission was scored offline, as on synthetic data.
-        sent: What Kaggle has done with the submission; None if it was not sent.
-    """
-    from facial_keypoints.tracking.store import ui_command
-
-    option = f" --env={env}" if env and env != "local" else ""
-    console.print("\nNext:")
-    activate = _activation_script()
-    lines = [] if activate is None else [(f". {activate}", "once per terminal")]
-    lines += [
-        (f"kedro viz run{option}", "the pipeline with its tables and plots, in the browser"),
-        ui_command(),
-    ]
-    if scored:
-        real = " --env=local" if "KEDRO_ENV" in os.environ else ""
-        same = real if env in _SYNTHETIC else option
-        lines.append((f"kedro run --pipeline={pipeline}{same}", "on Kaggle's data (see README.md)"))
-    elif sent == "pending":
-        wait = f"kedro run --pipeline=upload{option} --params upload.wait_only=true"
-        lines.append((wait, "wait for Kaggle's score"))
-    elif sent is None:
-        lines.append((f"kedro run --pipeline=upload{option}", "send the submission to Kaggle"))
-    width = max(len(command) for command, _ in lines)
-    for command, purpose in lines:
-        console.print(f"  {command:<{width}}  [dim]{purpose}[/dim]", soft_wrap=True)
-
-
-def _activation_script() -> Path | None:
-    """Return the script that activates this Python environment, unless it is active."""
-    if sys.prefix == sys.base_prefix or "VIRTUAL_ENV" in os.environ:
-        return None
-    script = Path(sys.prefix) / "bin" / "activate"
-    return script.relative_to(Path.cwd()) if script.is_relative_to(Path.cwd()) else script
