@@ -39,6 +39,7 @@ SHELL = {
     "printf",
     "pip",
     "pre-commit",
+    "ray",
 }
 """First words of commands that are not this project's."""
 GIVEN = {"$A": "download.archive=facial-keypoints-detection.zip", "8cl-4mpl-wide": "8cl-3mpl"}
