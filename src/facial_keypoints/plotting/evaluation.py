@@ -29,7 +29,7 @@ def draw_error_per_keypoint(
         dtype=float,  # None becomes NaN, which draws nothing
     )
     note = "Light cells are good; a dark one is no better than predicting the mean face."
-    figure = new_figure(11, 2.4 + 0.27 * len(names), note)
+    figure = new_figure(11, 2.6 + 0.3 * len(names), note)
     axis = figure.subplots()
     relative = errors / errors[-1]
     cells = axis.imshow(relative, cmap="YlGnBu", vmin=0, vmax=1.2, aspect="auto")
@@ -42,5 +42,5 @@ def draw_error_per_keypoint(
     axis.set_xticks(np.arange(len(keypoints)), keypoints, rotation=35, ha="right")
     axis.set_yticks(np.arange(len(names)), names)
     axis.set_title("Error per keypoint: hold-out RMSE (px)")
-    figure.colorbar(cells, ax=axis, label="fraction of the mean face's error", pad=0.01)
+    figure.colorbar(cells, ax=axis, label="part of mean face's", pad=0.01)
     return figure

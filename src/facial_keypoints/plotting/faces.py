@@ -39,7 +39,9 @@ def draw_faces(
     """
     columns = max(1, min(columns, len(images)))
     rows = max(1, math.ceil(len(images) / columns))
-    figure = new_figure(1.7 * columns, 1.95 * rows + 0.5)
+    marks = {"Circles: labels.": truth, "Crosses: predictions.": predicted}
+    note = " ".join(text for text, points in marks.items() if points is not None)
+    figure = new_figure(1.7 * columns, 1.95 * rows + 0.5, note)
     figure.suptitle(heading)
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     for axis in axes:

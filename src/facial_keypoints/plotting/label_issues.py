@@ -38,5 +38,5 @@ def draw_label_issues(faces: FaceSet, issues: pd.DataFrame) -> Figure:
         titles,
         truth=faces.keypoints[rows],
         predicted=predicted,
-        heading="Label issues with the highest scores: labels (circles), predictions (crosses)",
+        heading="Label issues with the highest scores",
     )

@@ -58,7 +58,9 @@ def finish_axes(axes: Axes) -> None:
 
 def _plain_ticks(axis: Axis, low: float, high: float) -> None:
     narrow = high / low < _NARROW
-    axis.set_major_locator(MaxNLocator(6) if narrow else LogLocator(subs=(1, 2, 5)))
+    axis.set_major_locator(
+        MaxNLocator(6, steps=[1, 2, 5, 10]) if narrow else LogLocator(subs=(1, 2, 5))
+    )
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: plain_number(value)))
 
