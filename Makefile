@@ -21,7 +21,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz viz-build ui app docs docs-build lock clean
+.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz viz-build ui app docs docs-build screenshots lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ docs: $(VENV)/.dev ## serve the documentation, at http://127.0.0.1:8000
 
 docs-build: $(VENV)/.dev ## build the documentation into build/site; a dead link is an error
 	$(BIN)/mkdocs build --strict
+
+screenshots: $(VENV)/.app $(VENV)/.dev ## make the documentation's screenshots, after make demo (needs Chromium)
+	$(BIN)/python docs/screenshots.py
 
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt

@@ -1,6 +1,6 @@
 """Kedro's own datasets, saved atomically, and plain bytes."""
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 from kedro.utils import load_obj
@@ -11,6 +11,9 @@ from kedro_datasets.text import TextDataset
 from facial_keypoints.errors import InputError, StorageError
 from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
 from facial_keypoints.framework.read_errors import how_to_write_again
+
+_DIGITS: Final = 4
+"""After the point in previews."""
 
 
 class _CSVFile(CSVDataset):
@@ -41,7 +44,13 @@ class AtomicCSVDataset(AtomicSave, _CSVFile):
 
     def preview(self, nrows: int = 5) -> TablePreview:
         """Return the first rows for Kedro-Viz, without the checksum, which is of all rows."""
-        return super(AtomicCSVDataset, self._copy(_checked=False)).preview(nrows)
+        preview = super(AtomicCSVDataset, self._copy(_checked=False)).preview(nrows)
+        rows = [[_rounded(value) for value in row] for row in preview["data"]]
+        return TablePreview({**preview, "data": rows})
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, _DIGITS) if isinstance(value, float) else value
 
 
 class AtomicTextDataset(AtomicSave, TextDataset):
