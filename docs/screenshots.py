@@ -79,7 +79,7 @@ def show_kedro_viz(env: str) -> None:
 
 
 def show_mlflow(env: str) -> None:
-    """Take MLflow's list of runs, a run's note, and a comparison.
+    """Take the note of MLflow's latest run, and the comparison of its variants.
 
     Args:
         env: Not used: the latest run is taken.

@@ -151,7 +151,7 @@ def take(store: str, folder: Path) -> None:
 
     Args:
         store: The project's database.
-        folder: Where to write mlflow_runs.png, mlflow_note.png and mlflow_comparison.png.
+        folder: Where to write mlflow_note.png and mlflow_comparison.png.
     """
     from playwright.sync_api import sync_playwright
 
@@ -164,7 +164,6 @@ def take(store: str, folder: Path) -> None:
     with mlflow_ui(store, Path.cwd()) as address, sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = open_runs(browser, address, experiment_id)
-        page.screenshot(path=folder / "mlflow_runs.png")
         page.goto(f"{address}/#/experiments/{experiment_id}/runs/{run_id}")
         page.get_by_text("Show more").click()
         page.get_by_text("Where to look").scroll_into_view_if_needed()
