@@ -24,8 +24,8 @@ def log_training(run_id: str, training: Training) -> None:
     interrupted = record.interrupted_after_epochs or [0]
     elsewhere = training.history if training.reused else training.history[: interrupted[-1]]
     # a training that was resumed within the session has logged its first epochs already
-    known = [metric.step for metric in client.get_metric_history(run_id, "loss")]
-    log_curve(run_id, elsewhere[~(elsewhere["epoch"] - 1).isin(known)])
+    logged = [metric.step for metric in client.get_metric_history(run_id, "loss")]
+    log_curve(run_id, elsewhere[~(elsewhere["epoch"] - 1).isin(logged)])
     client.log_dict(run_id, asdict(record), "training_record.json")
     size = {} if record.size is None else asdict(record.size)
     names = ("architecture", "precision", "samples")
