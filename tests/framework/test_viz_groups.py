@@ -21,8 +21,8 @@ def pipelines():
     )
     train = Pipeline(
         [
-            Node(step, "faces", "a.training", name="train", namespace="a", tags="gpu"),
-            Node(step, "a.training", "table", name="compare"),
+            Node(step, "faces", "a_training", name="train", namespace="a", tags="gpu"),
+            Node(step, "a_training", "table", name="compare"),
         ],
         tags="evaluate",
     )

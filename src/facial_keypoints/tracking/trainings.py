@@ -43,8 +43,8 @@ def log_training(run_id: str, training: Training) -> None:
         tags["filters"] = record.size.filters
     if training.reused:
         tags["reused_from"] = record.mlflow_run_id
-    known = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
-    client.log_batch(run_id, tags=known)
+    given = [RunTag(name, str(value)) for name, value in tags.items() if value is not None]
+    client.log_batch(run_id, tags=given)
 
 
 def log_keypoint_errors(run_id: str, metrics: VariantMetrics) -> None:
