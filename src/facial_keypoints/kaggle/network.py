@@ -18,8 +18,8 @@ import requests
 from requests.utils import get_environ_proxies, select_proxy
 from urllib3.exceptions import NameResolutionError, NewConnectionError
 
-from facial_keypoints.certificates import ca_bundle
 from facial_keypoints.formatting import quote
+from facial_keypoints.network.certificates import ca_bundle
 
 _OTHER_BUNDLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "KAGGLE_SSL_CA_CERT")
 """Variables that other programs read for the same purpose."""

@@ -26,10 +26,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from facial_keypoints.certificates import check_ca_bundle
 from facial_keypoints.errors import InputError
 from facial_keypoints.kaggle import credentials, network
 from facial_keypoints.kaggle.transfer import fetch_file, limit_waits, send_file
+from facial_keypoints.network.certificates import check_ca_bundle
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

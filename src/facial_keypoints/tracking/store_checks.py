@@ -14,8 +14,8 @@ from mlflow.environment_variables import MLFLOW_ALLOW_FILE_STORE
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import get_local_path_or_none
 
-from facial_keypoints.certificates import check_ca_bundle
 from facial_keypoints.errors import InputError
+from facial_keypoints.network.certificates import check_ca_bundle
 from facial_keypoints.tracking.delivery import SET_BY_US, brief
 from facial_keypoints.tracking.store import REGISTRY_VARIABLE, Store, resolve
 
