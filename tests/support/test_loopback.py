@@ -32,7 +32,7 @@ def commands():
     return [
         pytest.param(program, options.strip(), id=f"{name}: {program}")
         for name, text in texts.items()
-        for program, options in COMMAND.findall(text)
+        for program, options in COMMAND.findall(re.sub(r"\\\n\s*", " ", text))  # continued lines
     ]
 
 
