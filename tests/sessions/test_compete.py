@@ -94,6 +94,7 @@ def test_score_is_estimated_and_labels_are_audited(done):
     assert (done / "08_reporting" / "label_issue_grid.png").read_bytes()[:4] == b"\x89PNG"
 
 
+@pytest.mark.slow  # a minute; test_fresh_processes.py does the same with the nodes of full
 def test_each_node_in_a_fresh_process_gives_the_same_results(done, tmp_path):
     """With a bound on the epochs, and the same plan: it depends on the measured speed."""
     fresh = make_project(tmp_path / "project")
