@@ -12,12 +12,14 @@ from kedro.framework.context import KedroContext
 from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.framework.project import pipelines, settings
 from kedro.framework.startup import bootstrap_project
+from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
 ENV = "test"
 _PRELOADED = [
     *("fresh_processes", "facial_keypoints.settings", "facial_keypoints.pipeline_registry"),
     *("facial_keypoints.framework.datasets", "kedro_datasets.pandas.csv_dataset"),
+    *("matplotlib.figure", "matplotlib.backends.backend_agg", "sklearn.model_selection"),
 ]
 
 
@@ -42,21 +44,20 @@ def run_each_node(
 def _fork_for_each_node(
     project: Path, pipeline: str, skip: Sequence[str], parameters: dict[str, Any]
 ) -> list[str]:
-    context = context_of(project, parameters)
+    catalog = context_of(project, parameters).catalog  # it has loaded nothing
     nodes = [node for node in pipelines[pipeline].nodes if node.name not in skip]
     for node in nodes:
         child = os.fork()
         if child == 0:
-            os._exit(_run_node(context, node))
+            os._exit(_run_node(catalog, node))
         _, status = os.waitpid(child, 0)
         if status:
             raise RuntimeError(f"{node.name} failed in a fresh process")
     return [node.name for node in nodes]
 
 
-def _run_node(context: KedroContext, node: Node) -> int:
+def _run_node(catalog: CatalogProtocol, node: Node) -> int:
     try:
-        catalog = context.catalog
         outputs = node.run({dataset: catalog.load(dataset) for dataset in node.inputs})
         for dataset, value in outputs.items():
             catalog.save(dataset, value)
