@@ -102,6 +102,7 @@ def test_run_with_a_killed_training_equals_a_run_without_ray(tmp_path, alone):
         assert ours[name] == theirs[name], name
 
 
+@pytest.mark.slow  # a minute and a half
 def test_cluster_of_two_nodes_gives_the_same(tmp_path, alone):
     project = make_project(tmp_path / "cluster")
     environment = {**os.environ, "PYTHONPATH": str(project / "src")}
