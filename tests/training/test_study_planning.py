@@ -84,7 +84,7 @@ def test_set_up_counts_once_per_variant_and_decides_on_what_is_reserved(make):
     make.set_up = 20.0
     plan = make(50)
     assert plan.scale < free.scale
-    assert (plan.save_seconds, plan.afterwards_seconds) == (20, 20 * (10 + 2 * 1.25))
+    assert (plan.save_seconds, plan.afterwards_seconds) == (20, 20 * (10 + 2 * 2.0))
 
 
 def test_explicit_scale_wins(make):

@@ -39,7 +39,7 @@ _USED: Final = 0.75
 machine: trainings are stopped only when it is used up."""
 _TO_SAVE: Final = 1.0
 """Time to save and record a trained model, relative to setting up its training."""
-_TO_EVALUATE: Final = 1.25
+_TO_EVALUATE: Final = 2.0
 """Time to predict and measure with a variant once all are trained, relative to the same."""
 _TO_REPORT: Final = 10.0
 """Time for tables, figures, page and submission, relative to the same."""
