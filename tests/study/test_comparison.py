@@ -45,7 +45,7 @@ def test_width_is_named_where_it_is_not_the_scale(plan, width):
 
 def test_log_counts_the_papers_networks(caplog):
     caplog.set_level("INFO")
-    study_of({"5cl-3mpl": (1.0, 2.0), "my-net": (1.0, 2.0)})
+    study_of({"5cl-3mpl": (1.0, 2.0), "my-network": (1.0, 2.0)})
     assert "Study: 1 of the paper's 26 networks trained; missing: 6cl-3mpl" in caplog.text
 
 

@@ -53,8 +53,8 @@ def test_row_without_a_loss_does_not_affect_other_rows(losses):
 
 
 def test_variant_outside_the_paper_is_in_a_table_of_its_own():
-    study = study_of({"my-net": (2.0, 6.0)})
-    assert [row.variant for row in study.tables["others"]] == ["my-net"]
+    study = study_of({"my-network": (2.0, 6.0)})
+    assert [row.variant for row in study.tables["others"]] == ["my-network"]
     assert len(study.missing) == 26
 
 

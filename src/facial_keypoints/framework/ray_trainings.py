@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 class RayTrainings:
     """The trainings of a run that are under way.
 
-    Each runs in a process of its own, which ends with it: TensorFlow gives memory of a GPU back
+    Each runs in a separate process, which ends with it: TensorFlow gives memory of a GPU back
     only then. One whose process dies is started again, and resumes from its checkpoint.
 
     Args:

@@ -50,7 +50,7 @@ def hide_start_messages() -> None:
 def _filtered_stderr() -> Iterator[None]:
     """Pass what is written to file descriptor 2 through grep.
 
-    grep is a process of its own: what TensorFlow writes before it aborts is passed on, too.
+    grep is a separate process: what TensorFlow writes before it aborts is passed on, too.
     """
     grep = shutil.which("grep")
     try:

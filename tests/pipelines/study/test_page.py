@@ -33,7 +33,7 @@ def test_page_names_scale_and_missing_networks_and_escapes_names():
 
 def test_page_without_networks_of_the_paper_says_so_in_one_line():
     page = write_page(
-        study_of({"my-net": (1.0, 2.0)}),
+        study_of({"my-network": (1.0, 2.0)}),
         study_figure_1=Figure(),
         study_figure_2=Figure(),
         loss_by_depth=Figure(),
@@ -41,7 +41,7 @@ def test_page_without_networks_of_the_paper_says_so_in_one_line():
     )
     assert "trains all 26 networks of the paper" in page
     assert "vgg16" not in page
-    assert "my-net" in page
+    assert "my-network" in page
     assert re.findall("<h2>(.*?)</h2>", page) == [
         "Variants that are not in the paper",
         "Figures",
