@@ -41,7 +41,7 @@ check: $(VENV)/.dev ## run lint, types, import contracts and the quick unit test
 unit: $(VENV)/.dev
 	$(PYTEST) -m "not session and not training and not fault and not $(APART)"
 
-test: $(VENV)/.dev ## run check, faults, trainings and whole Kedro sessions: six minutes
+test: $(VENV)/.dev ## run check, faults, trainings and whole Kedro sessions: five to six minutes
 	@$(MAKE) --no-print-directory --jobs=4 lint types contracts tests
 
 tests: $(VENV)/.dev

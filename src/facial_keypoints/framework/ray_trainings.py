@@ -13,7 +13,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import format_count
 from facial_keypoints.framework.ray_cluster import Allotment
 from facial_keypoints.training.environment import numeric_variables, use_tensorflow
-from facial_keypoints.training.hardware import grow_gpu_memory, use_onednn
+from facial_keypoints.training.hardware import use_onednn
 from facial_keypoints.training.start_messages import hide_start_messages
 
 logger = logging.getLogger(__name__)
@@ -169,6 +169,5 @@ def run_node(
     ours = logging.getLogger("facial_keypoints")
     ours.setLevel(logging.INFO)
     ours.handlers, ours.propagate = [QueueHandler(records)], False  # the driver propagates
-    grow_gpu_memory()
     outputs: dict[str, Any] = node.run(dict(zip(names, values, strict=True)))
     return outputs

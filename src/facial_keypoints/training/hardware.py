@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,7 +24,8 @@ def grow_gpu_memory() -> None:
     import tensorflow as tf
 
     for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+        with suppress(RuntimeError):  # in use already
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def number_of_cores() -> int:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.parameters import TrainParameters
+from facial_keypoints.training.hardware import grow_gpu_memory
 
 
 @contextmanager
@@ -17,13 +18,12 @@ def keras_session(train: TrainParameters, precision: str) -> Iterator[None]:
         precision: Keras' name of the dtype policy.
     """
     import keras
-    import tensorflow as tf
 
-    for gpu in tf.config.list_physical_devices("GPU"):  # other processes may train on it, too
-        with suppress(RuntimeError):  # in use already
-            tf.config.experimental.set_memory_growth(gpu, True)
+    grow_gpu_memory()
     keras.utils.set_random_seed(train.seed)
     if train.deterministic:
+        import tensorflow as tf
+
         tf.config.experimental.enable_op_determinism()
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
