@@ -1,17 +1,11 @@
-import io
-import logging
-
-import click
 import pytest
 from click.testing import CliRunner
 from kedro.config import MissingConfigException
 from kedro.framework.startup import bootstrap_project
-from kedro.pipeline import node
 from mlflow.tracking import MlflowClient
 from sessions import make_project
 
-from facial_keypoints.cli import cli, configure_console, user_message
-from facial_keypoints.errors import InputError
+from facial_keypoints.cli import cli, user_message
 from facial_keypoints.tracking.connection import TrackingSettings, connect
 from facial_keypoints.training import interruption
 
@@ -104,50 +98,6 @@ def test_help_starts_with_pipelines_environments_and_examples():
         assert option in options
     assert "--async" not in options
     assert "--only-missing-outputs" not in options
-
-
-@pytest.fixture
-def console(monkeypatch):
-    """What the handler "console" prints."""
-    stream = io.StringIO()
-    handler = logging.StreamHandler(stream)
-    handler.name = "console"
-    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "at"))
-    monkeypatch.setattr(logging.getLogger(), "handlers", [handler])
-    configure_console()
-    return stream
-
-
-def test_console_shows_the_level_of_warnings_and_errors_only(console):
-    logger = logging.getLogger("facial_keypoints.test")
-    logger.setLevel(logging.INFO)
-    logger.info("%d faces", 3)
-    logger.warning("%d %% of faces", 3)
-    logger.error("no faces")
-    assert console.getvalue() == "at  3 faces\nat  WARNING: 3 % of faces\nat  ERROR: no faces\n"
-
-
-def test_console_completes_commands(console):
-    logger = logging.getLogger("facial_keypoints.test")
-    context = click.Context(cli.commands["run"])
-    context.params = {"env": "demo"}
-    with context:
-        logger.warning("To send it, with the same --env: %s", "kedro run --pipeline=upload")
-    assert console.getvalue() == (
-        "at  WARNING: To send it: kedro run --env=demo --pipeline=upload\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("error", "printed"), [(InputError("wrong file"), False), (ValueError("a bug"), True)]
-)
-def test_kedro_prints_errors_of_nodes_except_those_of_users(console, error, printed):
-    def fail():
-        raise error
-
-    with pytest.raises(type(error)):
-        node(fail, None, "out").run({})
-    assert (str(error) in console.getvalue()) == printed
 
 
 def test_relocate_lets_mlflow_find_the_files_of_a_moved_project(tmp_path, monkeypatch):

@@ -1,6 +1,5 @@
 """Kedro's ``run`` command, with one-line messages for errors that a user can correct."""
 
-import copy
 import logging
 import os
 import sys
@@ -22,9 +21,10 @@ from yaml import YAMLError
 from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import suggest
 from facial_keypoints.framework.checks import check_tags
+from facial_keypoints.framework.console import configure_console
 from facial_keypoints.framework.run_options import RunOption, commands_with_options
 from facial_keypoints.framework.runners import check_runner
-from facial_keypoints.training import interruption
+from facial_keypoints.training import interruption, progress_bar
 
 _USER_ERRORS: Final = (
     InputError,
@@ -49,31 +49,10 @@ def cli() -> None:
     """Commands of this project."""
 
 
-class _ConsoleFormatter(logging.Formatter):
-    """Put the level before warnings and errors; complete commands by the running one's options."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        record = copy.copy(record)
-        level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
-        context = click.get_current_context(silent=True)
-        record.msg = level + commands_with_options(record.getMessage(), context)
-        record.args = None
-        return super().format(record)
-
-
-def _is_printed(record: logging.LogRecord) -> bool:
+def is_printed(record: logging.LogRecord) -> bool:
     """Whether the console shows a record; the command itself prints a node's user error."""
     error = sys.exc_info()[1]
     return record.name != "kedro.pipeline.node" or error is None or user_message(error) is None
-
-
-def configure_console() -> None:
-    """Adapt the handler "console" of ``conf/logging.yml``, where Kedro allows no class of ours."""
-    for handler in logging.getLogger().handlers:
-        if handler.name == "console":
-            given = handler.formatter or logging.Formatter()
-            handler.setFormatter(_ConsoleFormatter(given._fmt, given.datefmt))
-            handler.addFilter(_is_printed)
 
 
 class _Run(click.Command):
@@ -92,7 +71,7 @@ class _Run(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         """Run, and exit with 130 after Ctrl-C and with 1 after a user's error."""
         interruption.listen()
-        configure_console()
+        configure_console(is_printed)
         # both spellings work, and the documentation uses the short one
         warnings.filterwarnings("ignore", message="Option '--pipeline' is deprecated")
         with _reported_errors(ctx):
@@ -117,6 +96,7 @@ def _reported_errors(ctx: click.Context) -> Iterator[None]:
         sys.exit(130)
     except Exception as error:
         _close("FAILED")
+        progress_bar.erase()
         message = user_message(error)
         if message is None:
             raise
@@ -255,7 +235,7 @@ def relocate(ctx: click.Context, env: str | None) -> None:
 
     kedro run does this, too.
     """
-    configure_console()
+    configure_console(is_printed)
     with _reported_errors(ctx), KedroSession.create(env=env) as session:
         session.load_context()  # type: ignore[attr-defined]  # the hooks of tracking relocate
         click.echo("MLflow's records name the files in this folder.")

@@ -21,10 +21,12 @@ from facial_keypoints.framework.config_loader import (  # noqa: E402
     LOADER_ARGUMENTS,
     CheckedConfigLoader,
 )
+from facial_keypoints.framework.console import keep_log_files  # noqa: E402
 from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.framework.run_lock import RunLockHooks  # noqa: E402
 from facial_keypoints.tracking import DeferredTrackingHooks  # noqa: E402
 
+keep_log_files()
 _tracking = DeferredTrackingHooks()
 HOOKS = (CheckHooks(), ProgressHooks(), _tracking, SummaryHooks(), RunLockHooks(_tracking))
 # the plugin, where it is installed, expects another mlflow.yml

@@ -161,7 +161,7 @@ def test_summary_counts_samples_groups_and_leaked_holdout_samples(make_faces, ca
     assert summary.leaked_holdout_samples == leaked > 0
     assert summary.leaks
     percent = 100 * leaked / len(sets["holdout"])
-    assert f"{percent:.1f} % of the hold-out samples have a copy of the same image" in caplog.text
+    assert f"{percent:.1f} % of hold-out images have a copy in" in caplog.text
     for name in SETS:
         described = getattr(summary, name)
         assert described.samples == len(sets[name])

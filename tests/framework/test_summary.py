@@ -9,6 +9,7 @@ from kedro.io import MemoryDataset
 from rich.console import Console
 
 from facial_keypoints.archive.submission import SubmissionScore
+from facial_keypoints.cli import cli
 from facial_keypoints.framework import summary
 from facial_keypoints.framework.next_commands import print_next_commands
 from facial_keypoints.framework.summary import leaderboard_table, print_score
@@ -178,6 +179,27 @@ def test_activation_is_a_next_command_unless_active(monkeypatch):
     assert ". /opt/environment/bin/activate" in printed(
         print_next_commands, None, "full", scored=False
     )
+
+
+def test_next_commands_have_the_options_of_the_run():
+    options = ["--conf-source=conf", "--runner=SequentialRunner", "--env=demo"]
+    with cli.commands["run"].make_context("run", options):
+        scored = printed(print_next_commands, "demo", "full", scored=True)
+        unscored = printed(print_next_commands, "paper", "full", scored=False)
+    assert "kedro run --pipeline=full --conf-source=conf --runner=SequentialRunner\n" in scored
+    assert "kedro run --pipeline=upload --env=paper --conf-source=conf\n" in unscored
+
+
+def test_summary_has_no_colours_but_its_own(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    printed_score = SubmissionScore(1.5, 4.0, 100)
+    catalog = {"submission_score": printed_score, "submission": None}
+    outputs = SimpleNamespace(all_outputs=lambda: {"submission_score"})
+    monkeypatch.setattr(summary, "_path", lambda catalog, name: PurePosixPath("/a/[red]/b.csv"))
+    summary.print_summary(outputs, SimpleNamespace(load=catalog.get), "demo")
+    text = capsys.readouterr().out
+    assert "Submission: /a/[red]/b.csv\n" in text
+    assert "Offline score: \x1b[1m1.5000 px\x1b[0m RMSE over 100 values" in text
 
 
 def test_next_commands_have_the_parameters_of_the_run():

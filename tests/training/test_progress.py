@@ -76,3 +76,43 @@ def log_of(name="5cl-3mpl", **options):
     progress = started(budget_seconds=options.pop("budget_seconds", None))
     defaults = {"first_epoch": 0, "epochs": 10, "steps_per_epoch": 4}
     return progress_module.ProgressLog(name, progress, **{**defaults, **options})
+
+
+def test_epoch_is_one_line_of_70_characters_with_its_metrics(clock, caplog):
+    log = log_of("15cl-5mpl-drop10", epochs=150)
+    log.on_epoch_begin(11)
+    clock.now += 24
+    with caplog.at_level("INFO"):
+        log.on_epoch_end(11, {"loss": 12.3456, "val_loss": 1.5, "val_rmse": 1.2345})
+    line = "15cl-5mpl-drop10  epoch 12/150  loss 12.35  RMSE 1.234 px  5 min left"
+    assert caplog.messages == [line]
+    assert caplog.records[0].metrics == {"loss": 12.3456, "val_loss": 1.5, "val_rmse": 1.2345}
+    assert (caplog.records[0].step, caplog.records[0].variant) == (11, "15cl-5mpl-drop10")
+
+
+def test_metrics_of_a_member_are_named_after_it(clock, caplog):
+    log = log_of("member 1", variant="ensemble", epochs=None, budget_seconds=80)
+    with caplog.at_level("INFO"):
+        log.on_epoch_end(0, {"loss": 0.5})
+    assert caplog.messages == ["member 1  epoch 1  loss 0.5  80 s left"]
+    assert caplog.records[0].metrics == {"member_1_loss": 0.5}
+    assert caplog.records[0].variant == "ensemble"
+
+
+def test_position_is_reported_twice_a_second(clock, monkeypatch):
+    logged = []
+    monkeypatch.setattr(
+        progress_module.logger, "info", lambda *args, extra: logged.append(extra["position"])
+    )
+    log = log_of()
+    log.on_epoch_begin(1)
+    for batch in range(4):
+        clock.now += 0.25
+        log.on_train_batch_end(batch, {"loss": 1.0})
+    log.on_train_end()
+    assert [(each.epoch, each.fraction, each.ended) for each in logged] == [
+        ("2/10", 0, False),
+        ("2/10", 0.5, False),
+        ("2/10", 1, False),
+        ("", 0, True),
+    ]

@@ -161,7 +161,7 @@ def _is_current(source: ArchiveSource, path: Path) -> bool:
         logger.warning("%s. Fetching it again", error)
         return False
     if stamp == source.fingerprint:
-        logger.info("%s: reusing the archive (same source, checksums correct)", path.name)
+        logger.info("%s: reusing the archive (unchanged)", path.name)
     else:
         given = stamp.removeprefix(_LOCAL).rsplit(":", 2)[0]
         logger.info(

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from typing import Final
@@ -83,11 +84,11 @@ def augment(faces: FaceSet, parameters: AugmentParameters) -> tuple[FaceSet, Aug
     }
     summary = AugmentationSummary(sum(counts.values()), counts)
     images = _transform_images(faces.images, steps, summary.samples, parameters.seed)
-    logger.info(
-        "%s samples: %s",
-        f"{summary.samples:,}",
-        ", ".join(f"{count:,} {name}" for name, count in counts.items()),
-    )
+    kinds = Counter[str]()
+    for name, count in counts.items():
+        kinds[name.split()[0]] += count
+    shown = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+    logger.info("%s samples: %s", f"{summary.samples:,}", shown)
     return FaceSet(images=images, **labels), summary
 
 

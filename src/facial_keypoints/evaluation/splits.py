@@ -106,6 +106,7 @@ def summarise_split(
         scale: Fraction of the groups that were kept.
     """
     known = np.concatenate([sets["train"].group, sets["validation"].group])
+    sizes = [len(sets[name]) for name in SETS]
     leaked = np.isin(sets["holdout"].group, known)
     summary = SplitSummary(
         parameters=parameters,
@@ -114,13 +115,16 @@ def summarise_split(
         leaked_holdout_samples=int(leaked.sum()),
         **{name: _summarise_set(sets[name]) for name in SETS},
     )
+    counts = zip(("training", "validation", "hold-out", "unseen"), sizes, strict=True)
     logger.info(
-        "Split by %s: %s training, %s validation, %s hold-out and %s unseen samples; "
-        "%.1f %% of the hold-out samples have a copy of the same image in training or validation%s",
+        "Split by %s: %s%s",
         parameters.by,
-        *(f"{len(sets[name]):,}" for name in SETS),
-        100 * leaked.mean(),
+        ", ".join(f"{count:,} {name}" for name, count in counts if count),
         f"; {dropped:,} dropped (study.scale={scale:g})" if dropped else "",
+    )
+    logger.info(
+        "Leak: %.1f %% of hold-out images have a copy in training or validation",
+        100 * leaked.mean(),
     )
     if parameters.by == "sample" and not parameters.unseen:
         logger.warning(

@@ -32,7 +32,7 @@ def print_next_commands(
     from facial_keypoints.tracking.store import ui_command
 
     option = f" --env={env}" if env and env != "local" else ""
-    parameters = _given_parameters()
+    parameters = _given("config", "conf_source", "params")
     console.print("\nNext:")
     activate = _activation_script()
     lines = [] if activate is None else [(f". {activate}", "once per terminal")]
@@ -41,9 +41,10 @@ def print_next_commands(
         ui_command(),
     ]
     if scored:
-        real = " --env=local" if "KEDRO_ENV" in os.environ else ""
+        real = " --env=local" if "KEDRO_ENV" in os.environ or _given("config") else ""
         same = real if env in _SYNTHETIC else option
-        command = f"kedro run --pipeline={pipeline}{same}{parameters}"
+        given = _given("config", "conf_source", "params", "runner", "runner_params")
+        command = f"kedro run --pipeline={pipeline}{same}{given}"
         lines.append((command, "on Kaggle's data (see README.md)"))
     elif sent == "pending":
         wait = f"kedro run --pipeline=upload{option}{parameters} --params upload.wait_only=true"
@@ -53,15 +54,23 @@ def print_next_commands(
         lines.append((command, "send the submission to Kaggle"))
     for command, purpose in lines:
         console.print(f"  {command}", soft_wrap=True, markup=False, highlight=False)
-        console.print(f"      [dim]{purpose}[/dim]", soft_wrap=True, highlight=False)
+        console.print(f"      {purpose}", soft_wrap=True, highlight=False, style="dim")
 
 
-def _given_parameters() -> str:
-    """Return the options ``--params`` of the running command, as they are typed."""
+def _given(*names: str) -> str:
+    """Return options of the running command, as they are typed.
+
+    Args:
+        *names: Of the options, as click names them.
+    """
     context = click.get_current_context(silent=True)
-    texts = context.meta.get("params", []) if context else []
-    given = [text for text in texts if not text.startswith(_OWN_SECTIONS)]
-    return "".join(f" --params {quote(text)}" for text in given)
+    typed = context.meta if context else {}
+    given = [(name, text) for name in names for text in typed.get(name, [])]
+    return "".join(
+        f" --{name.replace('_', '-')}{' ' if name == 'params' else '='}{quote(text)}"
+        for name, text in given
+        if not text.startswith(_OWN_SECTIONS)
+    )
 
 
 def _activation_script() -> Path | None:

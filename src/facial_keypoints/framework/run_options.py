@@ -78,8 +78,8 @@ class RunOption(click.Option):
         option = self.opts[0]
         if not all(each.strip() for each in value):
             raise InputError(f"{option} has no value; give one, or leave {option} out")
+        ctx.meta[str(self.name)] = value  # as typed
         if self.name == "params":
-            ctx.meta["params"] = value
             return value, source
         if self.name in _SINGLE:
             if len({*value}) > 1:

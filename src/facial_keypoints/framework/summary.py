@@ -10,6 +10,7 @@ from kedro.pipeline import Pipeline
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from facial_keypoints.archive.submission import SubmissionScore
 from facial_keypoints.evaluation.leaderboard import MEAN_FACE
@@ -44,9 +45,7 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         env: The run's Kedro environment.
     """
     outputs = pipeline.all_outputs()
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=120)
+    console = Console(highlight=False, markup=False)
     if "leaderboard" in outputs:
         threshold = catalog.load("params:evaluate").failure_threshold
         _print_leaderboard(console, catalog.load("leaderboard"), threshold)
@@ -68,7 +67,8 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         sent = catalog.load("kaggle_score") if "kaggle_score" in outputs else None
         if sent is not None and sent.status == "complete":
             console.print(
-                f"Kaggle's score: [bold]public {sent.public_score}, private {sent.private_score}"
+                f"Kaggle's score: public {sent.public_score}, private {sent.private_score}",
+                style="bold",
             )
         console.print(f"Peak memory of the main process: {peak_memory() / 1024:.1f} GiB")
         name = "compete" if "score_estimate" in outputs else "full"
@@ -93,7 +93,7 @@ def _print_photos(console: Console, catalog: DataCatalog) -> None:
         ("annotated_photos", "photos with boxes and points"),
         ("contact_sheet", "all faces"),
     ):
-        console.print(f"  {_path(catalog, name)}  [dim]{what}[/dim]", soft_wrap=True)
+        console.print(Text.assemble(f"  {_path(catalog, name)}  ", (what, "dim")), soft_wrap=True)
 
 
 def _print_leaderboard(
@@ -252,8 +252,8 @@ def print_score(console: Console, score: SubmissionScore) -> None:
         score: The score; without values there was no answer key.
     """
     if score.num_values:
-        console.print(
-            f"Offline score: [bold]{score.rmse:.4f} px[/bold] RMSE over {score.num_values:,} "
-            f"values (the mean face: {score.mean_face_rmse:.4f} px)",
-            soft_wrap=True,
+        own = f"{score.rmse:.4f} px"
+        rest = (
+            f" RMSE over {score.num_values:,} values (the mean face: {score.mean_face_rmse:.4f} px)"
         )
+        console.print(Text.assemble("Offline score: ", (own, "bold"), rest), soft_wrap=True)

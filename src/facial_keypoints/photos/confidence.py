@@ -130,7 +130,7 @@ def predict_unseen(champion: ChampionModel) -> UnseenPredictions:
     if len(rows) > MAX_FACES:
         rows = np.sort(np.random.default_rng(0).permutation(rows)[:MAX_FACES])
     logger.info(
-        "Calibrating the confidence on %s that the model was not trained on",
+        "Calibrating the confidence on %s unseen in training",
         format_count(len(rows), "face"),
     )
     faces, member = unseen.faces.select(rows), unseen.member[rows]

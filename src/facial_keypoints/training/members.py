@@ -24,6 +24,7 @@ from facial_keypoints.training.fingerprints import fingerprint, training_origin
 from facial_keypoints.training.hardware import number_of_cores, use_onednn
 from facial_keypoints.training.interruption import stop_if_asked
 from facial_keypoints.training.keras_session import keras_session
+from facial_keypoints.training.progress_bar import erase
 from facial_keypoints.training.speed import Speed, measure_speed
 from facial_keypoints.training.start_messages import hide_start_messages
 from facial_keypoints.training.stores import CheckpointStore, TrainingStore
@@ -175,6 +176,7 @@ def _map(
         records = context.Queue()
         listener = _Relay(records)
         listener.start()
+        stack.callback(erase)
         stack.callback(listener.stop)
         modules = {work.__module__, *(type(one).__module__ for each in arguments for one in each)}
         cores = context.Queue()

@@ -34,11 +34,11 @@ def _fastest() -> tuple[Precision, str]:
     if gpus:
         details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
         if all(d.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for d in details):
-            return "mixed_bfloat16", "the GPU multiplies bfloat16 itself"
-        return "float32", "the GPU has no bfloat16 instructions"
+            return "mixed_bfloat16", "native on this GPU"
+        return "float32", "this GPU has no bfloat16"
     if processor_has_bfloat16():
-        return "mixed_bfloat16", "the processor multiplies bfloat16 itself"
-    return "float32", "the processor has no bfloat16 instructions"
+        return "mixed_bfloat16", "native on this processor"
+    return "float32", "this processor has no bfloat16"
 
 
 def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -10,14 +10,13 @@ from typing import Any, Final
 
 import keras
 
-from facial_keypoints.formatting import format_duration
 from facial_keypoints.training.interruption import stop_if_asked
-from facial_keypoints.training.progress_bar import terminal_bar
+from facial_keypoints.training.progress_bar import Position, format_remaining
 
 logger = logging.getLogger(__name__)
 
 _WARMUP_STEPS: Final = 2  # the first ones build the graph
-_SECONDS_BETWEEN_LINES: Final = 60.0
+_SECONDS_BETWEEN_POSITIONS: Final = 0.5
 
 
 class Progress(keras.callbacks.Callback):
@@ -90,7 +89,7 @@ class Progress(keras.callbacks.Callback):
 
 
 class ProgressLog(keras.callbacks.Callback):
-    """One log line per epoch; within epochs a bar on a terminal, else one line a minute.
+    """One log line per epoch, and the position within epochs (see ``progress_bar``).
 
     A line carries its figures as ``metrics``, ``step`` and ``variant`` (``extra`` of standard
     logging), for whoever records curves while training runs.
@@ -103,7 +102,6 @@ class ProgressLog(keras.callbacks.Callback):
         first_epoch: Number of epochs that were trained before.
         epochs: Of the whole training; None where only time ends it.
         steps_per_epoch: Batches per epoch.
-        best: Lowest validation loss so far.
     """
 
     def __init__(
@@ -115,7 +113,6 @@ class ProgressLog(keras.callbacks.Callback):
         first_epoch: int,
         epochs: int | None,
         steps_per_epoch: int,
-        best: float = math.inf,
     ) -> None:
         super().__init__()
         self._name = name
@@ -125,73 +122,69 @@ class ProgressLog(keras.callbacks.Callback):
         self._first_epoch = first_epoch
         self._epochs = epochs
         self._steps = steps_per_epoch
-        self._best = best
-        self._started = self._epoch_started = self._last_line = time.monotonic()
+        self._started = self._reported = time.monotonic()
         self._epoch = 0
-        self._bar = terminal_bar() if logger.isEnabledFor(logging.INFO) else None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the epoch's clock."""
+        """Report that the epoch begins."""
         self._epoch = epoch
-        self._epoch_started = time.monotonic()
-        if self._bar is not None:
-            self._bar.draw(f"{self._name}  epoch {self._number()}", 0.0, "preparing")
+        logger.info("%s  preparing", self._name, extra={"position": self._position(0, math.inf)})
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Report a long epoch's progress."""
-        if self._bar is not None:
-            fraction = (batch + 1) / self._steps
-            remaining = self._remaining(self._epoch + fraction)
-            self._bar.draw(f"{self._name}  epoch {self._number()}", min(1.0, fraction), remaining)
-            return
+        """Report the position within the epoch."""
         now = time.monotonic()
-        if now - self._last_line < _SECONDS_BETWEEN_LINES:
+        if now - self._reported < _SECONDS_BETWEEN_POSITIONS:
             return
-        self._last_line = now
+        self._reported = now
+        fraction = min(1.0, (batch + 1) / self._steps)
+        remaining = self._remaining(self._epoch + fraction)
         logger.info(
-            "%s  epoch %s  step %d/%d  loss %.3f  %s",
+            "%s  epoch %s  step %d/%d  loss %.4g  %s",
             self._name,
             self._number(),
             batch + 1,
             self._steps,
             logs["loss"],
-            self._remaining(self._epoch + (batch + 1) / self._steps),
+            format_remaining(remaining),
+            extra={"position": self._position(fraction, remaining)},
         )
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Report the epoch."""
-        if self._bar is not None:
-            self._bar.erase()
-        self._last_line = now = time.monotonic()
-        parts = [f"loss {logs['loss']:.3f}"]
-        if "val_loss" in logs:
-            best = " (best)" if logs["val_loss"] < self._best else ""
-            self._best = min(self._best, logs["val_loss"])
-            parts += [f"validation {logs['val_loss']:.3f}{best}", f"RMSE {logs['val_rmse']:.3f} px"]
-        parts += [format_duration(now - self._epoch_started), self._remaining(epoch + 1)]
+        remaining = self._remaining(epoch + 1)
+        parts = [f"{self._name}  epoch {self._number()}", f"loss {logs['loss']:.4g}"]
+        if "val_rmse" in logs:
+            parts.append(f"RMSE {logs['val_rmse']:.3f} px")
         logger.info(
-            "%s  epoch %s  %s",
-            self._name,
-            self._number(),
-            "  ".join(parts),
+            "  ".join([*parts, format_remaining(remaining)]),
             extra={
                 "metrics": {f"{self._prefix}{name}": value for name, value in logs.items()},
                 "step": epoch,
                 "variant": self._variant,
+                "position": self._position(1, remaining),
             },
         )
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Report that the training has ended."""
+        logger.info("%s  ended", self._name, extra={"position": Position(self._name, ended=True)})
+
+    def _position(self, fraction: float, remaining: float) -> Position:
+        elapsed = time.monotonic() - self._started
+        return Position(self._name, self._number(), fraction, elapsed, remaining)
 
     def _number(self) -> str:
         total = "" if self._epochs is None else f"/{self._epochs}"
         return f"{self._epoch + 1}{total}"
 
-    def _remaining(self, epochs: float) -> str:
+    def _remaining(self, epochs: float) -> float:
+        """Seconds, after a number of epochs."""
         seconds = self._progress.remaining_seconds
         if self._epochs is not None:
             done = max(epochs - self._first_epoch, 1e-9)
             elapsed = time.monotonic() - self._started
             seconds = min(seconds, elapsed / done * (self._epochs - epochs))
-        return f"about {format_duration(seconds)} remaining"
+        return seconds
 
 
 class Stopwatch(keras.callbacks.Callback):

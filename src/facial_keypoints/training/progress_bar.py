@@ -1,8 +1,16 @@
-"""A bar on the terminal for the progress within an epoch."""
+"""The progress within epochs: a bar on a terminal, a line a minute elsewhere.
 
+Trainings log their position often, in this process or in others whose records are relayed to it.
+"""
+
+import logging
+import math
 import multiprocessing
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from logging.handlers import QueueHandler
 from typing import Final
 
 from rich.console import Console
@@ -10,6 +18,11 @@ from rich.control import Control
 from rich.segment import ControlType
 from rich.text import Text
 
+from facial_keypoints.formatting import format_duration
+
+_SECONDS_BETWEEN_LINES: Final = 60.0
+_SECONDS_UNTIL_FORGOTTEN: Final = 120.0
+"""After which a training that has reported nothing is not shown: its process may be dead."""
 _SECONDS_BETWEEN_DRAWINGS: Final = 0.25
 _BAR_CELLS: Final = (5, 30)
 """Least and greatest length of the bar."""
@@ -68,3 +81,110 @@ def terminal_bar() -> ProgressBar | None:
         return None
     console = Console()
     return None if console.is_dumb_terminal else ProgressBar(console)
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a training is; the field ``position`` of its log records.
+
+    Attributes:
+        training: Its name.
+        epoch: Number of the epoch, as "3/10".
+        fraction: Of the epoch, 0 to 1.
+        elapsed: Seconds of training.
+        remaining: Seconds; infinite where it is not known yet.
+        ended: Whether the training has ended.
+    """
+
+    training: str
+    epoch: str = ""
+    fraction: float = 0.0
+    elapsed: float = 0.0
+    remaining: float = math.inf
+    ended: bool = False
+
+    @property
+    def done(self) -> float:
+        """Completed part of the training, 0 to 1."""
+        return self.elapsed / (self.elapsed + self.remaining) if self.elapsed else 0.0
+
+
+def format_remaining(seconds: float) -> str:
+    """Format the time that remains; infinite is not known yet."""
+    return "preparing" if math.isinf(seconds) else f"{format_duration(seconds)} left"
+
+
+class _Display(logging.Filter):
+    """Draws positions as a bar where standard output is a terminal, and drops their records.
+
+    Elsewhere it lets a record of each training pass per minute. Records with ``metrics``, at the
+    end of an epoch, always pass, as do all those of a process that relays them to another one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._positions: dict[str, tuple[float, Position]] = {}  # with the time of the report
+        self._line_at: dict[str, float] = {}
+        self._bar: ProgressBar | None = None
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether a record is printed; draw its position."""
+        position: Position | None = getattr(record, "position", None)
+        if position is None or _relays():
+            return True
+        now = time.monotonic()
+        self._positions[position.training] = now, position
+        if position.ended:
+            del self._positions[position.training]
+            self._line_at.pop(position.training, None)
+            return False
+        if hasattr(record, "metrics"):
+            self._line_at[position.training] = now
+            return True
+        self._bar = self._bar or terminal_bar()
+        if self._bar is not None:
+            current = [each for at, each in self._positions.values() if _is_current(at, now)]
+            self._bar.draw(*summary(current))
+            return False
+        if now - self._line_at.setdefault(position.training, now) < _SECONDS_BETWEEN_LINES:
+            return False
+        self._line_at[position.training] = now
+        return True
+
+    def erase(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.erase()
+
+
+def _is_current(reported_at: float, now: float) -> bool:
+    return now - reported_at < _SECONDS_UNTIL_FORGOTTEN
+
+
+def _relays() -> bool:
+    """Whether this process sends its log records to another one."""
+    handlers = logging.getLogger(__package__.partition(".")[0]).handlers
+    return any(isinstance(handler, QueueHandler) for handler in handlers)
+
+
+def summary(positions: Sequence[Position]) -> tuple[str, float, str]:
+    """Return the text on the left of a bar, its fraction, and the text on the right.
+
+    One training has the progress of its epoch; several have their mean progress.
+
+    Args:
+        positions: Of the trainings that run.
+    """
+    remaining = format_remaining(max(each.remaining for each in positions))
+    if len(positions) == 1:
+        only = positions[0]
+        return f"{only.training}  epoch {only.epoch}", only.fraction, remaining
+    done = sum(each.done for each in positions) / len(positions)
+    epochs = ", ".join(each.epoch.partition("/")[0] for each in positions)
+    return f"{len(positions)} trainings  epochs {epochs}", done, remaining
+
+
+_display: Final = _Display()
+logging.getLogger(f"{__package__}.progress").addFilter(_display)
+erase: Final = _display.erase
+"""Removes the bar, before something else is printed."""

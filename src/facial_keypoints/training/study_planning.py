@@ -243,15 +243,18 @@ def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, secon
     shown = " to ".join(map(str, sorted({min(epochs), max(epochs)}))) if epochs else "unlimited"
     total = sum(plan.training_seconds.values())
     logger.info(
-        "Plan for %s in %s: study.scale=%g, which is %g of the width, %s epochs and %s training "
-        "samples; training takes about %s",
+        "Plan for %s in %s: study.scale=%g, training takes about %s",
         format_count(len(trains), "variant"),
         format_duration(60 * (plan.minutes or 0)),
+        plan.scale,
+        format_duration(total),
+    )
+    logger.info(
+        "study.scale=%g: %g of the width, %s epochs, %s training samples",
         plan.scale,
         plan.width_factor,
         shown,
         f"{workload.samples_at(plan.scale):,}",
-        format_duration(total),
     )
     if (load := psutil.getloadavg()[0]) > _BUSY * number_of_cores():
         logger.warning(

@@ -121,7 +121,6 @@ def _fit(
         first_epoch=done,
         epochs=train.epochs,
         steps_per_epoch=steps,
-        best=min((epoch.get("val_loss", np.inf) for epoch in checkpoint.epochs), default=np.inf),
     )
     validation = None
     if task.validation is not None:

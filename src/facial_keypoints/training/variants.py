@@ -270,7 +270,7 @@ def _minutes(
         "%s: %.0f images/s%s, %s %s%s",
         variant.name,
         1 / per_image,
-        "" if measured else " (by its arithmetic)",
+        "" if measured else " (estimated)",
         _subject_and_verb(train.epochs),
         format_duration(60 * (whole or minutes)),
         "" if minutes == whole else f", stopped after {format_duration(60 * minutes)}",

@@ -84,7 +84,7 @@ def test_same_training_is_reused(faces, trained, caplog):
     with caplog.at_level(logging.INFO):
         assert train(faces, renamed, store_of(first)) is first
     assert trained.made == ["small"]
-    assert f"another-name: reusing training {first.fingerprint} (same data" in caplog.text
+    assert "another-name: reusing training (same data" in caplog.text
 
 
 def test_reused_training_without_a_run_gets_that_of_the_session(faces, trained):

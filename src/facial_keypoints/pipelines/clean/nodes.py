@@ -15,6 +15,7 @@ from facial_keypoints.archive.faces import read_test_faces, read_training_faces
 from facial_keypoints.archive.lookup import requested_values
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import format_count
 from facial_keypoints.keypoints import KEYPOINTS, POPULATIONS
 from facial_keypoints.label_audit.geometry import LabelIssue, find_label_issues
 from facial_keypoints.parameters import CleanParameters
@@ -160,12 +161,14 @@ def draw_face_grid(faces: FaceSet, data_report: DataReport) -> Figure:
 
 def _log_report(report: DataReport) -> None:
     logger.info(
-        "%s training rows (%s), %s complete, %s repeated images, %s rows with label issues; "
-        "%s test images",
+        "%s training rows (%s), %s complete; %s test images",
         f"{report.training_rows:,}",
         ", ".join(f"{count:,} {name}" for name, count in report.rows_by_population.items()),
         f"{report.complete_rows:,}",
-        f"{report.repeated_images:,}",
-        f"{len(report.label_issues):,}",
         f"{report.test_images:,}",
+    )
+    logger.info(
+        "%s, %s with label issues",
+        format_count(report.repeated_images, "repeated image"),
+        format_count(len(report.label_issues), "row"),
     )

@@ -92,18 +92,15 @@ def plan_budget(
 
 
 def _log_plan(plan: Plan, competition: CompetitionParameters) -> None:
-    precision, reason = choose_precision(competition.train.precision)
     minutes = "1 minute" if competition.minutes == 1 else f"{competition.minutes:g} minutes"
     at_a_time = "one" if plan.num_processes == 1 else plan.num_processes
     logger.info(
-        "Plan: %s, about %s%s; %g of %s remain; precision %s (%s)",
+        "Plan: %s, about %s%s; %g of %s remain",
         format_count(plan.num_members, f"{plan.size} model"),
         format_count(round(plan.epochs), "epoch"),
         "" if plan.num_members == 1 else f" each, {at_a_time} at a time",
         round(plan.training_seconds / 60, 1),
         minutes,
-        precision,
-        reason,
     )
     if not plan.training_seconds:
         logger.warning(

@@ -301,9 +301,7 @@ def _log(result: ScoreEstimate) -> None:
         (result.without_label_issues, "without label issues"),
         (result.with_label_issues, "with all labels"),
     ):
-        parts = [
-            f"{name} {each.rmse:.3f} ({each.low:.3f} to {each.high:.3f})"
-            for name, each in intervals.items()
-            if each.rmse is not None and each.low is not None
-        ]
-        logger.info("Estimated RMSE in px, %s: %s", which, "; ".join(parts) or "unknown")
+        each, shown = intervals.get("leaderboard"), "unknown"
+        if each is not None and each.rmse is not None and each.low is not None:
+            shown = f"{each.rmse:.3f} px ({each.low:.3f} to {each.high:.3f})"
+        logger.info("Estimated RMSE %s: %s", which, shown)

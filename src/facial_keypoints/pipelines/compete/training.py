@@ -301,12 +301,10 @@ def _mirror_bias(faces: FaceSet, flagged: npt.NDArray[np.bool_], predicted: Poin
     for name, own in zip(POPULATIONS, (bias[:NUM_KEYPOINTS], bias[NUM_KEYPOINTS:]), strict=True):
         if own.any():
             logger.info(
-                "Population %s: labels lie %.2f px too far %s on average (mirror bias, at most "
-                "%.2f px); corrected",
+                "Population %s: labels lie %.2f px too far %s on average; corrected",
                 name,
                 abs(own[:, 0].mean()),
                 "left" if own[:, 0].mean() < 0 else "right",
-                np.abs(own).max(),
             )
     return bias
 

@@ -107,7 +107,7 @@ def score_submission(
     """
     check_unchanged(submission, submission_record)
     if answer_key.empty:
-        logger.info("No answer key for this competition: only Kaggle can score the submission")
+        logger.info("No answer key: only Kaggle can score the submission")
         return SubmissionScore()
     repeated = np.broadcast_to(mean_face, (len(test), *mean_face.shape))
     baseline = submission_rmse(format_submission(repeated, test.group, lookup), answer_key)

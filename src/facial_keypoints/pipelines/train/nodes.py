@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.formatting import format_duration
+from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.pipelines import by_variant
 from facial_keypoints.plotting.curves import draw_loss_and_accuracy
@@ -125,9 +125,8 @@ def _reuse(
     """The earlier training; if MLflow was unreachable then, with the run of this session."""
     if training.failure is None:
         logger.info(
-            "%s: reusing training %s (same data, parameters and code)",
+            "%s: reusing training (same data, parameters and code)",
             variant.name,
-            training.fingerprint,
         )
     else:
         _report(training, variant, study)
@@ -140,12 +139,12 @@ def _report(training: Training, variant: VariantParameters, study: StudyParamete
     record = training.record
     if training.failure is None:
         logger.info(
-            "%s: trained for %s, %d epochs (ended by: %s); best epoch %s",
+            "%s: %s in %s, best %s; ended by: %s",
             variant.name,
+            format_count(int(record.epochs), "epoch"),
             format_duration(60 * record.minutes),
-            record.epochs,
-            record.ended_by,
             record.best_epoch,
+            record.ended_by,
         )
         if not training.is_final:
             logger.warning(
