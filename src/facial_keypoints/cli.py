@@ -15,6 +15,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.project import pipelines, settings
 from kedro.framework.session import KedroSession
 from kedro.io import DatasetNotFoundError
+from kedro_viz.launchers.cli.main import viz
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
@@ -225,6 +226,7 @@ for each in run.params:
     if isinstance(each, click.Option) and each.name in _REFUSED:
         each.hidden = True
 cli.add_command(run)
+viz.lazy_subcommands["run"] = "facial_keypoints.framework.viz_command.run"
 
 
 @cli.command()

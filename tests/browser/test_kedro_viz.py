@@ -22,8 +22,8 @@ import sys
 from kedro_viz.server import run_server
 run_server(port=int(sys.argv[1]), env="demo", package_name="facial_keypoints")
 """
-"""As kedro viz run, without its request for the newest version."""
-GROUPS = {"download", "clean", "augment", "split", "train_and_compare"}
+"""The server of kedro viz run."""
+STAGES = ["download", "clean", "augment", "split", "train", "evaluate"]
 
 
 @pytest.fixture(scope="module")
@@ -45,45 +45,66 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def page(browser, address, request):
-    """The opening view; fails on errors in the browser's console."""
-    errors = []
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
-    page.route(lambda url: not url.startswith(address), lambda route: route.abort())
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.add_init_script("localStorage.setItem('KedroViz', '{\"showFeatureHints\": false}')")
+    """The opening view; fails on errors in the console, and on requests to other hosts."""
+    problems = []
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.route(
+        lambda url: not url.startswith(address),
+        lambda route: (problems.append(route.request.url), route.abort()),
+    )
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto(address)
-    page.locator(".pipeline-node").first.wait_for()
+    settle(page)
     yield page
     if folder := os.environ.get("VIZ_SCREENSHOTS"):
         page.screenshot(path=Path(folder) / f"{request.node.name}.png")
     page.close()
-    assert errors == []
+    assert problems == []
+
+
+def settle(page):
+    """Wait until the boxes are where they move to."""
+    page.locator(".pipeline-node").first.wait_for()
+    page.wait_for_timeout(1000)
 
 
 def boxes(page):
-    """Texts of the boxes that are shown."""
-    return set(page.locator(".pipeline-node__text").all_text_contents())
+    """Texts of the boxes that are shown, from left to right."""
+    shown = page.locator(".pipeline-node").all()
+    shown.sort(key=lambda box: box.bounding_box()["x"])
+    return [box.locator(".pipeline-node__text").text_content() for box in shown]
 
 
-def show(page, name):
-    """Find a node or dataset by name, and open its side panel."""
-    page.get_by_placeholder("Search").fill(name)
-    page.locator(".node-list-tree-item-row, .row", has_text=name).first.click()
-    page.locator(".pipeline-metadata--visible").wait_for()
-
-
-def test_opening_view_has_a_box_per_stage_and_shared_dataset(page):
+def test_opening_view_reads_from_left_to_right(page):
     shown = boxes(page)
-    assert shown >= GROUPS
-    assert len(shown) <= 20
+    assert shown[:-2] == STAGES
+    assert set(shown[-2:]) == {"study", "submit"}
 
 
-def test_group_opens(page):
+def test_orientation_that_the_reader_chose_is_kept(page):
+    page.get_by_label("Change flowchart orientation").click()
+    page.reload()
+    settle(page)
+    left = {round(box.bounding_box()["x"], -2) for box in page.locator(".pipeline-node").all()}
+    assert len(left) < len(STAGES)
+
+
+def test_group_opens_with_its_datasets(page):
     page.locator(".pipeline-node", has_text="clean").click()
-    page.locator(".pipeline-node", has_text="read_faces").wait_for()
-    assert "draw_face_grid" in boxes(page)
+    settle(page)
+    assert {"draw_face_grid", "face_grid", "faces", "download"} <= set(boxes(page))
+
+
+def test_panel_of_a_node_shows_its_docstring(page):
+    page.locator(".pipeline-node", has_text="augment").click()
+    settle(page)
+    page.locator(".pipeline-node", has_text="draw_augmentation_grid").click()
+    page.locator(".pipeline-metadata", has_text="Plot one face and all its").wait_for()
 
 
 def test_table_is_previewed(page):
-    show(page, "leaderboard")
+    page.get_by_label("Show menu").click()
+    page.get_by_placeholder("Search").fill("leaderboard")
+    page.locator(".node-list-tree-item-row", has_text="leaderboard").first.click()
     page.locator(".pipeline-metadata", has_text="2.25").wait_for()

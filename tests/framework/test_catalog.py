@@ -7,14 +7,11 @@ import pytest
 import yaml
 from kedro.utils import load_obj
 
+from facial_keypoints.framework.viz_graph import LAYERS
 from facial_keypoints.pipeline_registry import register_pipelines
 from facial_keypoints.tracking.outputs import Recording
 
 CATALOG = yaml.safe_load((Path(__file__).parents[2] / "conf/base/catalog.yml").read_text())
-LAYERS = (
-    *("raw", "intermediate", "primary", "feature", "model_input", "models", "model_output"),
-    "reporting",
-)
 
 
 @pytest.fixture(scope="module")

@@ -19,14 +19,15 @@ def pipelines():
         [Node(step, "archive", "faces", name="read"), Node(step, "faces", "grid", name="draw")],
         tags="clean",
     )
-    train = Pipeline(
+    evaluate = Pipeline(
         [
-            Node(step, "faces", "a_training", name="train", namespace="a", tags="gpu"),
-            Node(step, "a_training", "table", name="compare"),
+            Node(step, "faces", "a_metrics", name="measure", namespace="a", tags="gpu"),
+            Node(step, "a_metrics", "table", name="compare"),
         ],
         tags="evaluate",
     )
-    return {"clean": clean, "evaluate": train, "full": clean + train, "__default__": clean + train}
+    full = clean + evaluate
+    return {"clean": clean, "evaluate": evaluate, "full": full, "__default__": full}
 
 
 @pytest.fixture
@@ -35,23 +36,24 @@ def shown(monkeypatch, pipelines):
     return for_kedro_viz({**pipelines, "compete": pipelines["clean"]})
 
 
+def groups(pipeline):
+    return {node.namespace for node in pipeline.nodes}
+
+
 def test_runs_get_the_pipelines_as_they_are(monkeypatch, pipelines):
     monkeypatch.delitem(sys.modules, "kedro_viz.server", raising=False)
     assert for_kedro_viz(pipelines) == pipelines
 
 
-def test_each_stage_and_variant_is_a_group(shown):
-    assert {node.namespace for node in shown["full"].nodes} == {
-        *("clean", "train_and_compare.a", "train_and_compare.evaluate")
-    }
+def test_each_stage_is_a_group_with_a_group_per_variant(shown):
+    assert groups(shown["full"]) == {"clean", "evaluate", "evaluate.a"}
+
+
+def test_stage_by_itself_has_groups_for_variants_only(shown):
+    assert groups(shown["clean"]) == {None}
+    assert groups(shown["evaluate"]) == {None, "a"}
 
 
 def test_names_of_nodes_are_those_of_runs(shown, pipelines):
     names = {node.name for node in pipelines["full"].nodes}
     assert {node.name for node in shown["full"].nodes} == names
-
-
-def test_group_hides_what_nothing_else_reads(shown):
-    group = shown["full"].only_nodes_with_namespaces(["clean"])
-    assert (group.inputs(), group.outputs()) == (set(), set())
-    assert (shown["full"] - group).inputs() & group.all_outputs() == {"faces"}
