@@ -17,21 +17,25 @@ from facial_keypoints.training.session import Session
 CONF: Final = Path(__file__).resolve().parents[1] / "conf"
 
 
-def run_on_disk(pipeline: Pipeline, archive: Path, folder: Path) -> None:
-    """Run a pipeline with the base parameters and the project's catalog.
+def run_on_disk(
+    pipeline: Pipeline, archive: Path, folder: Path, parameters: Parameters | None = None
+) -> None:
+    """Run a pipeline with the project's catalog.
 
     Args:
         pipeline: What to run.
         archive: The competition's zip.
         folder: Where every other file of the catalog is written.
+        parameters: Those of the base environment by default.
     """
     loader = OmegaConfigLoader(str(CONF), env="base", **LOADER_ARGUMENTS)
     loader["globals"] = {**loader["globals"], "data_root": str(folder), "raw_root": str(folder)}
     config = loader["catalog"]
     config["competition_archive"]["filepath"] = str(archive)
     catalog = DataCatalog.from_config(config)
-    for name, section in _sections(load_parameters(CONF)).items():
+    for name, section in _sections(parameters or load_parameters(CONF)).items():
         catalog[name] = section
+    catalog["session"] = MemoryDataset(Session(time.time()))
     SequentialRunner().run(pipeline, catalog)
 
 

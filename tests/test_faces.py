@@ -49,14 +49,6 @@ def test_select_keeps_requested_order(make_faces):
     assert make_faces(4).select(np.array([3, 0, 2])).group.tolist() == [3, 0, 2]
 
 
-def test_concatenate_is_inverse_of_select(make_faces):
-    faces = make_faces(5, of_b=2)
-    again = FaceSet.concatenate([faces.select(slice(0, 2)), faces.select(slice(2, None))])
-    assert len(again) == 5
-    for name, array in faces.arrays().items():
-        np.testing.assert_array_equal(getattr(again, name), array)
-
-
 def test_complete_ignores_filled_labels(make_faces):
     faces = make_faces(3, of_b=1)
     filled = with_array(faces, keypoints=np.ones_like(faces.keypoints))

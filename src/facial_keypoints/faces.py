@@ -1,13 +1,13 @@
 """Define ``FaceSet``, the container that every pipeline passes on."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from facial_keypoints.image_arrays import select_images
 from facial_keypoints.keypoints import IMAGE_SIZE, NUM_KEYPOINTS, POPULATIONS
 
 
@@ -16,7 +16,8 @@ class FaceSet:
     """Hold n faces as parallel arrays.
 
     Args:
-        images: uint8 (n, 96, 96), grey values.
+        images: uint8 (n, 96, 96), grey values; of a large set, in a file that is mapped into memory
+            and cannot be written to (see ``image_arrays``).
         keypoints: float32 (n, 15, 2), x and y in pixels, edge to edge (see ``keypoints``); NaN
             where there is no label.
         labelled: Bool (n, 15), true where a person placed the keypoint. False where the label is
@@ -82,7 +83,8 @@ class FaceSet:
 
     def select(self, index: npt.NDArray[np.bool_] | npt.NDArray[np.integer] | slice) -> "FaceSet":
         """Return the samples at ``index`` (a mask, positions or a slice), in that order."""
-        return FaceSet(**{name: array[index] for name, array in self.arrays().items()})
+        labels = {name: a[index] for name, a in self.arrays().items() if name != "images"}
+        return FaceSet(images=select_images(self.images, index), **labels)
 
     def digest(self) -> str:
         """Return 16 hexadecimal digits that identify the content of all arrays."""
@@ -95,9 +97,3 @@ class FaceSet:
     def complete(self) -> npt.NDArray[np.bool_]:
         """Mask (n,) of the faces of which a person placed all 15 keypoints."""
         return np.asarray(self.labelled.all(axis=1))
-
-    @staticmethod
-    def concatenate(parts: Sequence["FaceSet"]) -> "FaceSet":
-        """Concatenate several sets into one, in order."""
-        names = [field.name for field in fields(FaceSet)]
-        return FaceSet(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})

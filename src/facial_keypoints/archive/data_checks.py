@@ -22,6 +22,7 @@ from facial_keypoints.archive.image_checks import check_contents, check_match, c
 from facial_keypoints.archive.label_checks import check_labels
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.image_arrays import image_hashes
 from facial_keypoints.parameters import DataCheck
 
 logger = logging.getLogger(__name__)
@@ -73,15 +74,15 @@ def find_data_issues(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) 
         test_faces: Test faces.
         lookup: The lookup table: RowId, ImageId and FeatureName.
     """
-    distinct = faces.select(_distinct_rows(faces))
-    labels = check_labels(distinct)
+    distinct = _distinct_rows(faces)
+    labels = check_labels(faces.keypoints[distinct], faces.population[distinct])
     contents = [
         *check_contents(faces.images, "training.csv"),
         *check_contents(test_faces.images, "test.csv"),
     ]
     issues = [*_check_repeats(faces, test_faces), *labels, *contents]
     if not any(issue.severity == "error" for issue in issues):
-        issues += check_match(distinct) or check_test_images(faces.images, test_faces.images)
+        issues += check_match(faces, distinct) or check_test_images(faces.images, test_faces.images)
     return [*issues, *_check_tables(faces, test_faces, lookup)]
 
 
@@ -94,8 +95,12 @@ def _distinct_rows(faces: FaceSet) -> npt.NDArray[np.bool_]:
 def _check_repeats(faces: FaceSet, test_faces: FaceSet) -> list[DataIssue]:
     """Find one image in many rows, and rows that repeat another exactly."""
     issues = []
-    for table, images in {"training.csv": faces.images, "test.csv": test_faces.images}.items():
-        most = int(pd.Series([image.tobytes() for image in images]).value_counts().iloc[0])
+    tables: dict[str, npt.NDArray[np.int32] | list[bytes]] = {
+        "training.csv": faces.group,
+        "test.csv": image_hashes(test_faces.images),
+    }
+    for table, images in tables.items():
+        most = int(pd.Series(images).value_counts().iloc[0])
         if most >= max(MIN_REPEATS, _MAX_REPEATED * len(images)):
             severity: Literal["error", "warning"] = "error" if 2 * most > len(images) else "warning"
             message = f"{table}: {most:,} of {len(images):,} rows show the same image"
@@ -112,9 +117,9 @@ def _check_repeats(faces: FaceSet, test_faces: FaceSet) -> list[DataIssue]:
 
 def _check_tables(faces: FaceSet, test_faces: FaceSet, lookup: pd.DataFrame) -> list[DataIssue]:
     """Find test images that are in training.csv, or that the lookup table does not name."""
-    known = {image.tobytes() for image in faces.images}
+    known = set(image_hashes(faces.images))
     n = len(test_faces)
-    shared = sum(image.tobytes() in known for image in test_faces.images)
+    shared = sum(image in known for image in image_hashes(test_faces.images))
     unrequested = int((~np.isin(test_faces.group, lookup["ImageId"].to_numpy())).sum())
     findings: dict[DataCheck, tuple[int, str]] = {
         "shared_images": (shared, "are in training.csv as well"),

@@ -12,6 +12,7 @@ from facial_keypoints.archive.tables import (
     read_training_table,
 )
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.image_arrays import image_hashes
 from facial_keypoints.keypoints import NUM_KEYPOINTS, POPULATION_B_INDEX
 
 
@@ -71,6 +72,6 @@ def read_test_faces(archive: CompetitionArchive) -> tuple[FaceSet, pd.DataFrame]
 
 def _first_identical(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
     """Return the position of the first image identical to each, int32 (n,)."""
-    codes, _ = pd.factorize(pd.Series([image.tobytes() for image in images]))
+    codes, _ = pd.factorize(pd.Series(image_hashes(images)))
     first = pd.Series(np.arange(len(images))).groupby(codes).transform("min")
     return first.to_numpy(np.int32)

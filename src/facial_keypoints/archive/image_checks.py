@@ -53,7 +53,7 @@ def check_contents(images: Images, table: str) -> list[DataIssue]:
         table: Name of their file.
     """
     flat = images.reshape(len(images), -1)
-    greys = np.array([len(np.unique(image)) for image in flat])
+    greys = np.array([np.count_nonzero(np.bincount(image)) for image in flat])
     poor = int((greys < _MIN_GREYS).sum())
     if poor:
         severity: Literal["error", "warning"] = "error" if 2 * poor > len(images) else "warning"
@@ -70,10 +70,16 @@ def check_contents(images: Images, table: str) -> list[DataIssue]:
     return []
 
 
-def check_match(faces: FaceSet) -> list[DataIssue]:
-    """Find images that do not belong to their labels: eyes are darker than what is around them."""
+def check_match(faces: FaceSet, judged: npt.NDArray[np.bool_]) -> list[DataIssue]:
+    """Find images that do not belong to their labels: eyes are darker than what is around them.
+
+    Args:
+        faces: Training faces.
+        judged: Bool (n,), the rows to judge by.
+    """
     eyes = [LEFT_EYE, RIGHT_EYE]
-    rows = np.flatnonzero(np.isfinite(faces.keypoints[:, eyes]).all(axis=(1, 2)))
+    labelled = np.isfinite(faces.keypoints[:, eyes]).all(axis=(1, 2))
+    rows, count = np.flatnonzero(labelled & judged), int(judged.sum())
     if len(rows) < _MIN_IMAGES:
         return []
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLED_ROWS)).astype(int)]
@@ -88,14 +94,14 @@ def check_match(faces: FaceSet) -> list[DataIssue]:
     shift, shifted = _find_shift(contrast, points)
     framing, framed = _find_framing(contrast, points)
     if framed < own.mean() and np.abs(framing).max() >= _MIN_FRAMING:
-        return [_shifted(framing, len(faces))]
+        return [_shifted(framing, count)]
     if min(readings[best], shifted) < own.mean() - _MIN_GAIN:
         if shifted < readings[best]:
             is_far = np.abs(shift).max() >= _MIN_OFFSET
-            return [_shifted(shift, len(faces))] if is_far else []
+            return [_shifted(shift, count)] if is_far else []
         check: DataCheck = "inverted_images" if best == "negatives" else "turned_images"
         message = f"training.csv: the images are {best} by the labels; correct the images"
-        return [DataIssue(check, len(faces), message)]
+        return [DataIssue(check, count, message)]
     for name, of in _groups(faces.population[rows]).items():
         others = _at(contrast[of], np.roll(points[of], len(of) // 3, axis=0)).mean()
         error = own[of].std() / np.sqrt(len(of))
@@ -104,7 +110,7 @@ def check_match(faces: FaceSet) -> list[DataIssue]:
                 f"training.csv: the labels{name} fit their images no better than those of other "
                 "rows; rows look shuffled"
             )
-            return [DataIssue("shuffled_labels", len(faces), message)]
+            return [DataIssue("shuffled_labels", count, message)]
     return []
 
 

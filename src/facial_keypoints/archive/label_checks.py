@@ -13,7 +13,6 @@ from facial_keypoints.archive.data_issues import (
     MIN_WRONG,
     DataIssue,
 )
-from facial_keypoints.faces import FaceSet
 from facial_keypoints.keypoints import (
     COORDINATE_COLUMNS,
     KEYPOINTS,
@@ -47,16 +46,21 @@ _MAX_DEVIATION: Final = 15.0
 """Pixels between the median of a column and Kaggle's mean: at most 7.8 in the same draws."""
 
 
-def check_labels(faces: FaceSet) -> list[DataIssue]:
-    """Find labels that are filled in, scaled, swapped or exchanged, where there are enough rows."""
-    if len(faces) < MIN_ROWS:
+def check_labels(keypoints: Points, population: npt.NDArray[np.int8]) -> list[DataIssue]:
+    """Find labels that are filled in, scaled, swapped or exchanged, where there are enough rows.
+
+    Args:
+        keypoints: Float (n, 15, 2) in pixels, NaN where there is no label.
+        population: int8 (n,), of each row.
+    """
+    if len(keypoints) < MIN_ROWS:
         return []
-    issues = _find_filled(faces.keypoints)
-    if scaled := _find_scaled(faces.keypoints):
+    issues = _find_filled(keypoints)
+    if scaled := _find_scaled(keypoints):
         return [*issues, scaled]
-    if turned := _find_turned(faces.keypoints):
+    if turned := _find_turned(keypoints):
         return [*issues, turned]
-    return issues or _find_misplaced(faces)
+    return issues or _find_misplaced(keypoints, population)
 
 
 def _find_filled(keypoints: Points) -> list[DataIssue]:
@@ -158,13 +162,13 @@ def _find_turned(keypoints: Points) -> DataIssue | None:
     return DataIssue("swapped_labels", len(turned), message)
 
 
-def _find_misplaced(faces: FaceSet) -> list[DataIssue]:
+def _find_misplaced(keypoints: Points, population: npt.NDArray[np.int8]) -> list[DataIssue]:
     """Find columns whose median is that of another column, or of none."""
     from scipy.optimize import linear_sum_assignment
 
     issues = []
     for code, name in enumerate(POPULATIONS):
-        rows = faces.keypoints[faces.population == code]
+        rows = keypoints[population == code]
         if len(rows) < _MIN_ROWS_OF_MEDIAN:
             continue
         which = np.arange(NUM_KEYPOINTS) if code == 0 else np.array(POPULATION_B_INDEX)

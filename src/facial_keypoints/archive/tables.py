@@ -5,7 +5,8 @@ Rows are counted from 1, the first row under the header.
 
 import re
 import warnings
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import IO
 
@@ -23,6 +24,7 @@ from facial_keypoints.archive.csv_rows import (
 )
 from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import quote
+from facial_keypoints.image_arrays import gather_images
 from facial_keypoints.keypoints import COORDINATE_COLUMNS, IMAGE_SIZE
 
 PIXELS = IMAGE_SIZE * IMAGE_SIZE
@@ -76,19 +78,21 @@ def read_training_table(stream: IO[bytes], name: str) -> tuple[pd.DataFrame, npt
         InputError: if a column is missing or unknown, a row is malformed, or a value is out of
             range; the message names the file, the row and the column.
     """
-    labels: list[list[float]] = []
-    images: list[npt.NDArray[np.uint8]] = []
-    for row, cells in table_rows(stream, name, TRAINING_COLUMNS):
-        labels.append(
-            [
+    labels = array("d")
+
+    def read_rows() -> Iterator[npt.NDArray[np.uint8]]:
+        for row, cells in table_rows(stream, name, TRAINING_COLUMNS):
+            labels.extend(
                 _label(text, name, row, column)
                 for text, column in zip(cells[:-1], COORDINATE_COLUMNS, strict=True)
-            ]
-        )
-        images.append(_image(cells[-1], name, row))
-    table = pd.DataFrame(labels, columns=list(COORDINATE_COLUMNS), dtype=float)
+            )
+            yield _image(cells[-1], name, row)
+
+    images = gather_images(read_rows())
+    values = np.frombuffer(labels, float).reshape(len(images), -1)
+    table = pd.DataFrame(values, columns=list(COORDINATE_COLUMNS))
     try:
-        return _checked(table, LABELS_SCHEMA, name), np.stack(images)
+        return _checked(table, LABELS_SCHEMA, name), images
     except InputError as error:
         raise InputError(f"{error}{_explain_range(table.to_numpy())}") from error
 
@@ -109,14 +113,19 @@ def read_test_table(
         InputError: as ``read_training_table``, and if an id is not a positive integer or repeated.
     """
     ids: dict[int, int] = {}
-    images: list[npt.NDArray[np.uint8]] = []
-    for row, (id_text, image_text) in table_rows(stream, name, TEST_COLUMNS):
-        image_id = _whole_number(id_text, name, row, "ImageId")
-        if image_id in ids:
-            raise InputError(f"{name}, row {row}: ImageId {image_id} occurs in row {ids[image_id]}")
-        ids[image_id] = row
-        images.append(_image(image_text, name, row))
-    return np.array(list(ids), dtype=np.int32), np.stack(images)
+
+    def read_rows() -> Iterator[npt.NDArray[np.uint8]]:
+        for row, (id_text, image_text) in table_rows(stream, name, TEST_COLUMNS):
+            image_id = _whole_number(id_text, name, row, "ImageId")
+            if image_id in ids:
+                raise InputError(
+                    f"{name}, row {row}: ImageId {image_id} occurs in row {ids[image_id]}"
+                )
+            ids[image_id] = row
+            yield _image(image_text, name, row)
+
+    images = gather_images(read_rows())
+    return np.array(list(ids), dtype=np.int32), images
 
 
 def read_lookup_table(stream: IO[bytes], name: str, image_ids: Sequence[int]) -> pd.DataFrame:

@@ -3,9 +3,11 @@
 import logging
 import os
 import sys
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -15,6 +17,7 @@ from rich.progress import track
 from facial_keypoints.augmentation.transforms import Transform, are_inside, recipe
 from facial_keypoints.errors import InputError
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.image_arrays import Images, gather_images, image_blocks
 from facial_keypoints.parameters import AugmentParameters
 
 logger = logging.getLogger(__name__)
@@ -24,6 +27,8 @@ Rows = npt.NDArray[np.integer]
 _CHUNK: Final = 256
 """Images per task, each with its own random generator: small enough to use every core, large enough
 to be worth the hand-over."""
+_WAITING: Final = 4
+"""Tasks per core that are computed ahead of what is kept."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,10 @@ class AugmentationSummary:
 
 @dataclass(frozen=True)
 class _Step:
-    """A transform, the rows that it copies, and the sample number of its first copy."""
+    """A transform, and the rows that it copies."""
 
     transform: Transform
     rows: Rows
-    start: int
 
 
 def augment(faces: FaceSet, parameters: AugmentParameters) -> tuple[FaceSet, AugmentationSummary]:
@@ -75,7 +79,7 @@ def augment(faces: FaceSet, parameters: AugmentParameters) -> tuple[FaceSet, Aug
         points = transform.keypoints(faces.keypoints[rows])
         kept = are_inside(points) if transform.keep_inside else np.ones(len(rows), dtype=bool)
         parts.append(_labels(faces, rows[kept], points[kept], transform))
-        steps.append(_Step(transform, rows[kept], start=sum(counts.values())))
+        steps.append(_Step(transform, rows[kept]))
         counts[transform.name] = int(kept.sum())
     labels = {
         name: np.concatenate([part[name] for part in parts])
@@ -83,7 +87,8 @@ def augment(faces: FaceSet, parameters: AugmentParameters) -> tuple[FaceSet, Aug
         if name != "images"
     }
     summary = AugmentationSummary(sum(counts.values()), counts)
-    images = _transform_images(faces.images, steps, summary.samples, parameters.seed)
+    copies = _copies(faces.images, steps, parameters.seed)
+    images = gather_images(chain(image_blocks(faces.images), copies))
     kinds = Counter[str]()
     for name, count in counts.items():
         kinds[name.split()[0]] += count
@@ -119,36 +124,28 @@ def _labels(
     }
 
 
-def _transform_images(
-    originals: npt.NDArray[np.uint8], steps: list[_Step], count: int, seed: int
-) -> npt.NDArray[np.uint8]:
-    """Return originals and copies (count, 96, 96), computed in chunks on every core.
+def _copies(originals: Images, steps: list[_Step], seed: int) -> Iterator[Images]:
+    """Yield the copies of each step in order, computed in chunks on every core.
 
     Threads suffice, since OpenCV and NumPy release the interpreter's lock. Each chunk has its own
     generator, so that the result does not depend on the number of cores.
     """
-    images = np.empty((count, *originals.shape[1:]), dtype=np.uint8)
-    images[: len(originals)] = originals
 
-    def transform_chunk(number: int, offset: int) -> None:
-        step = steps[number]
-        rows = step.rows[offset : offset + _CHUNK]
-        first = step.start + offset
+    def transform(number: int, offset: int) -> Images:
+        rows = steps[number].rows[offset : offset + _CHUNK]
         generator = np.random.default_rng([seed, number, offset])
-        images[first : first + len(rows)] = step.transform.images(originals[rows], generator)
+        return steps[number].transform.images(originals[rows], generator)
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        futures = [
-            pool.submit(transform_chunk, number, offset)
-            for number, step in enumerate(steps)
-            for offset in range(0, len(step.rows), _CHUNK)
-        ]
-        for future in track(
-            as_completed(futures),
-            "Augmenting",
-            total=len(futures),
-            transient=True,
-            disable=not sys.stdout.isatty(),
-        ):
-            future.result()
-    return images
+    chunks = [
+        (number, offset)
+        for number, step in enumerate(steps)
+        for offset in range(0, len(step.rows), _CHUNK)
+    ]
+    cores = os.cpu_count() or 1
+    waiting: deque[Future[Images]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for chunk in track(chunks, "Augmenting", transient=True, disable=not sys.stdout.isatty()):
+            waiting.append(pool.submit(transform, *chunk))
+            if len(waiting) > _WAITING * cores:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)

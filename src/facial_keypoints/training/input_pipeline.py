@@ -26,7 +26,7 @@ class Samples:
     """What a model is trained or validated on.
 
     Attributes:
-        images: uint8 (n, 96, 96).
+        images: uint8 (n, 96, 96); of a large set, mapped into memory (see ``image_arrays``).
         targets: float32 (n, p, 2) in pixels, NaN where unknown.
         weights: float32 (n, p), how much each keypoint counts in the loss.
     """
@@ -106,10 +106,6 @@ def make_batches(
 
     count, batch_size = len(samples), min(batch_size, len(samples))
     steps = steps_per_epoch(count, batch_size)
-    with tf.device("CPU"):
-        images = tf.constant(samples.images)
-        targets = tf.constant(samples.targets)
-        weights = tf.constant(samples.weights)
 
     def order(epoch: "tf.Tensor") -> "tf.data.Dataset":
         rows = tf.range(count)
@@ -121,7 +117,7 @@ def make_batches(
         return tf.data.Dataset.from_tensor_slices(tf.reshape(rows, (steps, batch_size)))
 
     def load(step: "tf.Tensor", rows: "tf.Tensor") -> tuple[Any, Any, Any]:
-        batch = tf.gather(images, rows), tf.gather(targets, rows), tf.gather(weights, rows)
+        batch = _gather(samples, rows, batch_size)
         if augment is not None:
             batch = augment(step, tf.cast(batch[0], tf.float32)[..., None], *batch[1:])
         return _without_unknown(*batch)
@@ -133,6 +129,41 @@ def make_batches(
         .map(load, num_parallel_calls=2, deterministic=True)
         .prefetch(2)
     )
+
+
+def validation_batches(samples: Samples, batch_size: int) -> "tf.data.Dataset":
+    """Return batches (images, targets, weights) of all samples, once and in their own order.
+
+    Args:
+        samples: What to validate on.
+        batch_size: Samples per batch; the last one may have fewer.
+    """
+    import tensorflow as tf
+
+    known = Samples(samples.images, *samples.known())
+    return (
+        tf.data.Dataset.range(len(samples))
+        .batch(batch_size)
+        .map(lambda rows: _gather(known, rows, None), num_parallel_calls=2, deterministic=True)
+        .prefetch(2)
+    )
+
+
+def _gather(samples: Samples, rows: Any, batch_size: int | None) -> tuple[Any, Any, Any]:
+    """Take rows from NumPy's arrays, so that TensorFlow holds no copy of all samples."""
+    import tensorflow as tf
+
+    arrays: tuple[npt.NDArray[Any], ...] = samples.images, samples.targets, samples.weights
+    batch = tf.numpy_function(
+        lambda rows: tuple(array[rows] for array in arrays),
+        [rows],
+        [tf.as_dtype(array.dtype) for array in arrays],
+    )
+    images, targets, weights = (
+        tf.ensure_shape(part, (batch_size, *array.shape[1:]))
+        for part, array in zip(batch, arrays, strict=True)
+    )
+    return images, targets, weights
 
 
 def _without_unknown(images: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:

@@ -13,7 +13,11 @@ import pandas as pd
 
 from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.training.augmentation import make_augmenter
-from facial_keypoints.training.input_pipeline import make_batches, steps_per_epoch
+from facial_keypoints.training.input_pipeline import (
+    make_batches,
+    steps_per_epoch,
+    validation_batches,
+)
 from facial_keypoints.training.keras_session import keras_session, out_of_memory_as_failure
 from facial_keypoints.training.models import build_training_model
 from facial_keypoints.training.precision import choose_precision
@@ -124,7 +128,7 @@ def _fit(
     )
     validation = None
     if task.validation is not None:
-        validation = (task.validation.images, *task.validation.known())
+        validation = validation_batches(task.validation, batch_size)
     epochs = train.epochs or _MAX_EPOCHS
     batches = make_batches(
         task.samples,
@@ -140,7 +144,6 @@ def _fit(
         initial_epoch=done if checkpoint.ended_by is None else epochs,
         epochs=epochs,
         validation_data=validation,
-        validation_batch_size=batch_size,
         shuffle=False,  # the batches are in order already
         verbose=0,
         # steps are counted before the others look; an epoch is logged once it is saved

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from kedro.io import DatasetError
 
+from facial_keypoints import image_arrays
 from facial_keypoints.framework.datasets import (
     ArrayDataset,
     AtomicCSVDataset,
@@ -43,6 +44,53 @@ def test_faces_load_as_they_were_saved_on_a_remote_file_system(make_faces):
     assert len(dataset.load()) == 2
     folder = str(dataset._filepath.parent)
     assert dataset._fs.ls(folder, detail=False) == [str(dataset._filepath)]
+
+
+@pytest.fixture
+def large_faces(tmp_path, make_faces, monkeypatch):
+    """Return the dataset of faces that are too large for memory."""
+    monkeypatch.setattr(image_arrays, "MAX_IN_MEMORY", 9216)
+    dataset = FaceSetDataset(filepath=str(tmp_path / "faces.npz"))
+    dataset.save(make_faces(5, of_b=2))
+    return dataset
+
+
+def test_images_of_large_sets_are_mapped_into_memory(large_faces, make_faces):
+    loaded = large_faces.load()
+    assert isinstance(loaded.images.base.base, memoryview)
+    assert not loaded.images.flags.writeable
+    for name, array in make_faces(5, of_b=2).arrays().items():
+        np.testing.assert_array_equal(getattr(loaded, name), array)
+        assert getattr(loaded, name).dtype == array.dtype
+
+
+def test_mapped_images_stay_those_of_the_file_that_was_loaded(large_faces, make_faces):
+    loaded = large_faces.load()
+    large_faces.save(make_faces(5, seed=1))
+    np.testing.assert_array_equal(loaded.images, make_faces(5, of_b=2).images)
+
+
+def test_compressed_images_of_large_sets_are_read_whole(large_faces, make_faces):
+    faces = make_faces(5, of_b=2)
+    np.savez_compressed(str(large_faces.path), **faces.arrays())
+    np.testing.assert_array_equal(large_faces.load().images, faces.images)
+
+
+@pytest.mark.parametrize("at", [9216, -9000])
+def test_changed_images_of_large_sets_are_refused(large_faces, at):
+    path = Path(large_faces.path)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        large_faces.load()
+
+
+def test_objects_in_place_of_large_images_are_not_loaded(large_faces):
+    trap = np.array([{"code": 1}] * 5000, dtype=object)
+    np.savez(str(large_faces.path), images=trap)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        large_faces.load()
 
 
 def test_arrays_and_tables_load_as_they_were_saved(tmp_path):

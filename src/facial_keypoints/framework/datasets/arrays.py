@@ -6,16 +6,21 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from fsspec.implementations.local import LocalFileSystem
 from kedro_datasets._typing import ImagePreview
 
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
+from facial_keypoints.framework.datasets.mapped import is_mappable, map_array
 
 
 class _FaceSetFile(FileDataset):
     def load(self) -> FaceSet:
-        with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as arrays:
-            return FaceSet(**arrays)
+        with self._fs.open(str(self._filepath), "rb") as file, np.load(file) as stored:
+            mapped = {}
+            if isinstance(self._fs, LocalFileSystem) and is_mappable(stored, "images"):
+                mapped["images"] = map_array(file, stored, "images")
+            return FaceSet(**mapped, **{n: stored[n] for n in stored.files if n not in mapped})
 
     def save(self, data: FaceSet) -> None:
         with self._fs.open(str(self._filepath), "wb") as file:
@@ -35,7 +40,10 @@ class _FaceSetFile(FileDataset):
 
 
 class FaceSetDataset(AtomicSave, _FaceSetFile):
-    """A ``FaceSet`` as one uncompressed ``.npz`` file."""
+    """A ``FaceSet`` as one uncompressed ``.npz`` file.
+
+    Of a large set on a local disk, the images are mapped into memory when it is loaded.
+    """
 
 
 class _ArrayFile(FileDataset):

@@ -14,6 +14,7 @@ from facial_keypoints.evaluation.measurement import measure_sets
 from facial_keypoints.evaluation.records import Champion, VariantMetrics, points_fingerprint
 from facial_keypoints.evaluation.splits import SplitSummary, check_split
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.image_arrays import image_blocks
 from facial_keypoints.keypoints import NUM_KEYPOINTS
 from facial_keypoints.metrics import mean_face
 from facial_keypoints.parameters import EvaluateParameters, VariantParameters
@@ -68,8 +69,11 @@ def predict_faces(
 def _predict(model: Any, faces: FaceSet) -> Points:
     if model is None or not len(faces):
         return np.full((len(faces), NUM_KEYPOINTS, 2), np.nan, np.float32)
-    predicted = model.predict(faces.images, batch_size=128, verbose=0)
-    return np.asarray(predicted, np.float32).reshape(-1, NUM_KEYPOINTS, 2)
+    parts = [
+        np.asarray(model.predict(block, batch_size=128, verbose=0), np.float32)
+        for block in image_blocks(faces.images)  # Keras copies what it predicts at once
+    ]
+    return np.concatenate(parts).reshape(-1, NUM_KEYPOINTS, 2)
 
 
 def measure_variant(
