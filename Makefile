@@ -69,13 +69,9 @@ faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md and update it
 viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)
 
-# Kedro-Viz writes into build/ and asks Google for a font, which the page does without.
 viz-build: setup ## build Kedro-Viz with its previews as a page without a server, into build/viz (ENV=demo)
 	KEDRO_ENV=$(ENV) $(BIN)/kedro viz build --include-previews
-	rm -rf build/viz build/.vite build/404.html build/autoreload.html build/telemetry.html
-	mkdir build/viz
-	mv build/api build/assets build/favicon.ico build/index.html build/viz/
-	$(BIN)/python -c "import re, pathlib; p = pathlib.Path('build/viz/index.html'); p.write_text(re.sub(r'<link[^>]*fonts[.]g[^>]*>', '', p.read_text()))"
+	$(BIN)/python -m facial_keypoints.framework.viz_site
 
 ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000)
 	$(BIN)/mlflow ui --backend-store-uri "$(STORE)" --port $(PORT)

@@ -4,6 +4,7 @@ from kedro.pipeline import Pipeline
 
 from facial_keypoints.framework.config_loader import current_parameters
 from facial_keypoints.framework.viz_groups import for_kedro_viz
+from facial_keypoints.framework.viz_page import adapt_kedro_viz
 from facial_keypoints.pipelines import (
     augment,
     clean,
@@ -50,4 +51,5 @@ def register_pipelines() -> dict[str, Pipeline]:
         "full": full,
         "__default__": full,
     }
+    adapt_kedro_viz()
     return for_kedro_viz(pipelines)

@@ -24,7 +24,6 @@ from facial_keypoints.framework.config_loader import (  # noqa: E402
 from facial_keypoints.framework.console import keep_log_files  # noqa: E402
 from facial_keypoints.framework.progress import ProgressHooks, SummaryHooks  # noqa: E402
 from facial_keypoints.framework.run_lock import RunLockHooks  # noqa: E402
-from facial_keypoints.framework.viz_page import adapt_kedro_viz  # noqa: E402
 from facial_keypoints.tracking import DeferredTrackingHooks  # noqa: E402
 
 keep_log_files()
@@ -35,5 +34,3 @@ DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow", "kedro-mlflow")
 
 CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS = LOADER_ARGUMENTS
-
-adapt_kedro_viz()

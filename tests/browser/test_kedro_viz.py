@@ -5,7 +5,9 @@ VIZ_SCREENSHOTS=FOLDER keeps the screenshots.
 
 import os
 import shutil
+import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -17,34 +19,50 @@ from facial_keypoints.framework.datasets import AtomicCSVDataset
 pytestmark = pytest.mark.browser
 
 PROJECT = Path(__file__).parents[2]
-SERVER = """
-import sys
-from kedro_viz.server import run_server
-run_server(port=int(sys.argv[1]), env="demo", package_name="facial_keypoints")
-"""
-"""The server of kedro viz run."""
+KEDRO = [str(Path(sys.executable).parent / "kedro"), "viz"]
 STAGES = ["download", "clean", "augment", "split", "train", "evaluate"]
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Kedro-Viz of a project that has faces and a leaderboard."""
+def project(tmp_path_factory):
+    """A project that has a leaderboard."""
     project = tmp_path_factory.mktemp("project")
-    shutil.copytree(PROJECT / "conf", project / "conf")
+    for folder in ("conf", "src"):
+        shutil.copytree(PROJECT / folder, project / folder)
     shutil.copy(PROJECT / "pyproject.toml", project)
     leaderboard = AtomicCSVDataset(
         filepath=str(project / "data/demo/08_reporting/leaderboard.csv"), save_args={"index": False}
     )
     leaderboard.save(pd.DataFrame({"variant": ["5cl-3mpl"], "rmse": [2.25]}))
+    return project
+
+
+@pytest.fixture(scope="module")
+def address(project):
+    """The running server."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-c", SERVER, str(port)]
-    with serving(command, f"{url}/api/version", cwd=project):
+    url = f"http://127.0.0.1:{port}/"
+    command = [*KEDRO, "run", "--env=demo", "--no-browser", f"--port={port}"]
+    with serving(command, f"{url}api/version", cwd=project):
         yield url
 
 
-@pytest.fixture
-def page(browser, address, request):
+@pytest.fixture(scope="module")
+def static_address(project):
+    """The static site in a folder of a plain web server."""
+    command = [*KEDRO, "build", "--include-previews"]
+    subprocess.run(command, cwd=project, env={**os.environ, "KEDRO_ENV": "demo"}, check=True)
+    finish = [sys.executable, "-m", "facial_keypoints.framework.viz_site"]
+    subprocess.run(finish, cwd=project, check=True)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/viz/"
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1"]
+    with serving(command, url, cwd=project / "build"):
+        yield url
+
+
+@contextmanager
+def opened(browser, address, name):
     """The opening view; fails on errors in the console, and on requests to other hosts."""
     problems = []
     page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -58,9 +76,15 @@ def page(browser, address, request):
     settle(page)
     yield page
     if folder := os.environ.get("VIZ_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{request.node.name}.png")
+        page.screenshot(path=Path(folder) / f"{name}.png")
     page.close()
     assert problems == []
+
+
+@pytest.fixture
+def page(browser, address, request):
+    with opened(browser, address, request.node.name) as page:
+        yield page
 
 
 def settle(page):
@@ -108,3 +132,16 @@ def test_table_is_previewed(page):
     page.get_by_placeholder("Search").fill("leaderboard")
     page.locator(".node-list-tree-item-row", has_text="leaderboard").first.click()
     page.locator(".pipeline-metadata", has_text="2.25").wait_for()
+
+
+def test_static_site_works_offline_and_names_no_folder_of_this_machine(
+    browser, project, static_address
+):
+    with opened(browser, static_address, "static_site") as page:
+        assert boxes(page)[: len(STAGES)] == STAGES
+        page.locator(".pipeline-node", has_text="evaluate").click()
+        settle(page)
+        page.locator("[data-node-fullname=leaderboard]").click()
+        page.locator(".pipeline-metadata", has_text="2.25").wait_for()
+    files = [path for path in (project / "build/viz/api").rglob("*") if path.is_file()]
+    assert [path for path in files if project.name in path.read_text()] == []
