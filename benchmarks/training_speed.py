@@ -169,7 +169,9 @@ def keras_fit_speed(task: TrainingTask, seconds: float) -> float:
 
     train, samples = task.train, task.samples
     stopwatch = Stopwatch(seconds)
-    with keras_session(train, choose_precision(train.precision)[0]):
+    with keras_session(
+        train, choose_precision(train.precision, task.architecture, task.settings)[0]
+    ):
         model = build_model(task.architecture, task.settings)
         kind = keras.optimizers.AdamW if train.optimizer == "adamw" else keras.optimizers.Adam
         optimizer = kind(train.learning_rate, global_clipnorm=train.global_clipnorm)
@@ -325,7 +327,7 @@ def main() -> None:
         )
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     use_onednn()
-    precision, reason = in_fresh_process(choose_precision, "auto").result
+    precision, reason = in_fresh_process(choose_precision, "auto", "conv_stack", {}).result
     print_machine()
     print(f"{precision}: {reason}", flush=True)
 

@@ -182,10 +182,10 @@ def test_pools_follow_the_first_groups_of_convolutions(settings, pools):
 
 def test_dense_layers_count_the_output():
     stack = build_model(
-        "conv_stack", {"convs": 2, "pools": 1, "width": 0.5, "dense_layers": 3, "dense_units": 14}
+        "conv_stack", {"convs": 2, "pools": 1, "width": 0.5, "dense_layers": 3, "dense_units": 24}
     )
     dense = [layer.units for layer in stack.layers if type(layer).__name__ == "Dense"]
-    assert dense == [7, 7, 30]
+    assert dense == [12, 12, 30]
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,19 @@ def test_name_cannot_be_registered_twice():
 def test_registered_builder_receives_checked_settings(monkeypatch):
     monkeypatch.setattr(registry, "_ARCHITECTURES", dict(architectures()))
     register_architecture("own", Settings)(lambda settings: settings)
-    assert build_model("own", {"width": 0.5}).scaled(7) == 4
-    assert build_model("own", {"width": 0.01}).scaled(7) == 1
+    assert build_model("own", {"width": 0.5}).width == 0.5
     with pytest.raises(ValueError, match="width"):
         build_model("own", {"width": 0})
     with pytest.raises(ValueError, match="depth"):
         build_model("own", {"depth": 3})
+
+
+@pytest.mark.parametrize(
+    ("width", "count", "scaled"),
+    [(1, 7, 7), (0.5, 64, 32), (0.1, 64, 8), (0.1, 96, 8), (0.01, 64, 4), (0.5, 3, 3), (2, 7, 16)],
+)
+def test_other_widths_have_filters_in_fours(width, count, scaled):
+    assert Settings(width=width).scaled(count) == scaled
 
 
 def test_settings_are_checked_without_tensorflow():

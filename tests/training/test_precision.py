@@ -1,6 +1,9 @@
 import pytest
 
+from facial_keypoints.training import precision
 from facial_keypoints.training.precision import choose_precision, processor_has_bfloat16
+
+FULL_WIDTH = "conv_stack", {"convs": 3, "pools": 1}
 
 
 @pytest.mark.parametrize(
@@ -18,16 +21,16 @@ def test_processor_without_cpuinfo_is_taken_to_have_none(tmp_path):
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
 def test_given_precision_is_chosen(precision):
-    assert choose_precision(precision) == (precision, "as requested")
+    assert choose_precision(precision, *FULL_WIDTH) == (precision, "as requested")
 
 
 def test_auto_chooses_one_of_two():
-    assert choose_precision("auto")[0] in {"float32", "mixed_bfloat16"}
+    assert choose_precision("auto", *FULL_WIDTH)[0] in {"float32", "mixed_bfloat16"}
 
 
 def test_unknown_precision_is_refused():
     with pytest.raises(ValueError, match="unknown precision 'half'"):
-        choose_precision("half")
+        choose_precision("half", *FULL_WIDTH)
 
 
 @pytest.mark.parametrize(
@@ -47,4 +50,19 @@ def test_bfloat16_is_chosen_where_every_gpu_multiplies_it(monkeypatch, capabilit
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: capabilities)
     monkeypatch.setattr(tf.config.experimental, "get_device_details", details)
-    assert choose_precision("auto")[0] == chosen
+    assert choose_precision("auto", *FULL_WIDTH)[0] == chosen
+
+
+@pytest.mark.parametrize(
+    ("architecture", "width", "chosen"),
+    [
+        ("conv_stack", 1, "mixed_bfloat16"),
+        ("conv_stack", 0.5, "mixed_bfloat16"),
+        ("conv_stack", 0.25, "float32"),  # 8 filters at first
+        ("heatmap_unet", 1, "mixed_bfloat16"),  # though it ends in 15 heat maps
+        ("heatmap_unet", 0.1, "float32"),
+    ],
+)
+def test_narrow_network_trains_in_float32_on_a_processor(monkeypatch, architecture, width, chosen):
+    monkeypatch.setattr(precision, "processor_has_bfloat16", lambda: True)
+    assert choose_precision("auto", architecture, {"width": width})[0] == chosen

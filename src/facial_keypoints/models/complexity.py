@@ -38,9 +38,7 @@ def network_size(model: "keras.Model") -> NetworkSize:
     dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
     pools = [layer for layer in model.layers if isinstance(layer, layers.MaxPooling2D)]
     products = sum(math.prod(layer.kernel.shape) for layer in dense)
-    for conv in convs:
-        _, height, width, _ = conv.output.shape
-        products += height * width * math.prod(conv.kernel.shape)
+    products += sum(map(_products, convs))
     return NetworkSize(
         convs=len(convs),
         pools=len(pools),
@@ -49,3 +47,23 @@ def network_size(model: "keras.Model") -> NetworkSize:
         parameters=int(model.count_params()),
         multiply_adds=products,
     )
+
+
+def fraction_in_blocks(model: "keras.Model", block: int) -> float:
+    """Return the fraction of the convolutions' multiply-adds in layers of whole blocks of channels.
+
+    Args:
+        model: With at least one convolution.
+        block: Number of channels; those into and out of a layer are to be multiples of it.
+    """
+    from keras import layers
+
+    convs = [layer for layer in model.layers if isinstance(layer, layers.Conv2D)]
+    whole = [conv for conv in convs if not any(n % block for n in conv.kernel.shape[-2:])]
+    return sum(map(_products, whole)) / sum(map(_products, convs))
+
+
+def _products(conv: "keras.layers.Conv2D") -> int:
+    """Multiply-adds of a convolution for one image forward."""
+    _, height, width, _ = conv.output.shape
+    return int(height * width * math.prod(conv.kernel.shape))

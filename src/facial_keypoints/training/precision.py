@@ -1,33 +1,50 @@
 """The number format that a model trains in."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Final, Literal, get_args
+
+from facial_keypoints.models.complexity import fraction_in_blocks
+from facial_keypoints.models.registry import build_model
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 _BFLOAT16_FLAGS = ("avx512_bf16", "amx_bf16")
 _BFLOAT16_CAPABILITY = (8, 0)
 """Compute capability from which on an Nvidia GPU multiplies bfloat16 itself (Ampere)."""
+_BLOCK: Final = 16
+"""Channels that oneDNN's bfloat16 convolutions take at once. With other numbers of channels they
+are slower than in float32, two to four times (``benchmarks/precision.py``)."""
+_SUITED: Final = 0.9
+"""Fraction of the multiply-adds that must be in whole blocks for bfloat16 to be faster."""
 
 
-def choose_precision(requested: str) -> tuple[Precision, str]:
+def choose_precision(
+    requested: str, architecture: str, settings: Mapping[str, Any]
+) -> tuple[Precision, str]:
     """Return the precision to train in, and the reason.
 
     ``auto`` chooses mixed_bfloat16 where every GPU, or without one the processor, multiplies
-    bfloat16 itself; elsewhere it is emulated, and slower than float32.
+    bfloat16 itself; elsewhere it is emulated, and slower than float32. On a processor a network
+    with few or odd numbers of channels trains in float32.
+
+    Args:
+        requested: A precision, or auto.
+        architecture: Of the network.
+        settings: Of the architecture.
 
     Raises:
         ValueError: If ``requested`` is no precision.
     """
     if requested == "auto":
-        return _fastest()
+        return _fastest(architecture, settings)
     for known in get_args(Precision):
         if requested == known:
             return known, "as requested"
     raise ValueError(f"unknown precision {requested!r}")
 
 
-def _fastest() -> tuple[Precision, str]:
+def _fastest(architecture: str, settings: Mapping[str, Any]) -> tuple[Precision, str]:
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")
@@ -36,9 +53,11 @@ def _fastest() -> tuple[Precision, str]:
         if all(d.get("compute_capability", (0, 0)) >= _BFLOAT16_CAPABILITY for d in details):
             return "mixed_bfloat16", "native on this GPU"
         return "float32", "this GPU has no bfloat16"
-    if processor_has_bfloat16():
-        return "mixed_bfloat16", "native on this processor"
-    return "float32", "this processor has no bfloat16"
+    if not processor_has_bfloat16():
+        return "float32", "this processor has no bfloat16"
+    if fraction_in_blocks(build_model(architecture, dict(settings)), _BLOCK) < _SUITED:
+        return "float32", "faster here for narrow layers"
+    return "mixed_bfloat16", "native on this processor"
 
 
 def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

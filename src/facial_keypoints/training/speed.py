@@ -85,7 +85,7 @@ def measure_speed(task: TrainingTask, seconds: float = _MEASURED_SECONDS) -> Spe
 
 @contextmanager
 def _session(task: TrainingTask) -> Iterator[None]:
-    precision, _ = choose_precision(task.train.precision)
+    precision, _ = choose_precision(task.train.precision, task.architecture, task.settings)
     with keras_session(task.train, precision), out_of_memory_as_failure():
         yield
 

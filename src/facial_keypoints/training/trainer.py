@@ -53,7 +53,7 @@ def train_model(task: TrainingTask, store: CheckpointStore | None = None) -> Tra
     from facial_keypoints.training.progress import Progress
 
     train = task.train
-    precision, reason = choose_precision(train.precision)
+    precision, reason = choose_precision(train.precision, task.architecture, task.settings)
     logger.info("%s: trains in %s (%s)", task.name, precision, reason)
     steps = steps_per_epoch(len(task.samples), train.batch_size)
     checkpoint = Checkpoint(task.name, precision, store)

@@ -167,7 +167,7 @@ def assemble_ensemble(
         session: Holds the MLflow run of the ensemble.
     """
     origin = {"members": members.fingerprints.tolist(), "weights": _digest(members)}
-    precision, _ = choose_precision(competition.train.precision)
+    precision, _ = choose_precision(competition.train.precision, "heatmap_unet", plan.settings)
     minutes = float(members.seconds.sum()) / 60 / plan.num_processes
     record = TrainingRecord(
         variant=ENSEMBLE,
