@@ -151,7 +151,7 @@ def test_error_of_a_training_ends_the_run(run):
 
 def test_run_without_trainings_is_refused():
     pipeline = Pipeline([Node(copy, "archive", "faces", name="read")])
-    with pytest.raises(InputError, match="no variant is trained here"):
+    with pytest.raises(InputError, match="nothing is trained here"):
         RayRunner().run(pipeline, DataCatalog({"archive": MemoryDataset("zip")}), SimpleNamespace())
 
 

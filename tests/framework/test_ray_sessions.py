@@ -4,21 +4,19 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
-import psutil
 import pytest
-from ray_cluster import QUIET, ray_cluster
-from sessions import kedro, make_project, runs_of, trained
+from ray_cluster import QUIET, RAY, free_port, kedro_with_kill, ray_cluster
+from sessions import ROOT, kedro, make_project, runs_of, trained
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.server
 
+PAGE = ROOT / "docs/cluster.md"
 VARIANTS = ("tiny-2cl", "tiny-3cl")
 RUN = ("run", "--env=test", "--params=train.deterministic=true,train.epochs=6")
-RAY = ("--runner=facial_keypoints.framework.RayRunner",)
 
 
 @pytest.fixture(scope="module")
@@ -63,35 +61,10 @@ def recorded(project: Path) -> dict:
     }
 
 
-def kill_once(training: str, log: Path, after: str) -> None:
-    """Kill the process of a training as soon as the log has a line."""
-    end = time.monotonic() + 120
-    while after not in log.read_text():
-        assert time.monotonic() < end, log.read_text()
-        time.sleep(0.05)
-    found = [p for p in psutil.process_iter(["name", "cmdline"]) if is_of(p, training)]
-    assert len(found) == 1
-    found[0].kill()
-
-
-def is_of(process: psutil.Process, training: str) -> bool:
-    return (process.info["cmdline"] or [""])[0].startswith(f"ray::{training}")
-
-
 def test_run_with_a_killed_training_equals_a_run_without_ray(tmp_path, alone):
-    project, log = make_project(tmp_path / "spread"), tmp_path / "log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "kedro", *RUN, *RAY, "--runner-params=num_cpus=1"],
-            cwd=project,
-            env={**os.environ, **QUIET},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        kill_once("tiny-2cl", log, after="tiny-2cl  epoch 3/6")
-        process.wait(120)
-    text = log.read_text()
-    assert process.returncode == 0, text
+    project = make_project(tmp_path / "spread")
+    arguments = (*RUN, *RAY, "--runner-params=num_cpus=1")
+    text = kedro_with_kill(project, arguments, "tiny-2cl", after="tiny-2cl  epoch 3/6")
     assert "WARNING: tiny-2cl: its process died; starting it again (retry 1 of 3)" in text
     assert re.search(r"tiny-2cl: resumed after epoch [3-6]", text)
     assert "(raylet)" not in text
@@ -111,7 +84,7 @@ def test_cluster_of_two_nodes_gives_the_same(tmp_path, alone):
         params = f"--runner-params=address={cluster.address}"
         done = kedro(project, *RUN, *RAY, params, env={**environment, **QUIET})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 trainings on 2 machines, 2 at a time, each with 1 core" in done.stdout
+    assert "2 trainings at a time on 2 machines, each with 1 core" in done.stdout
     check_same(project, alone)
 
 
@@ -149,3 +122,34 @@ def check_refused(project: Path, address: str, problem: str) -> None:
     done = kedro(project, *RUN, *RAY, params, env={**os.environ, **QUIET})
     assert done.returncode == 1
     assert re.search(f"^Error: .*{problem}.*$", done.stderr, re.MULTILINE), done.stderr
+
+
+@pytest.mark.slow  # half a minute
+def test_slurm_script_of_the_page_trains_on_one_node(tmp_path):
+    """With stand-ins for SLURM's commands."""
+    project = make_project(tmp_path / "project")
+    (project / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (script,) = re.findall(r"^```bash\n(#!/bin/bash.*?)^```", PAGE.read_text(), re.M | re.S)
+    job = project / "job.sh"
+    job.write_text(script.replace("6379", str(free_port())))
+    for name, line in {"scontrol": "echo 127.0.0.1", "srun": 'exec "$@"'}.items():
+        command = tmp_path / name
+        command.write_text(f"#!/bin/sh\n{line}\n")
+        command.chmod(0o755)
+    slurm = {"SUBMIT_DIR": str(project), "JOB_NODELIST": "node[1-1]", "NNODES": "1"}
+    slurm |= {"CPUS_PER_TASK": "2"}
+    environment = {
+        **os.environ,
+        **QUIET,
+        **{f"SLURM_{name}": value for name, value in slurm.items()},
+        "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(project / "src"),
+        "KEDRO_ENV": "test",
+    }
+    done = subprocess.run(
+        ["bash", job], env=environment, capture_output=True, text=True, check=False, timeout=600
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "2 trainings at a time on 1 machine, each with 1 core" in output
+    assert (project / "data/test/07_model_output/submission.csv").exists()

@@ -183,7 +183,7 @@ def fake_models(monkeypatch):
     def place(x, y, failing=()):
         random = np.random.default_rng(0)
 
-        def train(tasks, store, num_processes):
+        def train(tasks, store, num_processes, workers):
             return [result_of(task, task.training.name in failing) for task in tasks]
 
         def result_of(task, fails):

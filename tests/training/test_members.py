@@ -1,11 +1,8 @@
 """Ensemble members: their training and prediction, in this process and in others."""
 
-import logging
-import os
 from dataclasses import replace
 
 import numpy as np
-import process_tasks
 import pytest
 from spots import assert_same_weights, bright_spots, member_training
 from stores import MemoryStore
@@ -13,7 +10,7 @@ from stores import MemoryStore
 from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.framework.datasets import TrainingFolderDataset
 from facial_keypoints.models.heads import NUM_HEADS
-from facial_keypoints.training import members
+from facial_keypoints.training import members, workers
 from facial_keypoints.training.members import (
     MemberTask,
     measure_speeds,
@@ -72,7 +69,7 @@ def test_finished_member_is_restored_from_its_checkpoint(tasks, trained, caplog)
 def test_two_processes_give_the_results_of_one(tasks, trained, caplog, tmp_path, monkeypatch):
     """Log records reach this process with the figures of each epoch, for MLflow."""
     # sums of another number of threads differ, and training enlarges the difference
-    monkeypatch.setattr(members, "_core_sets", lambda processes: [[]] * processes)
+    monkeypatch.setattr(workers, "_core_sets", lambda processes: [[]] * processes)
     store = TrainingFolderDataset(filepath=str(tmp_path / "ensemble")).load()
     with caplog.at_level("INFO"):
         results = train_members(tasks, store, num_processes=2)
@@ -117,12 +114,13 @@ def test_failed_member_has_no_predictions(tasks, monkeypatch, caplog):
     assert found.predictions.shape == (5, NUM_HEADS, 2)
 
 
-def test_speed_is_the_mean_of_processes(spots, monkeypatch):
-    speeds = iter([Speed(100.0, 300.0, 2.0), Speed(200.0, 500.0, 5.0)])
-    monkeypatch.setattr(
-        members, "_map", lambda work, arguments, processes: [next(speeds) for _ in arguments]
-    )
-    assert measure_speeds(member_training(spots), 2) == Speed(150.0, 400.0, 5.0)
+def test_speed_is_the_mean_of_processes(spots):
+    class Workers:
+        def map(self, work, tasks, processes):
+            assert len(tasks) == processes
+            return [Speed(100.0, 300.0, 2.0), Speed(200.0, 500.0, 5.0)]
+
+    assert measure_speeds(member_training(spots), 2, Workers()) == Speed(150.0, 400.0, 5.0)
 
 
 def test_lack_of_memory_while_speed_is_measured_names_the_parameters(spots, monkeypatch):
@@ -132,63 +130,3 @@ def test_lack_of_memory_while_speed_is_measured_names_the_parameters(spots, monk
     monkeypatch.setattr(members, "measure_speed", fail)
     with pytest.raises(InputError, match=r"memory is exhausted; a smaller competition\.size"):
         measure_speeds(member_training(spots))
-
-
-@pytest.fixture(scope="module")
-def doubled():
-    """The results of three tasks in two processes, and their log records."""
-    records = []
-    handler = logging.Handler()
-    handler.emit = records.append
-    logger = logging.getLogger("facial_keypoints.test")
-    logger.addHandler(handler)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
-        results = members._map(process_tasks.double, [(1,), (2,), (3,)], 2)
-    logger.removeHandler(handler)
-    return results, records
-
-
-def test_results_come_in_the_order_of_the_tasks(doubled):
-    results, _ = doubled
-    assert [value for value, *_ in results] == [2, 4, 6]
-    assert os.getpid() not in {process for _, process, *_ in results}
-
-
-def test_log_records_of_processes_reach_this_one(doubled):
-    _, records = doubled
-    messages = sorted(record.getMessage() for record in records)
-    assert messages == ["doubling 1", "doubling 2", "doubling 3"]
-
-
-def test_processes_use_onednn(doubled):
-    assert {onednn for *_, onednn in doubled[0]} == {"1"}
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux has affinities")
-@pytest.mark.skipif(members.number_of_cores() < 2, reason="needs two cores")
-def test_processes_have_their_own_cores(doubled):
-    sets = members._core_sets(2)
-    assert not set(sets[0]) & set(sets[1])
-    assert all(sorted(cores) in [sorted(own) for own in sets] for *_, cores, _ in doubled[0])
-
-
-@pytest.mark.fault("Killed", "a training process, as for a lack of memory", "one line says so")
-def test_killed_process_is_an_input_error():
-    with pytest.raises(InputError, match=r"was killed, most likely for a lack of memory; a small"):
-        members._map(process_tasks.kill_itself, [(1,), (2,)], 2)
-
-
-def test_first_error_of_a_process_ends_all():
-    with pytest.raises(InputError, match="no more than 1"):
-        members._map(process_tasks.fail, [(1,), (1,)], 2)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux has affinities")
-def test_quota_of_fewer_cores_leaves_processes_unbound(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3})
-    monkeypatch.setattr(members, "number_of_cores", lambda: 2)
-    assert members._core_sets(2) == [[], []]
-    monkeypatch.setattr(members, "number_of_cores", lambda: 4)
-    assert members._core_sets(2) == [[0, 1], [2, 3]]
-    assert members._core_sets(3) == [[0], [1], [2]]

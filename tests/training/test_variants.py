@@ -96,6 +96,12 @@ def test_deadlines_share_the_budget_in_the_order_of_training():
     assert scheduled.already_trained == ["c"]
 
 
+@pytest.mark.parametrize("at_a_time", [2, 16])
+def test_trainings_that_all_run_side_by_side_have_the_whole_budget(at_a_time):
+    scheduled = schedule_study(PLAN, ["b", "a"], [], Session(1000.0), 1030.0, at_a_time)
+    assert scheduled.deadlines == dict.fromkeys("ab", pytest.approx(1030 + 66 - 3))
+
+
 def test_deadlines_of_an_exhausted_budget_are_over():
     scheduled = schedule_study(PLAN, ["a"], [], Session(1000.0), 2000.0)
     assert scheduled.deadlines["a"] <= 2000.0

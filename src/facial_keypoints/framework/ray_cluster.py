@@ -8,15 +8,14 @@ import os
 import pickle
 import signal
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 from facial_keypoints.errors import InputError, require_extra
-from facial_keypoints.formatting import format_count
 from facial_keypoints.framework.datasets.training_folder import TrainingFolder
 from facial_keypoints.framework.ray_options import RayOptions
 from facial_keypoints.training.hardware import number_of_cores
@@ -31,6 +30,8 @@ _PACKAGES: Final = (
 _SECONDS_TO_ANSWER: Final = 120.0
 """In which a machine starts a Python process that says what is installed."""
 _SECONDS_TO_CONNECT: Final = 5.0
+_SECONDS_OF_CLOCKS: Final = 5.0
+"""By which clocks may differ."""
 _TOKENS: Final = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 _TOKEN_FILE: Final = Path("~/.ray/auth_token")
 _QUIET: Final = {
@@ -38,58 +39,6 @@ _QUIET: Final = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",  # trainings without GPU see none
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).",  # its news of dead processes, which we log in a line
 }
-
-
-@dataclass(frozen=True)
-class Allotment:
-    """What each training gets of a cluster.
-
-    Attributes:
-        at_a_time: Trainings that run side by side.
-        num_cpus: Cores of a training, and threads that TensorFlow uses.
-        num_gpus: GPUs of a training, or a fraction of one.
-    """
-
-    at_a_time: int
-    num_cpus: int
-    num_gpus: float
-
-
-def allot(options: RayOptions, trainings: int, machines: list[Mapping[str, float]]) -> Allotment:
-    """Divide a cluster among trainings: one per GPU, or all cores shared equally.
-
-    Args:
-        options: What the user asks for; the rest is divided.
-        trainings: How many there are.
-        machines: Ray's resources of each machine, with "CPU" and "GPU".
-
-    Raises:
-        InputError: If no machine has what one training is to get.
-
-    Example:
-        >>> allot(RayOptions(), 3, [{"CPU": 8.0}])
-        Allotment(at_a_time=3, num_cpus=2, num_gpus=0.0)
-    """
-    cores = [int(machine.get("CPU", 0)) for machine in machines]
-    gpus = [machine.get("GPU", 0.0) for machine in machines]
-    num_gpus = options.num_gpus
-    if num_gpus is None:
-        num_gpus = 1.0 if sum(gpus) else 0.0
-    wanted = min(trainings, options.max_workers or trainings)
-    if num_gpus:
-        wanted = min(wanted, max(1, int(sum(gpus) / num_gpus)))
-    num_cpus = options.num_cpus or max(1, min(sum(cores) // wanted, max(cores, default=0)))
-    by_machine = [
-        min(own // num_cpus, int(gpu / num_gpus) if num_gpus else own)
-        for own, gpu in zip(cores, gpus, strict=True)
-    ]
-    if not sum(by_machine):
-        raise InputError(
-            f"--runner-params: no machine has num_cpus={num_cpus},num_gpus={num_gpus:g} for a "
-            f"training (the largest: {format_count(max(cores, default=0), 'core')}, "
-            f"{format_count(int(max(gpus, default=0)), 'GPU')}); lower them"
-        )
-    return Allotment(min(wanted, sum(by_machine)), num_cpus, num_gpus)
 
 
 @contextmanager
@@ -162,7 +111,7 @@ def check_machines(store: TrainingFolder) -> None:
         store: The trainings of a variant; its folder is one of several in the same folder.
 
     Raises:
-        InputError: If one has not, or does not.
+        InputError: If one has not, or does not, or has another time.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -178,6 +127,7 @@ def check_machines(store: TrainingFolder) -> None:
     try:
         for machine in machines():
             on_it = NodeAffinitySchedulingStrategy(machine["NodeID"], soft=False)
+            asked = time.time()
             answer = ask.options(scheduling_strategy=on_it).remote(_PACKAGES, reader)
             name = f"{machine['NodeManagerHostname']} ({machine['NodeManagerAddress']})"
             try:
@@ -185,6 +135,7 @@ def check_machines(store: TrainingFolder) -> None:
             except ray.exceptions.RayError as error:
                 raise InputError(f"{name}: does not run a task ({_brief(error)})") from error
             _compare(name, here, there)
+            _check_clock(name, float(there["clock"]), asked, time.time())
             if there["token"] != token:
                 raise InputError(
                     f"{name}: does not see {folder}, where this machine keeps its trainings; set "
@@ -204,6 +155,7 @@ def _describer() -> Any:
         import hashlib
         import pickle
         import platform
+        import time
         from contextlib import suppress
         from importlib.metadata import PackageNotFoundError, version
         from importlib.util import find_spec
@@ -222,6 +174,7 @@ def _describer() -> Any:
             content = b"".join(source.read_bytes() for source in sources)
             found["facial_keypoints"] = f"code {hashlib.sha256(content).hexdigest()[:12]}"
         if reader is not None:
+            found["clock"] = str(time.time())
             found["token"] = ""
             with suppress(OSError, ImportError):
                 files, path = pickle.loads(reader)  # noqa: S301 (of this run's own driver)
@@ -241,6 +194,16 @@ def _compare(name: str, here: Mapping[str, str], there: Mapping[str, str]) -> No
         raise InputError(
             f"{name}: other packages than on this machine: {', '.join(unequal)}; install the same "
             "requirements file and the same version of this project on all machines"
+        )
+
+
+def _check_clock(name: str, clock: float, asked: float, answered: float) -> None:
+    """Deadlines of trainings are points in time."""
+    wrong = max(asked - clock, clock - answered)
+    if wrong > _SECONDS_OF_CLOCKS:
+        raise InputError(
+            f"{name}: its clock differs from this machine's by {wrong:.0f} seconds, and trainings "
+            "end by the clock; synchronise the clocks (NTP)"
         )
 
 

@@ -4,7 +4,7 @@ import logging
 from collections import Counter
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from kedro.io import DataCatalog
 from kedro.pipeline import Pipeline
@@ -13,24 +13,25 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 
 from facial_keypoints.errors import InputError, require_extra
-from facial_keypoints.formatting import format_count
 from facial_keypoints.framework.datasets.trainings import TrainingFolderDataset
-from facial_keypoints.framework.ray_cluster import allot, check_machines, connected, machines
+from facial_keypoints.framework.ray_allotment import allot
+from facial_keypoints.framework.ray_cluster import check_machines, connected, machines
 from facial_keypoints.framework.ray_options import read_options
+from facial_keypoints.framework.ray_tasks import RayTasks, log_queue
 from facial_keypoints.framework.ray_trainings import RayTrainings
-from facial_keypoints.pipelines import DISTRIBUTED
+from facial_keypoints.framework.ray_workers import SECONDS_BETWEEN_CHECKS, RayWorkers, describe
+from facial_keypoints.pipelines import DISTRIBUTED, WORKERS
 from facial_keypoints.training import interruption
+from facial_keypoints.training.progress_bar import erase
 from facial_keypoints.training.variants import StudyEstimate
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_BETWEEN_LOOKS: Final = 0.5
-
 
 class RayRunner(AbstractRunner):
-    """Train variants side by side, on this machine or on a Ray cluster.
+    """Train variants and ensemble members side by side, on this machine or on a Ray cluster.
 
-    All other nodes run in this process, while no training runs. Datasets are loaded and saved, and
+    All other nodes run in this process, while no variant trains. Datasets are loaded and saved, and
     hooks called, in this process too: MLflow gets one parent run with its children. Trainings write
     their checkpoints to the catalog's folder themselves, which all machines must share.
 
@@ -82,33 +83,34 @@ class RayRunner(AbstractRunner):
     ) -> None:
         """Run the nodes, each as soon as what it needs is there."""
         trainings = trainings_of(pipeline)
-        if not trainings:
+        users = [node for node in pipeline.nodes if WORKERS in node.inputs]
+        if not trainings and not users:
             raise InputError(
-                "RayRunner: no variant is trained here, so that there is nothing to spread; leave "
-                "out --runner"
+                "RayRunner: nothing is trained here, so that there is nothing to spread; leave out "
+                "--runner"
             )
         with connected(self._options) as is_local:
-            known = machines()
             if not is_local:
-                check_machines(_store_of(trainings, catalog))
-            allotment = allot(self._options, len(trainings), [each["Resources"] for each in known])
-            logger.info(
-                "RayRunner: %s on %s, %d at a time, each with %s%s",
-                format_count(len(trainings), "training"),
-                format_count(len(known), "machine"),
-                allotment.at_a_time,
-                format_count(allotment.num_cpus, "core"),
-                f" and {allotment.num_gpus:g} GPU" if allotment.num_gpus else "",
-            )
-            running = RayTrainings(allotment, self._options.retries)
-            DistributedRun(pipeline, catalog, hook_manager, run_id, running).finish()
+                check_machines(_store_of([*trainings, *users], catalog))
+            known = [machine["Resources"] for machine in machines()]
+            records = log_queue()
+            if users:
+                catalog[WORKERS].save(RayWorkers(self._options, known, records))
+            allotment = allot(self._options, len(trainings) or 1, known)
+            if trainings:
+                logger.info("RayRunner: %s", describe(allotment, len(known)))
+            running = RayTrainings(RayTasks(allotment, self._options.retries, records))
+            try:
+                DistributedRun(pipeline, catalog, hook_manager, run_id, running).finish()
+            finally:
+                erase()
 
 
-def _store_of(trainings: list[Node], catalog: DataCatalog) -> Any:
+def _store_of(nodes: list[Node], catalog: DataCatalog) -> Any:
     """Return the store of a training, which all machines must reach."""
     stores = (
         catalog[name]
-        for node in trainings
+        for node in nodes
         for name in node.inputs
         if isinstance(catalog[name], TrainingFolderDataset)
     )
@@ -169,7 +171,7 @@ class DistributedRun:
             if waiting and not self._trainings.is_full:
                 self._begin(waiting[0])
             elif self._trainings:
-                for node, outcome in self._trainings.finished(_SECONDS_BETWEEN_LOOKS).items():
+                for node, outcome in self._trainings.finished(SECONDS_BETWEEN_CHECKS).items():
                     self._end(node, self._inputs.pop(node), outcome)
             else:
                 self._todo.remove(ready[0])

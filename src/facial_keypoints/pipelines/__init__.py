@@ -5,6 +5,8 @@ from typing import Any, Final
 
 DISTRIBUTED: Final = "distributed"
 """Tag of nodes that a runner may send to another machine."""
+WORKERS: Final = "workers"
+"""Dataset of the processes that a node trains models in; a runner may save others."""
 
 
 def variant_inputs(variants: Iterable[str], *datasets: str) -> dict[str, str]:

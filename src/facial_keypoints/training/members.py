@@ -2,17 +2,9 @@
 
 import hashlib
 import logging
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from logging.handlers import QueueHandler, QueueListener
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,23 +13,14 @@ from facial_keypoints.errors import InputError, TrainingFailedError
 from facial_keypoints.models.heads import NUM_HEADS, Points
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.training.fingerprints import fingerprint, training_origin
-from facial_keypoints.training.hardware import number_of_cores, use_onednn
-from facial_keypoints.training.interruption import stop_if_asked
 from facial_keypoints.training.keras_session import keras_session
-from facial_keypoints.training.progress_bar import erase
 from facial_keypoints.training.speed import Speed, measure_speed
-from facial_keypoints.training.start_messages import hide_start_messages
 from facial_keypoints.training.stores import CheckpointStore, TrainingStore
 from facial_keypoints.training.task import TrainingResult, TrainingTask
 from facial_keypoints.training.trainer import train_model
+from facial_keypoints.training.workers import NEEDS_LESS, THIS_MACHINE, Workers
 
 logger = logging.getLogger(__name__)
-
-_SECONDS_BETWEEN_CHECKS: Final = 0.5
-_NEEDS_LESS: Final = (
-    "a smaller competition.size or competition.train.batch_size needs less memory, and so do fewer "
-    "competition.members where several train at a time"
-)
 
 
 @dataclass(frozen=True)
@@ -102,14 +85,15 @@ def train_members(
     tasks: Sequence[MemberTask],
     training_store: TrainingStore | None,
     num_processes: int = 1,
+    workers: Workers = THIS_MACHINE,
 ) -> list[MemberResult]:
     """Train members, each from its checkpoint where there is one.
 
     Args:
         tasks: In the order in which they start.
         training_store: The checkpoints that they resume from; None keeps none.
-        num_processes: How many train side by side, each on its own cores; one trains in this
-            process.
+        num_processes: How many train side by side.
+        workers: Where they train.
 
     Returns:
         The results, in the order of the tasks.
@@ -118,25 +102,32 @@ def train_members(
         InputError: If a process is killed, as for a lack of memory.
     """
     stored = [
-        (task, training_store and training_store.checkpoint(task.fingerprint)) for task in tasks
+        (
+            task.training.name,
+            (task, training_store and training_store.checkpoint(task.fingerprint)),
+        )
+        for task in tasks
     ]
-    return _map(train_member, stored, num_processes)
+    return workers.map(train_member, stored, num_processes)
 
 
-def measure_speeds(task: TrainingTask, num_processes: int = 1) -> Speed:
+def measure_speeds(
+    task: TrainingTask, num_processes: int = 1, workers: Workers = THIS_MACHINE
+) -> Speed:
     """Return the mean speed of processes that train at the same time.
 
     Args:
         task: What to train.
         num_processes: How many.
+        workers: Where they train.
 
     Raises:
         InputError: If memory is exhausted.
     """
     try:
-        speeds = _map(measure_speed, [(task,)] * num_processes, num_processes)
+        speeds = workers.map(measure_speed, [(task.name, (task,))] * num_processes, num_processes)
     except TrainingFailedError as error:
-        raise InputError(f"{error}; {_NEEDS_LESS}") from error
+        raise InputError(f"{error}; {NEEDS_LESS}") from error
     return Speed(
         float(np.mean([speed.trained for speed in speeds])),
         float(np.mean([speed.predicted for speed in speeds])),
@@ -164,80 +155,3 @@ def train_member(task: MemberTask, store: CheckpointStore | None = None) -> Memb
         predict = make_predictor(model)
         predictions = predict_with_tta(predict, task.images, task.num_views, task.deadline)
     return MemberResult(result, predictions)
-
-
-def _map(
-    work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]], processes: int
-) -> list[Any]:
-    if processes == 1:
-        return [work(*each) for each in arguments]
-    context = multiprocessing.get_context("spawn")  # TensorFlow does not survive a fork
-    with ExitStack() as stack:
-        records = context.Queue()
-        listener = _Relay(records)
-        listener.start()
-        stack.callback(erase)
-        stack.callback(listener.stop)
-        modules = {work.__module__, *(type(one).__module__ for each in arguments for one in each)}
-        cores = context.Queue()
-        for own in _core_sets(processes):
-            cores.put(own)
-        pool = stack.enter_context(
-            ProcessPoolExecutor(processes, context, _set_up_process, (cores, records, modules))
-        )
-        try:
-            return _gather([pool.submit(work, *each) for each in arguments])
-        except BrokenProcessPool:
-            raise InputError(
-                f"a training process was killed, most likely for a lack of memory; {_NEEDS_LESS}"
-            ) from None
-        except BaseException:
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
-
-
-def _gather(futures: list["Future[Any]"]) -> list[Any]:
-    waiting = set(futures)
-    while waiting:
-        stop_if_asked()
-        done, waiting = wait(waiting, _SECONDS_BETWEEN_CHECKS, FIRST_COMPLETED)
-        for future in done:
-            future.result()  # raises the first error at once
-    return [future.result() for future in futures]
-
-
-class _Relay(QueueListener):
-    """Hands log records of other processes to the loggers of this one."""
-
-    def handle(self, record: logging.LogRecord) -> None:
-        logging.getLogger(record.name).handle(record)
-
-
-def _core_sets(processes: int) -> list[list[int]]:
-    """Cores of each process; empty where a container's quota allows fewer than there are."""
-    if not hasattr(os, "sched_getaffinity"):
-        return [[]] * processes
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) > number_of_cores():
-        return [[]] * processes
-    share = max(1, len(cores) // processes)
-    return [
-        [cores[k % len(cores)] for k in range(i * share, (i + 1) * share)] for i in range(processes)
-    ]
-
-
-def _set_up_process(cores: Any, records: Any, modules: set[str]) -> None:
-    """Keep to the process' cores, and send its log records to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # errors come as exceptions
-    hide_start_messages()
-    use_onednn()
-    own = cores.get()
-    if own:
-        os.sched_setaffinity(0, own)
-    for module in modules:  # before logging: Kedro configures it when it is imported
-        import_module(module)
-    ours = logging.getLogger("facial_keypoints")
-    ours.setLevel(logging.INFO)
-    ours.handlers, ours.propagate = [QueueHandler(records)], False  # the parent propagates

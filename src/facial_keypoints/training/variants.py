@@ -195,6 +195,7 @@ def schedule_study(
     already_trained: list[str],
     session: Session,
     now: float,
+    at_a_time: int = 1,
 ) -> StudyEstimate:
     """Return the deadline of each training, such that all end within the study's budget.
 
@@ -207,13 +208,15 @@ def schedule_study(
         already_trained: Names of variants that an earlier run trained.
         session: The command that the budget is of.
         now: Unix time at which the first training starts.
+        at_a_time: Trainings that run side by side; each then has so many times as long.
     """
     names = sorted(waiting, key=lambda name: f"{name}.")
     end = session.started_at + 60 * (plan.minutes or 0) - plan.afterwards_seconds
     seconds = [plan.training_seconds.get(name, 1.0) for name in names]
     slots = [each + plan.save_seconds for each in seconds]
-    deadlines = assign_deadlines(slots, 1, now, max(now, end)) if names else []
-    # two at a time (RayRunner) take up to twice as long each, and the first ones have no slack yet
+    processes = min(at_a_time, len(names))
+    deadlines = assign_deadlines(slots, processes, now, max(now, end)) if names else []
+    # the first ones have no slack yet
     deadlines = [
         max(each, min(now + 2 * slot, end)) for each, slot in zip(deadlines, slots, strict=True)
     ]

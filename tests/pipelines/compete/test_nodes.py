@@ -15,12 +15,13 @@ from facial_keypoints.pipelines.compete import nodes
 from facial_keypoints.pipelines.compete.records import FirstStage, Members
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.speed import Speed
+from facial_keypoints.training.workers import THIS_MACHINE
 
 
 @pytest.fixture
 def planned(make_faces, monkeypatch):
     """Returns folds and plan for eight faces, on a machine of a given speed."""
-    monkeypatch.setattr(nodes, "number_of_processes", lambda folds: 1)
+    monkeypatch.setattr(nodes, "number_of_processes", lambda *given: 1)
     monkeypatch.setattr(nodes, "measure_speeds", lambda *given: Speed(100.0, 500.0, 5.0))
 
     def plan(started_at=None, **competition):
@@ -28,7 +29,7 @@ def planned(make_faces, monkeypatch):
         faces = make_faces(8)
         folds = nodes.make_folds(faces, competition)
         session = Session(time.time() if started_at is None else started_at)
-        return folds, nodes.plan_budget(faces, faces, folds, competition, session)
+        return folds, nodes.plan_budget(faces, faces, folds, competition, session, THIS_MACHINE)
 
     return plan
 

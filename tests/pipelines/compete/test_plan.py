@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from parameters import section
 
@@ -59,18 +61,10 @@ def test_chosen_size_and_members_are_taken():
     assert (plan.size, plan.num_members) == ("huge", 5)
 
 
-@pytest.mark.parametrize(("memory", "processes"), [(2**40, 8), (3.5 * 2**30, 2), (0, 1)])
-def test_processes_fit_into_memory(monkeypatch, memory, processes):
-    monkeypatch.setattr(planning, "number_of_cores", lambda: 16)
-    monkeypatch.setattr(planning, "available_memory", lambda: memory)
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda _: [])
-    assert planning.number_of_processes(folds=10) == processes
-    assert planning.number_of_processes(folds=1) == 1
-
-
-def test_gpu_trains_one_model_at_a_time(monkeypatch):
-    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda _: ["GPU"])
-    assert planning.number_of_processes(folds=10) == 1
+@pytest.mark.parametrize(("capacity", "processes"), [(20, 10), (3, 3), (0, 1)])
+def test_number_of_processes_is_that_of_the_workers_up_to_the_folds(capacity, processes):
+    workers = SimpleNamespace(capacity=lambda cores, memory: capacity)
+    assert planning.number_of_processes(10, workers) == processes
 
 
 def test_no_more_members_than_folds():

@@ -18,6 +18,7 @@ from facial_keypoints.pipelines.compete.records import FirstStage, Folds
 from facial_keypoints.training.members import MemberResult
 from facial_keypoints.training.speed import Speed
 from facial_keypoints.training.task import TrainingResult
+from facial_keypoints.training.workers import THIS_MACHINE
 
 NO_ISSUES = pd.DataFrame({"row": [], "point": [], "flagged": []}).astype({"flagged": bool})
 HISTORY = pd.DataFrame({"epoch": [1], "loss": [4.0]})
@@ -68,7 +69,7 @@ def result_of(task, value, failure=None):
 def trained(monkeypatch):
     """Replaces trainings: each predicts 40 + its number everywhere, or fails if named so."""
 
-    def run(tasks, store, num_processes):
+    def run(tasks, store, num_processes, workers):
         run.tasks = list(tasks)
         return [
             result_of(task, 40 + i, "it diverged" if task.training.name in run.failing else None)
@@ -82,7 +83,7 @@ def trained(monkeypatch):
 
 def first_stage(faces, folds, competition):
     return training.train_first_stage(
-        faces, folds, plan_of(competition), competition, MemoryStore()
+        faces, folds, plan_of(competition), competition, MemoryStore(), THIS_MACHINE
     )
 
 
@@ -91,7 +92,15 @@ def members(faces, tests, folds, competition, first=None, issues=NO_ISSUES):
         weights = [[np.full(3, i, np.float32)] for i in range(2)]
         first = FirstStage(faces.keypoints.copy(), weights, np.array(["a", "b"]))
     return training.train_members(
-        faces, tests, folds, first, issues, plan_of(competition), competition, MemoryStore()
+        faces,
+        tests,
+        folds,
+        first,
+        issues,
+        plan_of(competition),
+        competition,
+        MemoryStore(),
+        THIS_MACHINE,
     )
 
 
@@ -123,7 +132,7 @@ def test_failed_first_stage_model_leaves_its_half_without_predictions(faces, fol
 def test_first_stage_is_over_in_its_part_of_the_budget(faces, folds, trained):
     competition = competition_of()
     plan = plan_of(competition)
-    training.train_first_stage(faces, folds, plan, competition, MemoryStore())
+    training.train_first_stage(faces, folds, plan, competition, MemoryStore(), THIS_MACHINE)
     deadlines = [task.training.deadline for task in trained.tasks]
     assert deadlines == sorted(deadlines)
     assert plan.started_at < deadlines[0] < deadlines[1]

@@ -21,6 +21,7 @@ from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.study_plan import StudyPlan
 from facial_keypoints.training.variants import StudyEstimate
+from facial_keypoints.training.workers import THIS_MACHINE
 
 SESSION = Session(0.0, mlflow_run_ids={"small": "this run"})
 UNLIMITED = StudyEstimate({}, {}, 0.0, [])
@@ -174,6 +175,7 @@ def estimate(faces, plan, store=None, **study):
         section(StudyParameters, **study),
         plan,
         SESSION,
+        THIS_MACHINE,
         **{
             "small.parameters": variant().model_dump(),
             "small.training_store": store or MemoryStore(),

@@ -21,6 +21,7 @@ from facial_keypoints.framework.datasets.trainings import (
     TrainingFolderDataset,
 )
 from facial_keypoints.framework.datasets.videos import VideoDataset
+from facial_keypoints.framework.datasets.workers import WorkersDataset
 
 __all__ = [
     "ArchiveDataset",
@@ -40,4 +41,5 @@ __all__ = [
     "TrainingDataset",
     "TrainingFolderDataset",
     "VideoDataset",
+    "WorkersDataset",
 ]

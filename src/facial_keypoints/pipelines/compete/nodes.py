@@ -33,6 +33,7 @@ from facial_keypoints.training.members import measure_speeds
 from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.records import Training, TrainingRecord
 from facial_keypoints.training.session import Session
+from facial_keypoints.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ def plan_budget(
     folds: Folds,
     competition: CompetitionParameters,
     session: Session,
+    workers: Workers,
 ) -> Plan:
     """Plan how the minutes are spent, from a speed measured with all processes at work.
 
@@ -65,6 +67,7 @@ def plan_budget(
         folds: Folds of the training faces.
         competition: Holds the budget.
         session: Its start is the budget's.
+        workers: Where models train.
     """
     logger.info("Measuring the training speed of this machine, for about half a minute")
     members = min(folds.count, competition.members or folds.count)
@@ -75,8 +78,8 @@ def plan_budget(
             folds.count,
             members,
         )
-    processes = number_of_processes(members)
-    speed = measure_speeds(speed_task(faces, competition), processes)
+    processes = number_of_processes(members, workers)
+    speed = measure_speeds(speed_task(faces, competition), processes, workers)
     plan = make_plan(
         competition,
         speed,

@@ -2,6 +2,7 @@
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.pipelines import WORKERS
 from facial_keypoints.pipelines.compete import ENSEMBLE, nodes, score, training
 from facial_keypoints.plotting.label_issues import draw_label_issues
 
@@ -23,7 +24,10 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 nodes.plan_budget,
-                ["labelled_faces", "test_faces", "folds", "params:competition", "session"],
+                [
+                    *("labelled_faces", "test_faces", "folds", "params:competition", "session"),
+                    WORKERS,
+                ],
                 "competition_plan",
                 name="plan_budget",
             ),
@@ -35,6 +39,7 @@ def create_pipeline() -> Pipeline:
                     "competition_plan",
                     "params:competition",
                     _TRAINING_STORE,
+                    WORKERS,
                 ],
                 "first_stage",
                 name="train_first_stage",
@@ -58,6 +63,7 @@ def create_pipeline() -> Pipeline:
                     "plan": "competition_plan",
                     "competition": "params:competition",
                     "training_store": _TRAINING_STORE,
+                    "workers": WORKERS,
                 },
                 "ensemble_members",
                 name="train_members",

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.training.augmentation import initial_strength
-from facial_keypoints.training.hardware import available_memory, number_of_cores
 from facial_keypoints.training.speed import Speed
+from facial_keypoints.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -105,17 +105,14 @@ def measured_size(competition: CompetitionParameters) -> str:
     return MEASURED_SIZE if competition.size == "auto" else competition.size
 
 
-def number_of_processes(folds: int) -> int:
-    """Return how many models to train side by side: one per two cores, as far as memory and folds
-    allow; one on a GPU.
-    """
-    import tensorflow as tf
+def number_of_processes(folds: int, workers: Workers) -> int:
+    """Return how many models to train side by side.
 
-    if tf.config.list_physical_devices("GPU"):
-        return 1
-    by_cores = number_of_cores() // _CORES_PER_MODEL
-    by_memory = int(available_memory() // _MEMORY_PER_PROCESS)
-    return max(1, min(by_cores, folds, by_memory))
+    Args:
+        folds: Most models.
+        workers: Where they train.
+    """
+    return max(1, min(workers.capacity(_CORES_PER_MODEL, _MEMORY_PER_PROCESS), folds))
 
 
 def make_plan(

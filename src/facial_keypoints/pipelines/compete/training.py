@@ -39,6 +39,7 @@ from facial_keypoints.training.members import (
 from facial_keypoints.training.members import train_members as run_members
 from facial_keypoints.training.stores import TrainingStore
 from facial_keypoints.training.task import TrainingTask, Weights
+from facial_keypoints.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ def train_first_stage(
     plan: Plan,
     competition: CompetitionParameters,
     training_store: TrainingStore,
+    workers: Workers,
 ) -> FirstStage:
     """Train models on one half of the faces each, and predict the other half.
 
@@ -81,6 +83,7 @@ def train_first_stage(
         plan: Deadlines and sizes.
         competition: How models are trained.
         training_store: The checkpoints that trainings resume from.
+        workers: Where models train.
     """
     half = folds.fold % NUM_HALVES
     targets = to_heads(faces.keypoints, faces.population)
@@ -108,7 +111,7 @@ def train_first_stage(
                 span=(0.0, plan.first_stage_fraction),
             )
         )
-    results = run_members(tasks, training_store, plan.num_processes)
+    results = run_members(tasks, training_store, plan.num_processes, workers)
     total = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros((len(faces), 1, 1))
     for number, result in enumerate(results):
@@ -133,6 +136,7 @@ def train_members(
     plan: Plan,
     competition: CompetitionParameters,
     training_store: TrainingStore,
+    workers: Workers,
 ) -> Members:
     """Train the members, each on all faces but those of one fold.
 
@@ -145,6 +149,7 @@ def train_members(
         plan: Deadlines and sizes.
         competition: How models are trained, and what becomes of label issues.
         training_store: The checkpoints that trainings resume from.
+        workers: Where models train.
 
     Raises:
         InputError: If every member diverged.
@@ -163,7 +168,7 @@ def train_members(
     ]
     images = [np.concatenate([faces.images[rows], test_faces.images]) for rows in predicted]
     tasks = _timed_members(samples, images, first_stage, plan, competition, bias)
-    results = run_members(tasks, training_store, plan.num_processes)
+    results = run_members(tasks, training_store, plan.num_processes, workers)
     sound = [n for n, result in enumerate(results) if result.training.failure is None]
     if not sound:
         raise InputError(

@@ -30,6 +30,7 @@ from facial_keypoints.training.variants import (
     schedule_study,
     waiting_variants,
 )
+from facial_keypoints.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def estimate_training_time(
     study: StudyParameters,
     plan: StudyPlan,
     session: Session,
+    workers: Workers,
     **variants: Any,
 ) -> StudyEstimate:
     """Estimate how long the chosen variants train; within a budget, set their deadlines.
@@ -50,6 +52,7 @@ def estimate_training_time(
         study: Whether earlier trainings are reused.
         plan: The scale of all variants.
         session: Its start is the budget's.
+        workers: How many variants train side by side.
         variants: Each variant, keyed "<variant>.parameters", and its earlier trainings by
             fingerprint, in a store keyed "<variant>.training_store".
 
@@ -68,7 +71,8 @@ def estimate_training_time(
         return estimate_study(train, validation, study, chosen, earlier)
     waiting = waiting_variants(train, validation, study, chosen, earlier)
     already_trained = [name for name in chosen if name not in waiting]
-    return schedule_study(plan, waiting, already_trained, session, time.time())
+    at_a_time = workers.nodes_at_a_time(len(waiting))
+    return schedule_study(plan, waiting, already_trained, session, time.time(), at_a_time)
 
 
 def train_variant(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
-from facial_keypoints.pipelines import DISTRIBUTED
+from facial_keypoints.pipelines import DISTRIBUTED, WORKERS
 from facial_keypoints.pipelines.train.nodes import (
     draw_learning_curve,
     estimate_training_time,
@@ -25,6 +25,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "study": "params:study",
                     "plan": "study_plan",
                     "session": "session",
+                    "workers": WORKERS,
                     **{f"{name}.parameters": f"params:variants.{name}" for name in names},
                     **{f"{name}.training_store": f"{name}.training_store" for name in names},
                 },
