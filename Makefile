@@ -93,7 +93,7 @@ screenshots: $(VENV)/.app $(VENV)/.dev ## make the documentation's screenshots, 
 lock: ## pin requirements/*.txt again (needs uv)
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra cpu pyproject.toml -o requirements/cpu.txt
 	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra gpu -c requirements/cpu.txt pyproject.toml -o requirements/gpu.txt
-	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra app --extra cluster --extra cpu --extra dev --extra docs --extra export --extra photos -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
+	uv pip compile --universal --python-version 3.11 --no-emit-index-url --no-header --quiet --extra app --extra cluster --extra cpu --extra dev --extra docs --extra export --extra photos --extra storage -c requirements/cpu.txt pyproject.toml -o requirements/dev.txt
 
 clean: ## remove .venv and caches; keep data and MLflow runs
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
