@@ -25,6 +25,7 @@ from facial_keypoints.framework.checks import check_tags
 from facial_keypoints.framework.console import configure_console
 from facial_keypoints.framework.run_options import RunOption, commands_with_options
 from facial_keypoints.framework.runners import check_runner
+from facial_keypoints.framework.storage import unreachable
 from facial_keypoints.training import interruption, progress_bar
 
 _USER_ERRORS: Final = (
@@ -113,7 +114,8 @@ def user_message(error: BaseException) -> str | None:
     Such errors, or their causes, are an ``InputError`` (Kedro wraps what a dataset raises), a
     configuration that is missing or not YAML, and an unknown name on the command line.
     """
-    return next((_text_of(e) for e in _causes(error) if _is_correctable(e)), None)
+    text = next((_text_of(e) for e in _causes(error) if _is_correctable(e)), None)
+    return text or (str(failure) if (failure := unreachable(error, "data_root")) else None)
 
 
 def _text_of(error: BaseException) -> str:

@@ -19,6 +19,10 @@ class ChangedError(StorageError):
     """A file of the project's own data folder was changed after the run that wrote it."""
 
 
+class UnreachableError(InputError):
+    """The object storage of the data folder does not answer, or refuses access."""
+
+
 class TrainingFailedError(Exception):
     """A training cannot continue.
 

@@ -139,8 +139,13 @@ def _lock(path: Path) -> Iterator[None]:
         lock.release()
 
 
+def stamp_of(name: str) -> str:
+    """Return the name of the file that notes the source of an archive of a name."""
+    return f"{name}.source"
+
+
 def _stamp(path: Path) -> Path:
-    return path.with_name(f"{path.name}.source")
+    return path.with_name(stamp_of(path.name))
 
 
 def _read_stamp(path: Path) -> str | None:

@@ -12,6 +12,7 @@ from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.framework.storage import credentials_of, with_credentials
 from facial_keypoints.parameters import Parameters
 from facial_keypoints.parameters.checks import check_parameters
 
@@ -26,6 +27,8 @@ LOADER_ARGUMENTS: Final[dict[str, Any]] = {
 
 class CheckedConfigLoader(OmegaConfigLoader):
     """Check and complete the parameters as soon as a session loads its context.
+
+    Remote datasets of the catalog get their credentials (see ``framework.storage``).
 
     Raises:
         InputError: if a parameter is unknown or out of bounds.
@@ -42,6 +45,11 @@ class CheckedConfigLoader(OmegaConfigLoader):
         CheckedConfigLoader.latest = self
         # the registered pipelines depend on the variants, so those of an earlier session are stale
         pipelines.configure("facial_keypoints.pipeline_registry")
+
+    def __getitem__(self, key: str) -> Any:
+        """Return a part of the configuration."""
+        part = super().__getitem__(key)
+        return with_credentials(part, credentials_of(self)) if key == "catalog" else part
 
 
 def current_parameters() -> Parameters:

@@ -9,6 +9,7 @@ from kedro.io import DataCatalog
 from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import suggest
 from facial_keypoints.framework.config_loader import LOADER_ARGUMENTS
+from facial_keypoints.framework.storage import credentials_of, with_credentials
 
 DEFAULT: Final = "local"
 """The environment of commands without ``--env``."""
@@ -39,4 +40,5 @@ def load_catalog(project: Path, env: str = DEFAULT) -> DataCatalog:
         if name in {"data_root", "raw_root"}
     }
     loader["globals"] = {**loader["globals"], **roots}
-    return DataCatalog.from_config(loader["catalog"])
+    credentials = credentials_of(loader)
+    return DataCatalog.from_config(with_credentials(loader["catalog"], credentials), credentials)

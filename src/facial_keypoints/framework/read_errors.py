@@ -10,16 +10,17 @@ from kedro.framework.project import pipelines
 from kedro.io import DatasetError
 
 from facial_keypoints.errors import ChangedError, InputError, StorageError
+from facial_keypoints.framework.storage import unreachable
 
 _LONGEST_REASON: Final = 120
 
 
 @contextmanager
-def read_errors(path: PurePosixPath, remedy: str | None = None) -> Iterator[None]:
+def read_errors(path: PurePosixPath | str, remedy: str | None = None) -> Iterator[None]:
     """Convert any error while reading into an InputError that names the corrupt file.
 
     Args:
-        path: The file, or the folder of several. It contains data and never code.
+        path: The file, or the folder of several, or its URL. It contains data and never code.
         remedy: What to do; by default, to run the pipeline that writes the file.
 
     Raises:
@@ -33,6 +34,8 @@ def read_errors(path: PurePosixPath, remedy: str | None = None) -> Iterator[None
         cause = _cause(error)
         if isinstance(cause, InputError):  # Kedro wraps what a dataset raises
             raise cause from None
+        if failure := unreachable(error, str(path)):
+            raise failure from error
         reason = textwrap.shorten(str(cause), _LONGEST_REASON, placeholder=" ...")
         raise StorageError(
             f"{path}: cannot be read ({type(cause).__name__}: {reason}); it may be truncated or "
@@ -40,7 +43,7 @@ def read_errors(path: PurePosixPath, remedy: str | None = None) -> Iterator[None
         ) from error
 
 
-def changed_error(path: PurePosixPath) -> ChangedError:
+def changed_error(path: PurePosixPath | str) -> ChangedError:
     """Return the error of a file that was changed after the run that wrote it."""
     return ChangedError(
         f"{path}: was changed after the run that wrote it, so its values are not that run's. "
@@ -55,12 +58,13 @@ def _cause(error: BaseException) -> BaseException:
     return error
 
 
-def how_to_write_again(path: PurePosixPath) -> str:
+def how_to_write_again(path: PurePosixPath | str) -> str:
     """Return the command that writes a dataset again; a file has the name of its dataset."""
+    stem = PurePosixPath(path).stem
     writers: dict[str, str] = {}  # the first pipeline that has it, by node
     for pipeline_name, pipeline in pipelines.items():
         for node in pipeline.nodes:
-            if any(output.rpartition(".")[2] == path.stem for output in node.outputs):
+            if any(output.rpartition(".")[2] == stem for output in node.outputs):
                 writers.setdefault(node.name.rpartition(".")[2], pipeline_name)
     if not writers:
         return "Run the pipeline that writes it again (kedro run --pipeline=full runs all of them)"

@@ -1,7 +1,6 @@
 """The summary of a run: leaderboard, score and the next commands."""
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -75,7 +74,7 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         print_next_commands(console, env, name, score.num_values > 0, sent and sent.status)
     if "export_report" in outputs:
         console.print(export_table(catalog.load("export_report")))
-        folder = _path(catalog, "onnx_file").parent
+        folder = _path(catalog, "onnx_file").rpartition("/")[0]
         console.print(f"Files: {folder}/facial_keypoints*", soft_wrap=True)
 
 
@@ -130,7 +129,7 @@ def _print_leaderboard(
         )
 
 
-def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: PurePosixPath) -> None:
+def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: str) -> None:
     flagged = int(label_issues["flagged"].astype(bool).sum())
     console.print(
         "RMSE in px on faces that the models were not trained on, corrected for the\n"
@@ -145,9 +144,9 @@ def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: Pure
     )
 
 
-def _path(catalog: DataCatalog, name: str) -> PurePosixPath:
+def _path(catalog: DataCatalog, name: str) -> str:
     dataset: Any = catalog[name]
-    return PurePosixPath(dataset.path)
+    return str(dataset.location)
 
 
 def leaderboard_table(leaderboard: pd.DataFrame, failure_threshold: float) -> Table:

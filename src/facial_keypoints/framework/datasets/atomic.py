@@ -1,13 +1,14 @@
 """Files that are written whole or not at all.
 
 A dataset writes to a partial file in the same folder and moves it to its path. After a save that
-failed or was interrupted, the earlier file is unchanged.
+failed or was interrupted, the earlier file is unchanged. Object storage copies the partial object,
+which replaces the earlier one in one step, and deletes it.
 """
 
 import errno
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Final
@@ -15,11 +16,11 @@ from uuid import uuid4
 
 import fsspec
 from kedro.io import AbstractDataset, DatasetError
-from kedro.io.core import get_protocol_and_path
 
 from facial_keypoints.errors import InputError, StorageError
 from facial_keypoints.framework.datasets.checksums import ChecksumFile, checksum
 from facial_keypoints.framework.read_errors import changed_error, read_errors
+from facial_keypoints.framework.storage import filesystem, is_local, location, unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -41,20 +42,30 @@ class FileDataset(AbstractDataset[Any, Any]):
     Args:
         filepath: Path or URL of the file.
         metadata: For Kedro-Viz and MLflow (see ``tracking.outputs``).
+        credentials: Options of a remote file system (see ``framework.storage``).
     """
 
-    def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:
-        protocol, path = get_protocol_and_path(filepath)
-        options = {"auto_mkdir": True} if protocol == "file" else {}
-        self._fs = fsspec.filesystem(protocol, **options)
-        self._filepath = PurePosixPath(path)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        metadata: dict[str, Any] | None = None,
+        credentials: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._fs, self._filepath = filesystem(filepath, credentials)
         self.metadata = metadata
 
+    @property
+    def location(self) -> str:
+        """The path as users write it, with the protocol where it is remote."""
+        return location(self._fs, self._filepath)
+
     def _describe(self) -> dict[str, Any]:
-        return {"filepath": str(self._filepath)}
+        return {"filepath": self.location}
 
     def _exists(self) -> bool:
-        return bool(self._fs.exists(str(self._filepath)))
+        with read_errors(self.location):
+            return bool(self._fs.exists(str(self._filepath)))
 
 
 class AtomicSave:
@@ -93,6 +104,11 @@ class AtomicSave:
         """The file's path on its file system."""
         return self._filepath
 
+    @property
+    def location(self) -> str:
+        """The path as users write it, with the protocol where it is remote."""
+        return location(self._fs, self._filepath)
+
     def content(self) -> bytes:
         """Return the file's bytes."""
         return bytes(self._fs.cat_file(str(self._filepath)))
@@ -103,14 +119,14 @@ class AtomicSave:
         Raises:
             InputError: if it does not exist yet, cannot be read, or was changed.
         """
-        if not self._fs.exists(str(self._filepath)):
-            if self._optional:
-                return None
-            raise InputError(f"{self._filepath}: file not found; {self._if_missing}")
-        with read_errors(self._filepath):
+        with read_errors(self.location):
+            if not self._fs.exists(str(self._filepath)):
+                if self._optional:
+                    return None
+                raise InputError(f"{self.location}: file not found; {self._if_missing}")
             data = super().load()  # type: ignore[misc]
-        if self._checked and not ChecksumFile(self._fs, self._filepath).agrees(checksum(data)):
-            raise changed_error(self._filepath)
+            if self._checked and not ChecksumFile(self._fs, self._filepath).agrees(checksum(data)):
+                raise changed_error(self.location)
         return data
 
     def save(self, data: Any) -> None:
@@ -124,7 +140,7 @@ class AtomicSave:
         recorded = ChecksumFile(self._fs, target)
         self._filepath = partial
         try:
-            with write_errors(target):
+            with write_errors(location(self._fs, target)):
                 super().save(data)  # type: ignore[misc]
                 written = checksum(super().load()) if self._checked else ""  # type: ignore[misc]
                 if self._keep_earlier and self._fs.exists(str(target)):
@@ -134,9 +150,11 @@ class AtomicSave:
                 move(self._fs, partial, target)
                 if self._checked:
                     recorded.write(written)
+        except BaseException:
+            remove(self._fs, partial)
+            raise
         finally:
             self._filepath = target
-            remove(self._fs, partial)
 
     def _keep(self, target: PurePosixPath, new: PurePosixPath) -> None:
         if self._fs.cat_file(str(target)) == self._fs.cat_file(str(new)):
@@ -148,18 +166,21 @@ class AtomicSave:
 
 
 @contextmanager
-def write_errors(target: PurePosixPath) -> Iterator[None]:
-    """Convert the error of a full disk or a read-only folder into a StorageError.
+def write_errors(target: PurePosixPath | str) -> Iterator[None]:
+    """Convert the error of a full disk, a read-only folder or the network into a user's error.
 
     Args:
-        target: The file that is written.
+        target: The file that is written, or its URL.
 
     Raises:
         StorageError: in place of an OSError of the disk, wrapped by Kedro or not.
+        UnreachableError: in place of an error of the object storage.
     """
     try:
         yield
-    except (OSError, DatasetError) as error:
+    except Exception as error:
+        if failure := unreachable(error, str(target)):
+            raise failure from error
         cause: BaseException | None = error
         while isinstance(cause, DatasetError):
             cause = cause.__cause__
@@ -179,20 +200,21 @@ def remove(fs: fsspec.AbstractFileSystem, partial: PurePosixPath) -> None:
         fs: File system.
         partial: The file or folder.
     """
-    with suppress(OSError):
+    with suppress(Exception):  # of any file system; what failed before is raised
         if fs.exists(str(partial)):
             fs.rm(str(partial), recursive=True)
 
 
 def move(fs: fsspec.AbstractFileSystem, partial: PurePosixPath, target: PurePosixPath) -> None:
-    """Move a finished file or folder to its path; on a local disk in one step.
+    """Move a finished file to its path in one step; on a local disk also a folder.
 
     Args:
-        fs: File system.
+        fs: File system. Object storage has copies only, of one object in one step.
         partial: The finished file or folder.
         target: Its path.
     """
-    if isinstance(fs, fsspec.implementations.local.LocalFileSystem):
+    if is_local(fs):
         os.replace(partial, target)  # noqa: PTH105 (one call for every path type)
     else:
-        fs.mv(str(partial), str(target), recursive=True)
+        fs.cp_file(str(partial), str(target))
+        fs.rm_file(str(partial))

@@ -16,6 +16,7 @@ from facial_keypoints.framework.datasets.records import RecordDataset
 from facial_keypoints.framework.datasets.standard import AtomicCSVDataset
 from facial_keypoints.framework.datasets.trainings import ChampionTrainingDataset
 from facial_keypoints.framework.read_errors import read_errors
+from facial_keypoints.framework.storage import location
 from facial_keypoints.label_audit.audit import flagged_keypoints
 from facial_keypoints.pipelines.compete import ENSEMBLE
 
@@ -35,6 +36,7 @@ class ChampionDataset(FileDataset):
         ensemble_members: The same.
         label_issues: The same.
         metadata: For Kedro-Viz.
+        credentials: Of a remote file system, for all files.
     """
 
     def __init__(
@@ -48,14 +50,16 @@ class ChampionDataset(FileDataset):
         ensemble_members: Mapping[str, str],
         label_issues: Mapping[str, str],
         metadata: dict[str, Any] | None = None,
+        credentials: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
+        super().__init__(filepath=filepath, metadata=metadata, credentials=credentials)
+        own: dict[str, Any] = {"credentials": credentials}
         record = f"{Champion.__module__}.{Champion.__name__}"
-        self._champion = RecordDataset(record=record, filepath=filepath)
-        self._training = ChampionTrainingDataset(filepath=filepath, trainings=trainings)
-        self._holdout = FaceSetDataset(filepath=holdout_faces["filepath"])
-        self._labelled = FaceSetDataset(filepath=labelled_faces["filepath"])
-        self._issues = AtomicCSVDataset(filepath=label_issues["filepath"])
+        self._champion = RecordDataset(record=record, filepath=filepath, **own)
+        self._training = ChampionTrainingDataset(filepath=filepath, trainings=trainings, **own)
+        self._holdout = FaceSetDataset(filepath=holdout_faces["filepath"], **own)
+        self._labelled = FaceSetDataset(filepath=labelled_faces["filepath"], **own)
+        self._issues = AtomicCSVDataset(filepath=label_issues["filepath"], **own)
         self._folds = PurePosixPath(self._fs._strip_protocol(folds["filepath"]))
         self._members = PurePosixPath(self._fs._strip_protocol(ensemble_members["filepath"]))
 
@@ -95,5 +99,9 @@ class ChampionDataset(FileDataset):
 
     def _array(self, path: PurePosixPath, name: str) -> np.ndarray:
         """One array of a file of many, the others of which are large."""
-        with read_errors(path), self._fs.open(str(path), "rb") as file, np.load(file) as arrays:
+        with (
+            read_errors(location(self._fs, path)),
+            self._fs.open(str(path), "rb") as file,
+            np.load(file) as arrays,
+        ):
             return np.asarray(arrays[name])

@@ -15,10 +15,8 @@ from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
 
 
 class _RecordFile(FileDataset):
-    def __init__(
-        self, *, record: str, filepath: str, metadata: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
+    def __init__(self, *, record: str, **options: Any) -> None:
+        super().__init__(**options)
         self._adapter: TypeAdapter[Any] = TypeAdapter(load_obj(record))
 
     def load(self) -> Any:
@@ -61,10 +59,8 @@ class OptionalRecordDataset(RecordDataset):
 
 
 class _ArrayRecordFile(FileDataset):
-    def __init__(
-        self, *, record: str, filepath: str, metadata: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
+    def __init__(self, *, record: str, **options: Any) -> None:
+        super().__init__(**options)
         self._record: Any = load_obj(record)
 
     def load(self) -> Any:

@@ -1,5 +1,6 @@
 """Kedro's own datasets, saved atomically, and plain bytes."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import pandas as pd
@@ -11,14 +12,22 @@ from kedro_datasets.text import TextDataset
 from facial_keypoints.errors import InputError, StorageError
 from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
 from facial_keypoints.framework.read_errors import how_to_write_again
+from facial_keypoints.framework.storage import location, options
 
 _DIGITS: Final = 4
 """After the point in previews."""
 
 
 class _CSVFile(CSVDataset):
-    def __init__(self, *, reader: str | None = None, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        reader: str | None = None,
+        credentials: Mapping[str, Any] | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(filepath=filepath, credentials=options(filepath, credentials), **others)
         self._reader = None if reader is None else load_obj(reader)
 
     def load(self) -> pd.DataFrame:
@@ -27,7 +36,7 @@ class _CSVFile(CSVDataset):
             return table
         try:
             with self._fs.open(str(self._filepath), "rb") as stream:
-                table = self._reader(stream, str(self._filepath))
+                table = self._reader(stream, location(self._fs, self._filepath))
         except InputError as error:
             raise StorageError(f"{error}. {how_to_write_again(self._filepath)}") from error
         return table.head(self._load_args.get("nrows", len(table)))
@@ -53,7 +62,14 @@ def _rounded(value: Any) -> Any:
     return round(value, _DIGITS) if isinstance(value, float) else value
 
 
-class AtomicTextDataset(AtomicSave, TextDataset):
+class _TextFile(TextDataset):
+    def __init__(
+        self, *, filepath: str, credentials: Mapping[str, Any] | None = None, **others: Any
+    ) -> None:
+        super().__init__(filepath=filepath, credentials=options(filepath, credentials), **others)
+
+
+class AtomicTextDataset(AtomicSave, _TextFile):
     """Kedro's ``text.TextDataset``, saved atomically."""
 
 

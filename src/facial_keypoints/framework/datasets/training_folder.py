@@ -3,7 +3,7 @@
 import logging
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -15,11 +15,17 @@ import pandas as pd
 from kedro.io import DatasetError
 from pydantic import TypeAdapter
 
-from facial_keypoints.errors import ChangedError, InputError, StorageError
+from facial_keypoints.errors import (
+    ChangedError,
+    InputError,
+    StorageError,
+    UnreachableError,
+)
 from facial_keypoints.framework.datasets import atomic
 from facial_keypoints.framework.datasets.arrays import ArraysDataset
 from facial_keypoints.framework.datasets.checksums import ChecksumFile, checksum, file_checksum
 from facial_keypoints.framework.read_errors import read_errors
+from facial_keypoints.framework.storage import is_local, location
 from facial_keypoints.parameters import base_variant
 from facial_keypoints.training.records import Training, TrainingRecord
 
@@ -39,8 +45,9 @@ class TrainingFolder:
     """The finished trainings of one variant, and the checkpoints of unfinished ones.
 
     Each training has a folder that is named after its fingerprint; the file ``current`` names the
-    one of the last run. A folder is written under another name and then moved. Trainings of
-    other data or parameters are kept.
+    one of the last run. A folder is written under another name and then moved; on object storage,
+    which moves none, its record is written last, and a folder without record holds no training.
+    Trainings of other data or parameters are kept.
 
     Args:
         fs: File system of the folder.
@@ -82,7 +89,7 @@ class TrainingFolder:
                 continue
             try:
                 readable[name] = self.training(name)
-            except ChangedError:  # to train again would replace it
+            except (ChangedError, UnreachableError):  # to train again would replace it
                 raise
             except InputError as error:
                 logger.warning("Ignoring a damaged training; it is repeated if needed: %s", error)
@@ -96,7 +103,7 @@ class TrainingFolder:
             ChangedError: if its record was changed.
         """
         folder = self.path / fingerprint
-        with read_errors(folder, _REMEDY):
+        with read_errors(location(self.fs, folder), _REMEDY):
             record = self._record(folder)
             with self.fs.open(str(folder / "history.csv")) as file:
                 history = pd.read_csv(file)
@@ -117,7 +124,7 @@ class TrainingFolder:
             InputError: if it cannot be written; the checkpoints are kept then.
         """
         folder = self.path / training.fingerprint
-        with atomic.write_errors(folder):
+        with atomic.write_errors(location(self.fs, folder)):
             if not training.reused:
                 self._write(training, folder)
             elif training.record != self._record(folder):  # a later run recorded it in MLflow
@@ -133,7 +140,8 @@ class TrainingFolder:
 
     def checkpoint(self, fingerprint: str) -> "CheckpointFile":
         """Return the checkpoint of the training of a fingerprint, whether it exists or not."""
-        return CheckpointFile(self.fs.unstrip_protocol(str(self._checkpoint_path(fingerprint))))
+        path = self._checkpoint_path(fingerprint)
+        return CheckpointFile(location(self.fs, path), self.fs.storage_options)
 
     def _checkpoint_path(self, fingerprint: str) -> PurePosixPath:
         return self.path / f"{fingerprint}.unfinished.npz"
@@ -159,12 +167,17 @@ class TrainingFolder:
             }
         )
         others = f"; or use the trained variants: study.only={'+'.join(trained)}" if trained else ""
+        current = location(self.fs, self.path / "current")
         return InputError(
-            f"{self.path.name} has not been trained yet ({self.path / 'current'} names no "
-            "training); run: kedro run --pipeline=train, with the same --env and --params" + others
+            f"{self.path.name} has not been trained yet ({current} names no training); run: "
+            "kedro run --pipeline=train, with the same --env and --params" + others
         )
 
     def _write(self, training: Training, folder: PurePosixPath) -> None:
+        if not is_local(self.fs):
+            atomic.remove(self.fs, folder / "training_record.json")  # trained again on demand
+            self._write_files(training, folder)
+            return
         partial = self.path / f".{uuid4().hex}"
         try:
             self._write_files(training, partial)
@@ -177,18 +190,17 @@ class TrainingFolder:
             self.fs.rm(path, recursive=True)
 
     def _write_files(self, training: Training, folder: PurePosixPath) -> None:
-        self.fs.makedirs(str(folder), exist_ok=True)
         if training.failure is None:
             with tempfile.TemporaryDirectory() as local:
                 model = Path(local) / "model.keras"
                 training.load_model().save(model)
-                self.fs.put(str(model), str(folder / model.name))
+                self.fs.put_file(str(model), str(folder / model.name))
                 ChecksumFile(self.fs, folder / model.name).write(file_checksum(model))
         with self.fs.open(str(folder / "history.csv"), "w") as file:
             training.history.to_csv(file, index=False)
         path = folder / "training_record.json"
-        self.fs.pipe_file(str(path), _as_json(training.record))
         ChecksumFile(self.fs, path).write(checksum(training.record))
+        self.fs.pipe_file(str(path), _as_json(training.record))
 
     def _replace(self, path: PurePosixPath, content: bytes) -> None:
         partial = path.with_name(f".{uuid4().hex}")
@@ -201,8 +213,8 @@ class TrainingFolder:
     def _check(self, path: PurePosixPath, value: str) -> None:
         if not ChecksumFile(self.fs, path).agrees(value):
             raise ChangedError(
-                f"{path}: was changed after the training that wrote it. Undo the change, or delete "
-                f"{path.parent} to train again"
+                f"{location(self.fs, path)}: was changed after the training that wrote it. Undo "
+                f"the change, or delete {location(self.fs, path.parent)} to train again"
             )
 
     def _load_model(self, folder: PurePosixPath) -> "keras.Model":
@@ -210,8 +222,8 @@ class TrainingFolder:
 
         with tempfile.TemporaryDirectory() as temporary:
             local = Path(temporary) / "model.keras"
-            with read_errors(folder / local.name, _REMEDY):
-                self.fs.get(str(folder / local.name), str(local))
+            with read_errors(location(self.fs, folder / local.name), _REMEDY):
+                self.fs.get_file(str(folder / local.name), str(local))
                 model = keras.saving.load_model(local, compile=False, safe_mode=True)
                 self._check(folder / local.name, file_checksum(local))
                 return model
@@ -222,17 +234,21 @@ class CheckpointFile:
 
     Args:
         filepath: Path or URL of the file.
+        credentials: Options of a remote file system.
 
     Raises:
         StorageError: by ``load`` and ``save``, if the file cannot be read or written.
+        UnreachableError: by ``exists`` and ``load``, if object storage does not answer: to train
+            from the start would replace the checkpoint.
     """
 
-    def __init__(self, filepath: str) -> None:
-        self._file = ArraysDataset(filepath=filepath)
+    def __init__(self, filepath: str, credentials: Mapping[str, Any] | None = None) -> None:
+        self._file = ArraysDataset(filepath=filepath, credentials=credentials)
 
     def exists(self) -> bool:
         """Return whether there is a checkpoint."""
-        return bool(self._file.exists())
+        with _storage_errors():
+            return bool(self._file.exists())
 
     def load(self) -> dict[str, npt.NDArray[Any]]:
         """Return the checkpoint."""
@@ -241,8 +257,11 @@ class CheckpointFile:
 
     def save(self, data: dict[str, npt.NDArray[Any]]) -> None:
         """Replace the checkpoint."""
-        with _storage_errors():
-            self._file.save(data)
+        try:
+            with _storage_errors():
+                self._file.save(data)
+        except UnreachableError as error:  # training continues
+            raise StorageError(str(error)) from error
 
 
 @contextmanager
@@ -250,6 +269,8 @@ def _storage_errors() -> Iterator[None]:
     try:
         yield
     except DatasetError as error:
+        if isinstance(error.__cause__, UnreachableError):
+            raise error.__cause__ from None
         raise StorageError(str(error.__cause__ or error)) from error
 
 

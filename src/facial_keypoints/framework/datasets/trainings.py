@@ -11,6 +11,7 @@ from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.framework.datasets.atomic import FileDataset
 from facial_keypoints.framework.datasets.training_folder import TrainingFolder
 from facial_keypoints.framework.read_errors import read_errors
+from facial_keypoints.framework.storage import filesystem
 from facial_keypoints.training.records import Training
 
 _CHAMPION: Final = TypeAdapter(Champion)
@@ -76,13 +77,19 @@ class ChampionTrainingDataset(FileDataset):
         trainings: ``{filepath: ...}`` of the folder of all variants' folders; Kedro adds the
             project's folder to values of this name.
         metadata: As ``FileDataset``.
+        credentials: The same.
     """
 
     def __init__(
-        self, *, filepath: str, trainings: Mapping[str, str], metadata: dict[str, Any] | None = None
+        self,
+        *,
+        filepath: str,
+        trainings: Mapping[str, str],
+        metadata: dict[str, Any] | None = None,
+        credentials: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(filepath=filepath, metadata=metadata)
-        self._trainings = trainings["filepath"]
+        super().__init__(filepath=filepath, metadata=metadata, credentials=credentials)
+        self._trainings = filesystem(trainings["filepath"], credentials)[1]
 
     def load(self) -> Training:
         """Return the training of the champion.
@@ -90,15 +97,15 @@ class ChampionTrainingDataset(FileDataset):
         Raises:
             InputError: if there is no champion, or its files cannot be read.
         """
-        if not self._fs.exists(str(self._filepath)):
-            raise InputError(
-                f"{self._filepath}: file not found: there is no champion yet; train one, with the "
-                "same --env: kedro run --pipeline=compete --params competition.minutes=15 (or make "
-                "demo, then add --env=demo to this command)"
-            )
-        with read_errors(self._filepath):
+        with read_errors(self.location):
+            if not self._fs.exists(str(self._filepath)):
+                raise InputError(
+                    f"{self.location}: file not found: there is no champion yet; train one, with "
+                    "the same --env: kedro run --pipeline=compete --params competition.minutes=15 "
+                    "(or make demo, then add --env=demo to this command)"
+                )
             champion = _CHAMPION.validate_json(self._fs.cat_file(str(self._filepath)))
-        folder = TrainingFolderDataset(filepath=f"{self._trainings}/{champion.variant}").load()
+        folder = TrainingFolder(self._fs, self._trainings / champion.variant)
         return folder.training(champion.fingerprint)
 
     def save(self, data: Training) -> None:

@@ -9,6 +9,8 @@ import cv2
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework.datasets.atomic import FileDataset, move, remove, write_errors
+from facial_keypoints.framework.datasets.local_copy import LocalCopy
+from facial_keypoints.framework.read_errors import read_errors
 from facial_keypoints.photos.video import VideoFile, VideoFrames, open_video
 
 _CODEC: Final = "mp4v"
@@ -29,7 +31,10 @@ class VideoDataset(FileDataset):
         Raises:
             InputError: If there is none, or no frame can be decoded.
         """
-        return open_video(Path(self._filepath))
+        copy = LocalCopy(self._fs, self._filepath)
+        with read_errors(self.location):
+            copy.fetch()
+        return open_video(copy.path)
 
     def save(self, data: VideoFrames) -> None:
         """Replace the video.
@@ -40,11 +45,10 @@ class VideoDataset(FileDataset):
         target = self._filepath
         partial = target.with_name(f".{uuid4().hex}{target.suffix}")
         try:
-            with write_errors(target), tempfile.TemporaryDirectory() as folder:
+            with write_errors(self.location), tempfile.TemporaryDirectory() as folder:
                 local = Path(folder) / f"video{target.suffix}"
                 _write(local, data)
-                self._fs.makedirs(str(target.parent), exist_ok=True)
-                self._fs.put(str(local), str(partial))
+                self._fs.put_file(str(local), str(partial))
                 move(self._fs, partial, target)
         finally:
             remove(self._fs, partial)
