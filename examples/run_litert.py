@@ -3,15 +3,22 @@
 import json
 import sys
 import zipfile
+from pathlib import Path
 
 import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-model, *pictures = sys.argv[1:]  # facial_keypoints.tflite face1.png face2.png ...
+if len(sys.argv) < 3:
+    sys.exit(f"usage: python {sys.argv[0]} facial_keypoints.tflite face1.png face2.png ...")
+model, *pictures = sys.argv[1:]
+if missing := [path for path in sys.argv[1:] if not Path(path).is_file()]:
+    sys.exit(f"{missing[0]}: file not found")
 names = json.loads(zipfile.ZipFile(model).read("metadata.json"))["keypoints"]
 predict = Interpreter(model).get_signature_runner()
 grey = [cv2.imread(picture, cv2.IMREAD_GRAYSCALE) for picture in pictures]  # each shows one face
+if unreadable := [path for path, face in zip(pictures, grey, strict=True) if face is None]:
+    sys.exit(f"{unreadable[0]}: not a picture that OpenCV reads")
 faces = np.stack([cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA) for face in grey])
 keypoints = predict(image=faces)["keypoints"]
 

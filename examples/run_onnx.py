@@ -2,15 +2,22 @@
 
 import json
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import onnxruntime
 
-model, *pictures = sys.argv[1:]  # facial_keypoints.onnx face1.png face2.png ...
+if len(sys.argv) < 3:
+    sys.exit(f"usage: python {sys.argv[0]} facial_keypoints.onnx face1.png face2.png ...")
+model, *pictures = sys.argv[1:]
+if missing := [path for path in sys.argv[1:] if not Path(path).is_file()]:
+    sys.exit(f"{missing[0]}: file not found")
 session = onnxruntime.InferenceSession(model)
 names = json.loads(session.get_modelmeta().custom_metadata_map["keypoints"])
 grey = [cv2.imread(picture, cv2.IMREAD_GRAYSCALE) for picture in pictures]  # each shows one face
+if unreadable := [path for path, face in zip(pictures, grey, strict=True) if face is None]:
+    sys.exit(f"{unreadable[0]}: not a picture that OpenCV reads")
 faces = np.stack([cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA) for face in grey])
 (keypoints,) = session.run(["keypoints"], {"image": faces})
 

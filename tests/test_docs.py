@@ -11,22 +11,17 @@ import sys
 import tomllib
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 
 import click
 import pytest
 from kedro.framework.project import configure_project, pipelines
 from kedro_viz.launchers.cli.run import run as kedro_viz
 from mlflow.cli import cli as mlflow
+from page_commands import PAGES, PROJECT, commands
 
 from facial_keypoints.cli import cli
 from facial_keypoints.framework.config_loader import LOADER_ARGUMENTS, CheckedConfigLoader
 
-PROJECT = Path(__file__).parents[1]
-PAGES = [
-    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "benchmarks/README.md")),
-    *sorted((PROJECT / "docs").rglob("*.md")),
-]
 SHELL = {
     "createdb",
     "git",
@@ -46,24 +41,20 @@ GIVEN = {"$A": "download.archive=facial-keypoints-detection.zip", "8cl-4mpl-wide
 """A variable of the shell and a variant that a page defines, and what stands for them."""
 
 
-def commands():
-    """Each command line of the pages, once."""
+def parsed_commands():
+    """The first program of each command line of the pages, with its arguments."""
     found = {}
-    for page in PAGES:
-        blocks = re.findall(r"^( *)```sh\n(.*?)^\1```", page.read_text("utf-8"), re.M | re.S)
-        for _, block in blocks:
-            for line in re.sub(r"\\\n\s*", " ", block).splitlines():
-                command = re.sub(r"(^|\s)#.*", "", line.split(" | ")[0]).strip()
-                for name, value in GIVEN.items():
-                    command = command.replace(name, value)
-                if command and not re.match(r"[A-Z]+=", command):
-                    name = page.relative_to(PROJECT)
-                    words = command.split() if "'" in command else shlex.split(command)
-                    found.setdefault(command, pytest.param(words, id=f"{name}: {command}"))
+    for line, page in commands().items():
+        command = line.split(" | ")[0]
+        for name, value in GIVEN.items():
+            command = command.replace(name, value)
+        if not re.match(r"[A-Z]+=", command):
+            words = command.split() if "'" in command else shlex.split(command)
+            found.setdefault(command, pytest.param(words, id=f"{page}: {command}"))
     return found.values()
 
 
-@pytest.mark.parametrize("words", commands())
+@pytest.mark.parametrize("words", parsed_commands())
 def test_command_of_a_page_exists(words):
     program, *rest = words
     if program in SHELL:

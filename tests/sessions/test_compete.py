@@ -18,7 +18,15 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import SequentialRunner
 from PIL import Image
-from sessions import kedro, make_project, read, run, runs_of
+from sessions import (
+    assert_lines_fit,
+    console_lines,
+    kedro,
+    make_project,
+    read,
+    run,
+    runs_of,
+)
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.keypoints import COORDINATE_COLUMNS
@@ -52,14 +60,24 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def done(project):
+def lines():
+    """What the console shows of the run of ``done``."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def done(project, lines):
     """The data folder after one run."""
     parameters = {"download": SYNTHETIC, "competition": TINY}
     bootstrap_project(project)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(nodes, "measure_speeds", lambda *given: SPEED)
-        with KedroSession.create(project, env="test", runtime_params=parameters) as session:
+        with (
+            KedroSession.create(project, env="test", runtime_params=parameters) as session,
+            console_lines() as shown,
+        ):
             session.run(pipeline_names=["compete"])
+    lines.extend(shown)
     return project / "data" / "test"
 
 
@@ -83,6 +101,11 @@ def test_synthetic_competition_is_predicted_and_scored(done):
     assert submission["Location"].between(0, 96).all()
     score = read(done / "08_reporting" / "submission_score.json")
     assert score["rmse"] < 1.5 * score["mean_face_rmse"]
+
+
+def test_log_lines_fit_80_columns(done, lines):
+    assert any(text.split("  ")[1].startswith("member 1") for text in lines)
+    assert_lines_fit(lines)
 
 
 def test_score_is_estimated_and_labels_are_audited(done):

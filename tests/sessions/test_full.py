@@ -14,7 +14,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_kaggle import fake_kaggle
-from sessions import kedro, make_project, read, run, runs_of, statuses, trained
+from sessions import (
+    assert_lines_fit,
+    console_lines,
+    kedro,
+    make_project,
+    read,
+    run,
+    runs_of,
+    statuses,
+    trained,
+)
 
 from facial_keypoints.cli import user_message
 from facial_keypoints.errors import InputError
@@ -35,8 +45,9 @@ def finished(tmp_path_factory):
     before = Path.cwd()
     os.chdir(project)
     try:
-        run(project)
-        yield SimpleNamespace(path=project, data=project / "data" / "test")
+        with console_lines() as lines:
+            run(project)
+        yield SimpleNamespace(path=project, data=project / "data" / "test", lines=lines)
     finally:
         os.chdir(before)
 
@@ -60,6 +71,11 @@ def test_full_writes_a_complete_submission_and_its_score(finished):
     expected = np.sqrt(((both["Location"] - both["Location_true"]) ** 2).mean())
     assert score["rmse"] == pytest.approx(expected)
     assert score["num_values"] == len(key) == len(both)
+
+
+def test_log_lines_fit_80_columns(finished):
+    assert sum("  epoch " in text for text in finished.lines) == 4
+    assert_lines_fit(finished.lines)
 
 
 def test_full_writes_its_reports(finished):

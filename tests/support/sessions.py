@@ -1,16 +1,22 @@
 """Projects for whole sessions, and their results."""
 
 import json
+import logging
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from mlflow.tracking import MlflowClient
+
+from facial_keypoints.framework.console import ConsoleFormatter
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,6 +60,30 @@ def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProc
     return subprocess.run(
         command, cwd=project, capture_output=True, text=True, check=False, timeout=300, **options
     )
+
+
+@contextmanager
+def console_lines() -> Iterator[list[str]]:
+    """Collect what a console of 80 columns shows of this project's log records, one text each."""
+    shown: list[str] = []
+    handler = logging.Handler()
+    handler.setFormatter(ConsoleFormatter("%(asctime)s  %(message)s", "%H:%M:%S", columns=80))
+    handler.emit = lambda record: shown.append(handler.format(record))
+    ours = logging.getLogger("facial_keypoints")
+    ours.addHandler(handler)
+    try:
+        yield shown
+    finally:
+        ours.removeHandler(handler)
+
+
+def assert_lines_fit(shown: list[str]) -> None:
+    """Fail for a line over 80 columns without a path or command, or a text of over two lines."""
+    lines = [line for text in shown for line in text.splitlines()]
+    whole = re.compile(r"/|kedro run|--params")
+    assert [line for line in lines if len(line) > 80 and not whole.search(line)] == []
+    long = [text for text in shown if text.count("\n") > 1 and "WARNING" not in text]
+    assert long == []
 
 
 def runs_of(project: Path, experiment: str = "facial-keypoints-test"):

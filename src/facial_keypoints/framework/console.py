@@ -29,7 +29,18 @@ class ConsoleFormatter(logging.Formatter):
 
     The level stands before warnings and errors, commands get the running one's options, and a
     progress bar is erased.
+
+    Args:
+        fmt: As for ``logging.Formatter``.
+        datefmt: As for ``logging.Formatter``.
+        columns: Of a line; None for those of the terminal, or 80 elsewhere.
     """
+
+    def __init__(
+        self, fmt: str | None = None, datefmt: str | None = None, columns: int | None = None
+    ) -> None:
+        super().__init__(fmt, datefmt)
+        self._columns = columns
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record; those after the first are indented."""
@@ -38,18 +49,14 @@ class ConsoleFormatter(logging.Formatter):
         level = f"{record.levelname}: " if record.levelno >= logging.WARNING else ""
         context = click.get_current_context(silent=True)
         text = level + commands_with_options(record.getMessage(), context)
-        record.msg, record.args = wrapped(text, len(self._prefix(record)), _columns()), None
+        columns = self._columns or shutil.get_terminal_size().columns
+        record.msg, record.args = wrapped(text, len(self._prefix(record)), columns), None
         return super().format(record)
 
     def _prefix(self, record: logging.LogRecord) -> str:
         empty = copy.copy(record)
         empty.msg, empty.args, empty.exc_info, empty.stack_info = "", None, None, None
         return super().format(empty)
-
-
-def _columns() -> int:
-    """Width of the terminal; 80 elsewhere."""
-    return shutil.get_terminal_size().columns
 
 
 def wrapped(text: str, indent: int, columns: int) -> str:
