@@ -153,9 +153,9 @@ def test_halves_and_populations_have_limits_of_their_own(one_face, make_faces, c
     faces = make_faces(200)
     faces.keypoints[:] = labels
     with caplog.at_level("INFO"):
-        issues = audit_faces(faces, np.repeat([0, 1], 100), predicted, "by a test")
+        issues = audit_faces(faces, np.repeat([0, 1], 100), predicted, "a test")
     assert issues.loc[issues["flagged"], "row"].tolist() == [41]
-    assert "Label audit (by a test): flagged 1 label in 1 row (1 whole row)" in caplog.text
+    assert "Label audit (a test): 1 label issue in 1 row (1 whole row)" in caplog.text
 
 
 def test_table_is_sorted_by_score(one_face):

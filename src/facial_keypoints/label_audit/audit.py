@@ -207,9 +207,9 @@ def audit_faces(
     issues = audit_labels(faces.keypoints, predicted, faces.population + len(POPULATIONS) * half)
     flagged = issues[issues["flagged"].astype(bool)]
     logger.info(
-        "Label audit (%s): flagged %s in %s (%s)",
+        "Label audit (%s): %s in %s (%s)",
         stage,
-        format_count(len(flagged), "label"),
+        format_count(len(flagged), "label issue"),
         format_count(flagged["row"].nunique(), "row"),
         format_count(int((flagged["point"] == WHOLE).sum()), "whole row"),
     )

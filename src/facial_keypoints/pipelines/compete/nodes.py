@@ -130,7 +130,7 @@ def audit_labels(faces: FaceSet, folds: Folds, first_stage: FirstStage) -> pd.Da
         first_stage: Out-of-fold predictions.
     """
     half = folds.fold % NUM_HALVES
-    return audit_faces(faces, half, first_stage.predictions, "by the first stage")
+    return audit_faces(faces, half, first_stage.predictions, "first stage")
 
 
 def predict_test_faces(

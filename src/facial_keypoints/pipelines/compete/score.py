@@ -90,7 +90,7 @@ def audit_labels_again(
         total += np.where(unseen[..., None], points, 0)
         times += unseen[..., None]
     predicted = np.where(times > 0, total / np.maximum(times, 1), first_stage.predictions)
-    return audit_faces(faces, folds.fold % NUM_HALVES, predicted, "by the members")
+    return audit_faces(faces, folds.fold % NUM_HALVES, predicted, "members")
 
 
 def predict_test(
