@@ -32,6 +32,7 @@ SHELL = {
     "unzip",
     "curl",
     "printf",
+    "sed",
     "pip",
     "pre-commit",
     "ray",

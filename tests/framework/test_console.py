@@ -72,12 +72,13 @@ def test_line_of_the_console_fits_80_columns_with_its_prefix(console, monkeypatc
         "kedro run --pipeline=upload --params upload.wait_only=true",
         "--params split.unseen=0.15",
         "/a/long/path/" + 80 * "x",
+        "1.5 px",
     ],
 )
-def test_command_and_path_are_not_broken(whole):
-    text = wrapped(f"some words before it, {whole}, and after it", 10, 40)
+def test_command_path_and_quantity_are_not_broken(whole):
+    text = wrapped(f"some words before it: {whole}, and after it", 10, 37)
     assert whole in text
-    assert max(len(line) for line in text.splitlines() if whole not in line) <= 40
+    assert max(len(line) for line in text.splitlines() if whole not in line) <= 37
 
 
 def test_lines_of_a_message_are_indented():

@@ -20,6 +20,7 @@ from facial_keypoints.training import progress_bar
 logger = logging.getLogger(__name__)
 
 _COMMAND: Final = re.compile(r"kedro \w+(?: -\S+(?: [\w.]+=\S+)?)*|--\w+ [\w.]+=\S+")
+_UNIT: Final = re.compile(r"(?<=\d) (?=(?:px|s|min|h|days)\b|%)")
 _UNBROKEN_SPACE: Final = "\0"
 _NEVER: Final = logging.CRITICAL + 1
 
@@ -60,7 +61,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 def wrapped(text: str, indent: int, columns: int) -> str:
-    """Return a text in lines of a given length. Commands, paths and long words stay whole.
+    """Return a text in lines of a given length. Commands, paths, quantities and long words stay whole.
 
     Args:
         text: What to wrap; it may have several lines.
@@ -72,6 +73,7 @@ def wrapped(text: str, indent: int, columns: int) -> str:
       kedro run --pipeline=upload
     """
     text = _COMMAND.sub(lambda found: found[0].replace(" ", _UNBROKEN_SPACE), text)
+    text = _UNIT.sub(_UNBROKEN_SPACE, text)
     lines: list[str] = []
     for line in text.split("\n"):
         lines += textwrap.wrap(

@@ -128,7 +128,9 @@ class ProgressLog(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Report that the epoch begins."""
         self._epoch = epoch
-        logger.info("%s  preparing", self._name, extra={"position": self._position(0, math.inf)})
+        remaining = math.inf if epoch == self._first_epoch else self._remaining(epoch)
+        position = self._position(0, remaining)
+        logger.info("%s  epoch %s", self._name, self._number(), extra={"position": position})
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Report the position within the epoch."""
