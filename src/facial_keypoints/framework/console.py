@@ -61,7 +61,7 @@ class ConsoleFormatter(logging.Formatter):
 
 
 def wrapped(text: str, indent: int, columns: int) -> str:
-    """Return a text in lines of a given length. Commands, paths, quantities and long words stay whole.
+    """Return a text in lines. Commands, paths, quantities and long words stay whole.
 
     Args:
         text: What to wrap; it may have several lines.
