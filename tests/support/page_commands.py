@@ -14,8 +14,8 @@ PAGES = [
 def commands() -> dict[str, str]:
     """Return each command of the pages, and the page that has it first.
 
-    A command is a line of a block ``sh``, without its comment; lines that continue on the next one
-    are one command.
+    A command is a line of a block ``sh``, without its comment, or follows the ! of a notebook's
+    cell; lines that continue on the next one are one command.
     """
     found: dict[str, str] = {}
     for page in PAGES:
@@ -30,3 +30,4 @@ def _lines(page: str) -> Iterator[str]:
     for _, block in re.findall(r"^( *)```sh\n(.*?)^\1```", page, re.M | re.S):
         joined = re.sub(r"\\\n\s*", "", re.sub(r"\|\n\s*", "| ", block))
         yield from joined.splitlines()
+    yield from re.findall(r"^ *!(?!\[)(.*)$", page, re.M)
