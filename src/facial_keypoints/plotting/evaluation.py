@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from facial_keypoints.evaluation.records import VariantMetrics
 from facial_keypoints.keypoints import KEYPOINTS
@@ -42,5 +43,6 @@ def draw_error_per_keypoint(
     axis.set_xticks(np.arange(len(keypoints)), keypoints, rotation=35, ha="right")
     axis.set_yticks(np.arange(len(names)), names)
     axis.set_title("Error per keypoint: hold-out RMSE (px)")
-    figure.colorbar(cells, ax=axis, label="part of mean face's", pad=0.01)
+    bar = figure.colorbar(cells, ax=axis, label="RMSE / RMSE of the mean face (%)", pad=0.01)
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(xmax=1, symbol=""))
     return figure

@@ -6,9 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from facial_keypoints.framework.datasets import (
-    FigureDataset,
-)
+from facial_keypoints.framework.datasets import ChartDataset, FigureDataset
 
 
 def test_figure_loads_as_a_figure_of_the_same_pixels(tmp_path):
@@ -24,3 +22,10 @@ def test_figure_is_previewed_in_kedro_viz(tmp_path):
     dataset = FigureDataset(filepath=str(tmp_path / "figure.png"))
     dataset.save(Figure())
     assert b64decode(dataset.preview()) == (tmp_path / "figure.png").read_bytes()
+
+
+def test_chart_is_loaded_and_previewed_as_it_was_saved(tmp_path):
+    dataset = ChartDataset(filepath=str(tmp_path / "chart.json"))
+    chart = {"data": [{"x": [1], "y": [2.0]}], "layout": {}}
+    dataset.save(chart)
+    assert dataset.load() == dataset.preview() == chart

@@ -3,7 +3,7 @@
 from facial_keypoints.framework.datasets.archive import ArchiveDataset
 from facial_keypoints.framework.datasets.arrays import ArrayDataset, ArraysDataset, FaceSetDataset
 from facial_keypoints.framework.datasets.champion import ChampionDataset
-from facial_keypoints.framework.datasets.figures import FigureDataset
+from facial_keypoints.framework.datasets.figures import ChartDataset, FigureDataset
 from facial_keypoints.framework.datasets.pictures import PictureFolderDataset
 from facial_keypoints.framework.datasets.records import (
     ArrayRecordDataset,
@@ -33,6 +33,7 @@ __all__ = [
     "BytesDataset",
     "ChampionDataset",
     "ChampionTrainingDataset",
+    "ChartDataset",
     "FaceSetDataset",
     "FigureDataset",
     "OptionalRecordDataset",

@@ -12,6 +12,7 @@ from facial_keypoints.framework.datasets.atomic import FileDataset
 from facial_keypoints.framework.datasets.training_folder import TrainingFolder
 from facial_keypoints.framework.read_errors import read_errors
 from facial_keypoints.framework.storage import filesystem
+from facial_keypoints.plotting.charts import chart_loss
 from facial_keypoints.training.records import Training
 
 _CHAMPION: Final = TypeAdapter(Champion)
@@ -39,18 +40,7 @@ class TrainingDataset(FileDataset):
     def preview(self) -> PlotlyPreview:
         """Return the loss of each epoch as a Plotly chart for Kedro-Viz."""
         training = self.load()
-        history = training.history
-        curves = [
-            {"x": history["epoch"].tolist(), "y": history[column].tolist(), "name": name}
-            for name, column in (("training", "loss"), ("validation", "val_loss"))
-            if column in history
-        ]
-        layout = {
-            "title": {"text": training.record.variant},
-            "xaxis": {"title": {"text": "epoch"}},
-            "yaxis": {"title": {"text": "loss (px²)"}, "type": "log"},
-        }
-        return PlotlyPreview({"data": curves, "layout": layout})
+        return PlotlyPreview(chart_loss(training.history, training.record.variant))
 
     def _exists(self) -> bool:
         return TrainingFolder(self._fs, self._filepath).has_current()

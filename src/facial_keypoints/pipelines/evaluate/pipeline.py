@@ -14,6 +14,7 @@ from facial_keypoints.pipelines.evaluate.nodes import (
     plot_learning_curves,
     predict_faces,
 )
+from facial_keypoints.plotting.charts import chart_leaderboard
 
 _SETS = ("train_faces", "validation_faces", "holdout_faces", "unseen_faces")
 
@@ -101,6 +102,7 @@ def _compare_pipeline(names: list[str]) -> Pipeline:
                 ["leaderboard", "champion"],
                 name="compare_variants",
             ),
+            Node(chart_leaderboard, "leaderboard", "leaderboard_chart", name="chart_leaderboard"),
             Node(
                 plot_learning_curves,
                 {"leaderboard": "leaderboard", **variant_inputs(names, "training")},

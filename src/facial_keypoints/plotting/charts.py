@@ -1,0 +1,66 @@
+"""Charts to zoom into, as data and layout of Plotly, for Kedro-Viz."""
+
+from typing import Any
+
+import pandas as pd
+
+from facial_keypoints.plotting.style import BLUE, GREY, VERMILION
+
+Chart = dict[str, Any]
+"""``data`` (traces) and ``layout``."""
+
+
+def chart_loss(history: pd.DataFrame, title: str) -> Chart:
+    """Return the loss of a training by epoch.
+
+    Args:
+        history: One row per epoch: ``epoch``, ``loss`` and ``val_loss`` (px²), where known.
+        title: Of the chart.
+    """
+    lines = (("training", "loss", BLUE), ("validation", "val_loss", VERMILION))
+    traces = [
+        {
+            **{"x": history["epoch"].tolist(), "y": history[column].tolist()},
+            **{"name": name, "line": {"color": colour}},
+        }
+        for name, column, colour in lines
+        if column in history
+    ]
+    return {"data": traces, "layout": _layout(title, "epoch", "mean squared error (px²)", "y")}
+
+
+def chart_leaderboard(leaderboard: pd.DataFrame) -> Chart:
+    """Return the hold-out RMSE of every variant by its number of weights.
+
+    Args:
+        leaderboard: One row per variant; the last row is the mean face.
+    """
+    measured = leaderboard.dropna(subset=["parameters", "holdout_rmse"])
+    variants = {
+        "x": measured["parameters"].astype(int).tolist(),
+        "y": measured["holdout_rmse"].tolist(),
+        "text": measured["variant"].tolist(),
+        "customdata": measured["minutes"].round(1).tolist(),
+        "hovertemplate": "%{text}<br>%{y:.3f} px, %{x:,} weights<br>"
+        "trained in %{customdata} min<extra></extra>",
+        "mode": "markers+text",
+        "textposition": "top center",
+        "marker": {"color": BLUE, "size": 9},
+    }
+    layout = _layout("Error by size", "weights of the network", "hold-out RMSE (px)", "x")
+    level = {"xref": "paper", "y": float(leaderboard["holdout_rmse"].iloc[-1])}
+    line = {"type": "line", "x0": 0, "x1": 1, "y0": level["y"], "y1": level["y"], "xref": "paper"}
+    layout["shapes"] = [line | {"line": {"color": GREY, "dash": "dash"}}]
+    layout["annotations"] = [
+        level | {"x": 1, "text": "mean face", "showarrow": False, "yanchor": "bottom"}
+    ]
+    return {"data": [variants], "layout": layout}
+
+
+def _layout(title: str, x: str, y: str, logarithmic: str) -> dict[str, Any]:
+    axes: dict[str, dict[str, Any]] = {
+        "xaxis": {"title": {"text": x}},
+        "yaxis": {"title": {"text": y}},
+    }
+    axes[f"{logarithmic}axis"]["type"] = "log"
+    return {"title": {"text": title}, **axes}
