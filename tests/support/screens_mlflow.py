@@ -28,6 +28,7 @@ from facial_keypoints.tracking.parameters import log_parameters
 from facial_keypoints.tracking.runs import SessionRuns, create_parent
 from facial_keypoints.tracking.trainings import log_keypoint_errors, log_training
 from facial_keypoints.tracking.values import log_metrics
+from facial_keypoints.tracking.views import save_view, view_page
 from facial_keypoints.training.records import Training, TrainingRecord
 
 _WAIT: Final = 60_000
@@ -54,6 +55,7 @@ def fill(experiment: str, location: str | None = None) -> str:
     """
     kind = {"mlflow.experimentKind": "custom_model_development"}  # as conf/base/mlflow.yml
     experiment_id = MlflowClient().create_experiment(experiment, location, kind)
+    save_view(MlflowClient().get_experiment(experiment_id))
     tags = {"kedro_command": "kedro run --env=demo", "pipelines": "full", "env": "demo"}
     parent = create_parent(experiment_id, "full demo 2026-11-26 23:10", tags)
     log_parameters(parent, {"download": {"source": "synthetic"}, "train": {"epochs": 3}})
@@ -123,6 +125,20 @@ def open_runs(browser: Any, address: str, experiment_id: str) -> Any:
     return page
 
 
+def open_view(page: Any, address: str, experiment_id: str) -> Any:
+    """Show the saved view of the variants, and return the links to their runs.
+
+    Args:
+        page: Of Playwright.
+        address: MLflow's.
+        experiment_id: The experiment.
+    """
+    page.goto(f"{address}/{view_page(experiment_id)}")
+    names = page.locator("a[href*='/runs/']").filter(has_text=re.compile(r"\dcl-"))
+    names.first.wait_for(timeout=_WAIT)
+    return names
+
+
 def compare(page: Any, address: str, experiment_id: str, run_ids: Sequence[str]) -> None:
     """Show a comparison of runs: what differs between them, against leak, minutes and RMSE.
 
@@ -151,7 +167,7 @@ def take(store: str, folder: Path) -> None:
 
     Args:
         store: The project's database.
-        folder: Where to write mlflow_note.png and mlflow_comparison.png.
+        folder: Where to write mlflow_note.png, mlflow_comparison.png and mlflow_variants.png.
     """
     from playwright.sync_api import sync_playwright
 
@@ -170,6 +186,9 @@ def take(store: str, folder: Path) -> None:
         page.screenshot(path=folder / "mlflow_note.png")
         compare(page, address, experiment_id, children)
         page.screenshot(path=folder / "mlflow_comparison.png")
+        open_view(page, address, experiment_id)
+        page.wait_for_timeout(2000)
+        page.screenshot(path=folder / "mlflow_variants.png")
         browser.close()
 
 

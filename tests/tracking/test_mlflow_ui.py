@@ -3,7 +3,7 @@
 import mlflow
 import pytest
 from mlflow.tracking import MlflowClient
-from screens_mlflow import VARIANTS, compare, fill, mlflow_ui, open_runs
+from screens_mlflow import VARIANTS, compare, fill, mlflow_ui, open_runs, open_view
 
 from facial_keypoints.tracking.notes import children_of
 
@@ -64,3 +64,13 @@ def test_comparison_has_parallel_coordinates(runs_page, session):
     compare(runs_page, address, run.info.experiment_id, children[:2])
     axes = runs_page.locator(".js-plotly-plot .axis-title").all_text_contents()
     assert axes == ["convs", "pools", "leak", "minutes", "parameters", "holdout_rmse"]
+
+
+def test_saved_view_compares_the_variants_at_once(browser, session):
+    address, run = session
+    page = browser.new_page(viewport={"width": 1500, "height": 800})
+    names = open_view(page, address, run.info.experiment_id)
+    best_first = sorted(VARIANTS, key=lambda name: VARIANTS[name][2])
+    assert names.all_inner_texts() == best_first
+    assert page.get_by_test_id("sort-header-holdout_rmse").is_visible()
+    page.close()

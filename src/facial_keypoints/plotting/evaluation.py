@@ -43,6 +43,7 @@ def draw_error_per_keypoint(
     axis.set_xticks(np.arange(len(keypoints)), keypoints, rotation=35, ha="right")
     axis.set_yticks(np.arange(len(names)), names)
     axis.set_title("Error per keypoint: hold-out RMSE (px)")
-    bar = figure.colorbar(cells, ax=axis, label="RMSE / RMSE of the mean face (%)", pad=0.01)
-    bar.ax.yaxis.set_major_formatter(PercentFormatter(xmax=1, symbol=""))
+    bar = figure.colorbar(cells, ax=axis, pad=0.01)
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    bar.set_label("of the RMSE of\nthe mean face", fontsize=8)
     return figure

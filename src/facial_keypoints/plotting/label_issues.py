@@ -30,7 +30,8 @@ def draw_label_issues(faces: FaceSet, issues: pd.DataFrame) -> Figure:
         for point, place in zip(lines["point"], places, strict=True):
             predicted[i, keypoint_indices(str(point))] = place
     titles = [
-        f"row {row}: {score:.1f}\n{point}"
+        f"row {row}: {score:.1f} x limit\n"
+        + ("whole face" if point == WHOLE else str(point).replace("_", " "))
         for row, score, point in worst[["row", "score", "point"]].itertuples(index=False)
     ]
     return draw_faces(
@@ -38,5 +39,5 @@ def draw_label_issues(faces: FaceSet, issues: pd.DataFrame) -> Figure:
         titles,
         truth=faces.keypoints[rows],
         predicted=predicted,
-        heading="Label issues with the highest scores",
+        heading="Label issues: labels farthest from the prediction, in multiples of the limit",
     )

@@ -21,6 +21,7 @@ from facial_keypoints.tracking.delivery import configure_client
 from facial_keypoints.tracking.relocation import local_path, relocate_project
 from facial_keypoints.tracking.store import Store, choose_store, use_store
 from facial_keypoints.tracking.store_checks import check_registry, check_store, store_errors
+from facial_keypoints.tracking.views import save_view
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ def _experiment_id(settings: TrackingSettings, project: Path, store: Store) -> s
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment_id)
         logger.warning("MLflow: restored the deleted experiment %s", settings.experiment)
+    save_view(experiment)
     address = str(experiment.artifact_location)
     if settings.artifact_location and local_path(address) != location != address:
         logger.warning(

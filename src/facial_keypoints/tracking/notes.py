@@ -14,6 +14,7 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
 from facial_keypoints.formatting import format_count, format_duration
+from facial_keypoints.tracking.views import view_page
 
 ERROR_TAG: Final = "error"
 COMMAND_TAG: Final = "kedro_command"
@@ -204,6 +205,8 @@ def _where_to_look(
     if len(children) > 1:
         ids = [child.info.run_id for child in children]
         yield f"- {_comparison(run, ids)}: curves, scatter and parallel coordinates"
+        page = view_page(run.info.experiment_id)
+        yield f"- [All variants of all runs]({page}): their metrics, the lowest error first"
     for name, purpose in found:
         yield f"- {_link(name, run, artifacts[name], 'artifacts')}: {purpose}"
 

@@ -154,9 +154,8 @@ def draw_face_grid(faces: FaceSet, data_report: DataReport) -> Figure:
     issues = data_report.label_issues[:_GRID_ROWS]
     rows += [issue.row - 1 for issue in issues]
     titles += [f"row {issue.row}: label issue" for issue in issues]
-    return draw_faces(
-        faces.images[rows], titles, truth=faces.keypoints[rows], heading="Labelled faces"
-    )
+    heading = "Labelled faces of populations A (15 keypoints) and B (4 keypoints)"
+    return draw_faces(faces.images[rows], titles, truth=faces.keypoints[rows], heading=heading)
 
 
 def _log_report(report: DataReport) -> None:
