@@ -23,8 +23,6 @@ IMAGES: Final = ROOT / "docs/images"
 COLOURS: Final = 256
 """Of a PNG: a third of the size."""
 BIN: Final = Path(sys.executable).parent
-NO_HINTS: Final = "localStorage.setItem('KedroViz', '{\"showFeatureHints\": false}')"
-TO_THE_LEFT: Final = "document.querySelectorAll('*').forEach(e => e.scrollTo(0, 0))"
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from browsers import CHROMIUM, FLAGS, free_port, serving  # noqa: E402
@@ -65,28 +63,23 @@ def show_kedro_viz(env: str) -> None:
     command = [str(BIN / "kedro"), "viz", "run", "--no-browser", f"--port={port}", f"--env={env}"]
     with serving(command, f"{url}/api/version", cwd=PROJECT), _browser() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.add_init_script(NO_HINTS)
         page.goto(url)
-        page.get_by_text("Dismiss").click()
         _keep(page, "kedro_viz", 1500)
-        page.get_by_placeholder("Search").fill("leaderboard")
-        page.locator(".node-list-tree-item-row, .row", has_text="leaderboard").last.click()
-        page.locator(".pipeline-metadata__link").click()  # the panel has the project's folder
-        page.wait_for_timeout(1500)
-        page.evaluate(TO_THE_LEFT)
-        _keep(page, "kedro_viz_preview", 500)
+        page.locator(".pipeline-node", has_text="evaluate").click()
+        page.locator("[data-node-fullname=leaderboard_chart]").click()
+        _keep(page, "kedro_viz_preview", 3000)
         page.close()
 
 
 def show_mlflow(env: str) -> None:
-    """Take the note of MLflow's latest run, and the comparison of its variants.
+    """Take the note of MLflow's latest run, and its variants in the list, and compared.
 
     Args:
-        env: Not used: the latest run is taken.
+        env: Kedro environment.
     """
     from screens_mlflow import take
 
-    take(f"sqlite:///{PROJECT / 'mlflow.db'}", IMAGES)
+    take(f"sqlite:///{PROJECT / 'mlflow.db'}", IMAGES, env)
     for path in sorted(IMAGES.glob("mlflow_*.png")):
         _save(Image.open(path), path)
 

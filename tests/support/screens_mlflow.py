@@ -2,7 +2,7 @@
 
     python tests/support/screens_mlflow.py sqlite:///mlflow.db docs/images
 
-takes the screenshots of a project's latest run that compared variants.
+takes the screenshots of a project's latest demo.
 """
 
 import argparse
@@ -162,19 +162,20 @@ def compare(page: Any, address: str, experiment_id: str, run_ids: Sequence[str])
     page.locator(".js-plotly-plot .axis-title", has_text="holdout_rmse").wait_for()
 
 
-def take(store: str, folder: Path) -> None:
+def take(store: str, folder: Path, env: str = "demo") -> None:
     """Take the screenshots of a project's latest run that compared variants.
 
     Args:
         store: The project's database.
         folder: Where to write mlflow_note.png, mlflow_comparison.png and mlflow_variants.png.
+        env: Kedro environment of the run.
     """
     from playwright.sync_api import sync_playwright
 
     mlflow.set_tracking_uri(store)
     client = MlflowClient()
     experiments = [each.experiment_id for each in client.search_experiments()]
-    latest = client.search_runs(experiments, "tags.champion LIKE '%'", max_results=1)[0]
+    latest = client.search_runs(experiments, f"tags.champion LIKE '%' AND tags.env = '{env}'")[0]
     experiment_id, run_id = latest.info.experiment_id, latest.info.run_id
     children = [child.info.run_id for child in children_of(run_id)]
     with mlflow_ui(store, Path.cwd()) as address, sync_playwright() as driver:

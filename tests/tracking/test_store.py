@@ -138,6 +138,14 @@ def test_ui_command_shows_the_store_without_a_password(tmp_path, monkeypatch, ur
     assert ui_command()[0] == expected
 
 
+def test_ui_command_leads_to_the_variants_of_the_experiment_of_a_run(new_run):
+    run_id = new_run()
+    experiment_id = mlflow.tracking.MlflowClient().get_run(run_id).info.experiment_id
+    page = f":5000/#/experiments/{experiment_id}/runs?viewStateShareKey=variants"
+    assert ui_command(run_id)[1].endswith(page)
+    assert ui_command("gone")[1].endswith(":5000")
+
+
 @pytest.mark.parametrize(
     ("uri", "right"),
     [

@@ -18,7 +18,12 @@ _OWN_SECTIONS: Final = ("download.", "upload.")
 
 
 def print_next_commands(
-    console: Console, env: str | None, pipeline: str, scored: bool, sent: Status | None = None
+    console: Console,
+    env: str | None,
+    pipeline: str,
+    scored: bool,
+    sent: Status | None = None,
+    run_id: str | None = None,
 ) -> None:
     """Print the commands that a user would type next.
 
@@ -28,6 +33,7 @@ def print_next_commands(
         pipeline: Name of the pipeline that made the submission.
         scored: Whether the submission was scored offline, as on synthetic data.
         sent: What Kaggle has done with the submission; None if it was not sent.
+        run_id: The MLflow run of the command.
     """
     from facial_keypoints.tracking.store import ui_command
 
@@ -38,7 +44,7 @@ def print_next_commands(
     lines = [] if activate is None else [(f". {activate}", "once per terminal")]
     lines += [
         (f"kedro viz run{option}", "the pipeline with its tables and plots, in the browser"),
-        ui_command(),
+        ui_command(run_id),
     ]
     if scored:
         real = " --env=local" if "KEDRO_ENV" in os.environ or _given("config") else ""
@@ -54,7 +60,8 @@ def print_next_commands(
         lines.append((command, "send the submission to Kaggle"))
     for command, purpose in lines:
         console.print(f"  {command}", soft_wrap=True, markup=False, highlight=False)
-        console.print(f"      {purpose}", soft_wrap=True, highlight=False, style="dim")
+        for line in purpose.splitlines():
+            console.print(f"      {line}", soft_wrap=True, highlight=False, style="dim")
 
 
 def _given(*names: str) -> str:

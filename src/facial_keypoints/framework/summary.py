@@ -71,7 +71,9 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
             )
         console.print(f"Peak memory of the main process: {peak_memory() / 1024:.1f} GiB")
         name = "compete" if "score_estimate" in outputs else "full"
-        print_next_commands(console, env, name, score.num_values > 0, sent and sent.status)
+        run_id = catalog.load("session").mlflow_run_id if "leaderboard" in outputs else None
+        scored = score.num_values > 0
+        print_next_commands(console, env, name, scored, sent and sent.status, run_id)
     if "export_report" in outputs:
         console.print(export_table(catalog.load("export_report")))
         folder = _path(catalog, "onnx_file").rpartition("/")[0]

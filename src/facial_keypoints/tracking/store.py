@@ -4,14 +4,18 @@ import logging
 import os
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.tracking.views import view_page
 
 logger = logging.getLogger(__name__)
 
@@ -164,11 +168,19 @@ def use_store(store: Store) -> None:
         os.environ[VARIABLE] = before
 
 
-def ui_command() -> tuple[str, str]:
-    """Return what shows the runs of the current store (a command or an address), and a comment."""
+def ui_command(run_id: str | None = None) -> tuple[str, str]:
+    """Return what shows the runs of the current store (a command or an address), and a comment.
+
+    Args:
+        run_id: A run, whose experiment the comment leads to.
+    """
     uri = mlflow.get_tracking_uri()
     store = Store(uri.replace(f"sqlite:///{Path.cwd()}/", "sqlite:///"), VARIABLE)
     if store.is_server:
         return str(store), "runs and curves side by side, in the browser"
     command = f"mlflow ui --backend-store-uri {store.argument}"
-    return command, "runs and curves side by side, at http://127.0.0.1:5000"
+    page = ""
+    if run_id is not None:
+        with suppress(MlflowException):  # the database may have gone since
+            page = "/" + view_page(MlflowClient().get_run(run_id).info.experiment_id)
+    return command, f"runs and curves side by side, at\nhttp://127.0.0.1:5000{page}"
