@@ -23,6 +23,7 @@ IMAGES: Final = ROOT / "docs/images"
 COLOURS: Final = 256
 """Of a PNG: a third of the size."""
 BIN: Final = Path(sys.executable).parent
+TO_THE_LEFT: Final = "document.querySelectorAll('*').forEach(e => e.scrollTo(0, 0))"
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from browsers import CHROMIUM, FLAGS, free_port, serving  # noqa: E402
@@ -67,7 +68,9 @@ def show_kedro_viz(env: str) -> None:
         _keep(page, "kedro_viz", 1500)
         page.locator(".pipeline-node", has_text="evaluate").click()
         page.locator("[data-node-fullname=leaderboard_chart]").click()
-        _keep(page, "kedro_viz_preview", 3000)
+        page.wait_for_timeout(1500)
+        page.evaluate(TO_THE_LEFT)
+        _keep(page, "kedro_viz_preview", 1500)
         page.close()
 
 

@@ -1,10 +1,13 @@
 """Charts to zoom into, as data and layout of Plotly, for Kedro-Viz."""
 
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from facial_keypoints.plotting.style import BLUE, GREY, VERMILION
+
+_LABELLED: Final = 8
+"""Variants whose names do not cover each other; of more, the pointer shows the name."""
 
 Chart = dict[str, Any]
 """``data`` (traces) and ``layout``."""
@@ -43,7 +46,8 @@ def chart_leaderboard(leaderboard: pd.DataFrame) -> Chart:
         "customdata": measured["minutes"].round(1).tolist(),
         "hovertemplate": "%{text}<br>%{y:.3f} px, %{x:,} weights<br>"
         "trained in %{customdata} min<extra></extra>",
-        "mode": "markers+text",
+        "mode": "markers+text" if len(measured) <= _LABELLED else "markers",
+        "cliponaxis": False,
         "textposition": "top center",
         "marker": {"color": BLUE, "size": 9},
     }
