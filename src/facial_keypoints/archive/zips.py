@@ -19,8 +19,8 @@ _MIN_LIMIT: Final = 2**30
 _MAX_RATIO: Final = 30
 """Unpacked size over the file's size. Tables of images shrink to a third, zip bombs to a
 thousandth."""
-_MAX_BYTES: Final = 8 * 2**30
-"""Bytes that no archive may exceed; the largest synthetic competition takes 7 GiB."""
+_MAX_BYTES: Final = 64 * 2**30
+"""Bytes that no archive may exceed; the largest synthetic competition takes 40 GiB."""
 _MAX_READ: Final = 4 * 2**20
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """Other methods can unpack a few bytes to gigabytes in one step."""

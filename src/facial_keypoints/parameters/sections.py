@@ -32,7 +32,7 @@ def as_list(value: Any) -> Any:
 class SyntheticParameters(Section):
     """Size and seed of the synthetic competition."""
 
-    train_faces: int = Field(ge=20, le=200_000)
+    train_faces: int = Field(ge=20, le=1_000_000)
     test_faces: int = Field(ge=4, le=200_000)
     seed: Seed
 
