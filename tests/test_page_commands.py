@@ -144,7 +144,7 @@ RUN = {
     "python examples/run_litert.py data/07_model_output/facial_keypoints_int8.tflite face1.png "
     "face2.png": "ai_edge_litert",
     "export MLFLOW_TRACKING_URI=sqlite:///mlflow.db": "",
-    "sed 's/level: INFO/level: WARNING/' conf/logging.yml > quiet.yml": "",
+    "sed 's/^    level: INFO/    level: WARNING/' conf/logging.yml > quiet.yml": "",
     "export KEDRO_LOGGING_CONFIG=quiet.yml": "",
     "python benchmarks/leak.py docs/results/by_sample/study.json "
     "docs/results/by_group/study.json": "",

@@ -59,6 +59,17 @@ def test_there_is_no_bar_without_a_terminal(capsys):
     assert terminal_bar() is None
 
 
+def test_there_is_no_bar_where_the_console_prints_warnings_only(monkeypatch):
+    console = logging.StreamHandler()
+    console.name = "console"
+    monkeypatch.setattr(logging.getLogger(), "handlers", [console])
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setenv("TERM", "xterm")
+    assert terminal_bar() is not None
+    console.setLevel(logging.WARNING)
+    assert terminal_bar() is None
+
+
 def test_there_is_a_bar_on_a_terminal():
     parent, child = pty.openpty()
     source = Path(progress_bar.__file__).parents[2]

@@ -76,11 +76,17 @@ class ProgressBar:
 
 
 def terminal_bar() -> ProgressBar | None:
-    """Return a bar; None where standard output is no terminal, or other processes share it."""
-    if not sys.stdout.isatty() or multiprocessing.parent_process() is not None:
+    """Return a bar; None without a terminal, where other processes share it, or it is quiet."""
+    if not sys.stdout.isatty() or multiprocessing.parent_process() is not None or _is_quiet():
         return None
     console = Console()
     return None if console.is_dumb_terminal else ProgressBar(console)
+
+
+def _is_quiet() -> bool:
+    """Whether the handler "console" of ``conf/logging.yml`` prints warnings only."""
+    handlers = logging.getLogger().handlers
+    return any(each.name == "console" and each.level > logging.INFO for each in handlers)
 
 
 @dataclass(frozen=True)
