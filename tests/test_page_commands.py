@@ -28,7 +28,7 @@ from facial_keypoints.synthetic import render_faces, write_archive
 
 NETWORK = {"architecture": "conv_stack", "settings": {"convs": 2, "pools": 1, "width": 0.1}}
 SMALL = {
-    "train": {"epochs": 1, "precision": "float32"},
+    "train": {"epochs": 1, "max_minutes": 0.05, "precision": "float32"},
     "variants": {"5cl-3mpl": NETWORK, "10cl-3mpl": NETWORK},
     "study": {"minutes": None, "only": ["5cl-3mpl"]},
     "competition": {
