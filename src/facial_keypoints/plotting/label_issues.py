@@ -15,7 +15,7 @@ _GRID_FACES: Final = 48
 
 
 def draw_label_issues(faces: FaceSet, issues: pd.DataFrame) -> Figure:
-    """Draw the rows with the highest scores: labels as circles, predictions as crosses.
+    """Draw the faces with the likeliest label issues: labels as circles, predictions as crosses.
 
     Args:
         faces: Training faces.

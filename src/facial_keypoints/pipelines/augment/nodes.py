@@ -8,7 +8,7 @@ from facial_keypoints.parameters import AugmentParameters
 def augment_faces(
     faces: FaceSet, parameters: AugmentParameters
 ) -> tuple[FaceSet, AugmentationSummary]:
-    """Add transformed copies to the faces.
+    """Add mirrored, rotated, shifted, brighter, darker and noisy copies to the faces.
 
     Args:
         faces: The originals.

@@ -159,7 +159,7 @@ def measure_mean_face(
 def compare_variants(
     mean_face_metrics: VariantMetrics, **inputs: Any
 ) -> tuple[pd.DataFrame, Champion]:
-    """Rank the variants and select the champion.
+    """Rank the variants by their validation RMSE, and select the best one as the champion.
 
     Args:
         mean_face_metrics: Metrics of predicting the mean face.

@@ -66,7 +66,7 @@ def plan_study(
 def split_faces(
     augmented: FaceSet, split: SplitParameters, plan: StudyPlan
 ) -> tuple[FaceSet, FaceSet, FaceSet, FaceSet, SplitSummary]:
-    """Split all samples into four sets.
+    """Split all samples into a training, a validation, a hold-out and an unseen set.
 
     Args:
         augmented: All samples, originals and copies.

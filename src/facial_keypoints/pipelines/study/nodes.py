@@ -50,7 +50,7 @@ def tabulate_study(
     validation: FaceSet,
     **inputs: Any,
 ) -> StudyResult:
-    """Compare all trained variants with the paper.
+    """Compare the losses of all trained variants with those of the paper's tables.
 
     Args:
         paper: The paper's rows by table.
@@ -90,7 +90,7 @@ def tabulate_study(
 
 
 def list_tables(study: StudyResult) -> tuple[pd.DataFrame, ...]:
-    """Return each of ``TABLES`` as a table of numbers."""
+    """Return the study's rows as tables: the paper's Tables 3 to 5, its text, and others."""
     return tuple(table_frame(study.tables.get(table, [])) for table in TABLES)
 
 
