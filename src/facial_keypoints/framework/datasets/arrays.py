@@ -27,13 +27,16 @@ class _FaceSetFile(FileDataset):
             np.savez(file, **data.arrays())  # type: ignore[arg-type]
 
     def preview(self, nfaces: int = 16) -> ImagePreview:
-        """Return the first faces, with their labelled points, for Kedro-Viz."""
+        """Return some faces from all parts of the set, with their points, for Kedro-Viz."""
         from facial_keypoints.plotting.faces import draw_faces
 
         faces = self.load()
-        heading = f"{min(nfaces, len(faces))} of {len(faces):,} faces"
-        titles = [str(i) for i in range(min(nfaces, len(faces)))]
-        figure = draw_faces(faces.images[:nfaces], titles, faces.keypoints[:nfaces], None, heading)
+        count = min(nfaces, len(faces))
+        rows = np.linspace(0, max(len(faces) - 1, 0), count).astype(int)
+        titles = [f"row {i + 1}{': a copy' if faces.augmented[i] else ''}" for i in rows.tolist()]
+        points = faces.keypoints[rows] if np.isfinite(faces.keypoints[rows]).any() else None
+        heading = f"{count} of {len(faces):,} faces" if count else "no faces"
+        figure = draw_faces(faces.images[rows], titles, points, heading=heading)
         png = BytesIO()
         figure.savefig(png, format="png")
         return ImagePreview(b64encode(png.getvalue()).decode())
