@@ -20,7 +20,9 @@ def site(tmp_path):
     (build / "404.html").touch()
     for name in ("index.html", "favicon.ico"):
         shutil.copy(HTML / name, build)
-    paths = [f"{tmp_path}/data/faces.npz", f"{tmp_path.name}/src/nodes.py"]
+    error = {"message": "no archive", "traceback": "File /usr/lib/python3/x.py"}
+    (build / "api/run-status").write_text(json.dumps({"nodes": {"1": {"error": error}}}))
+    paths = [f"{tmp_path}/data/faces.npz", f"{tmp_path.name}/src/nodes.py", f"{Path.home()}/a.png"]
     (build / "api/nodes/1").write_text(json.dumps(paths))
     return finish_site(build, tmp_path)
 
@@ -30,7 +32,10 @@ def test_site_is_alone_in_its_folder(site):
 
 
 def test_site_names_no_folder_of_this_machine(site):
-    assert json.loads((site / "api/nodes/1").read_text()) == ["data/faces.npz", "src/nodes.py"]
+    paths = json.loads((site / "api/nodes/1").read_text())
+    assert paths == ["data/faces.npz", "src/nodes.py", "~/a.png"]
+    error = json.loads((site / "api/run-status").read_text())["nodes"]["1"]["error"]
+    assert error == {"message": "no archive", "traceback": ""}
 
 
 def test_site_answers_all_that_the_page_asks_for(site):

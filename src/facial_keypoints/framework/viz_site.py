@@ -6,9 +6,10 @@
 It works in any folder of any web server, without a network, and names no folder of this machine.
 """
 
+import json
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from facial_keypoints.framework.viz_page import adapt_page
 
@@ -44,6 +45,9 @@ def finish_site(build: Path, project: Path) -> Path:
     page = adapt_page(index.read_text(encoding="utf-8"))
     index.write_text(page.replace("</head>", _RUN_STATUS, 1), encoding="utf-8")
     (site / "api/metadata").write_text(_metadata(), encoding="utf-8")
+    status = site / "api/run-status"
+    run = json.loads(status.read_text(encoding="utf-8"), object_hook=_without_traceback)
+    status.write_text(json.dumps(run), encoding="utf-8")
     for response in (path for path in (site / "api").rglob("*") if path.is_file()):
         response.write_text(_without_folder(response.read_text(encoding="utf-8"), project))
     return site
@@ -58,9 +62,15 @@ def _metadata() -> str:
     return str(MetadataAPIResponse(package_compatibilities=packages).model_dump_json())
 
 
+def _without_traceback(values: dict[str, Any]) -> dict[str, Any]:
+    """An error of a node without the paths of Python's files; its message stays."""
+    return values | {"traceback": ""} if "traceback" in values else values
+
+
 def _without_folder(text: str, project: Path) -> str:
     """The text with paths from the project's folder on; those of code begin with its name."""
-    return text.replace(f"{project.as_posix()}/", "").replace(f'"{project.name}/src/', '"src/')
+    text = text.replace(f"{project.as_posix()}/", "").replace(f'"{project.name}/src/', '"src/')
+    return text.replace(f"{Path.home().as_posix()}/", "~/")
 
 
 if __name__ == "__main__":
