@@ -276,7 +276,7 @@ def _minutes(
         "" if measured else " (estimated)",
         _subject_and_verb(train.epochs),
         format_duration(60 * (whole or minutes)),
-        "" if minutes == whole else f", stopped after {format_duration(60 * minutes)}",
+        "" if minutes == whole else f", stopped at {format_duration(60 * minutes)}",
     )
     return minutes
 
