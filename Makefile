@@ -21,7 +21,7 @@ endef
 KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu demo check unit test tests test-all test-external lint types contracts faults viz viz-build ui app docs docs-build screenshots lock clean
+.PHONY: help setup setup-gpu demo check unit test tests test-all test-external storage-server lint types contracts faults viz viz-build ui app docs docs-build screenshots lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,12 @@ test-all: lint types contracts ## run all tests, the slow ones and those of test
 
 test-external: $(VENV)/.dev ## run the tests that need a browser, a server or a cluster; skips what is not installed
 	$(PYTEST) -m "(browser or server) and not slow" --durations=10
+
+storage-server: $(VENV)/moto/bin/moto_server ## install moto's S3 server for test-external, into an environment of its own
+
+$(VENV)/moto/bin/moto_server: | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)/moto
+	$(VENV)/moto/bin/python -m pip install --quiet --disable-pip-version-check "moto[s3,server]>=5.1,<6"
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
