@@ -89,6 +89,8 @@ class ObjectLock:
         try:
             self._token_here.write_text(self._token, "utf-8")
             self._fs.pipe_file(self._path, self._token.encode(), mode="create")
+        except PermissionError:
+            raise
         except OSError:
             holder = self._holder()
             if not holder:

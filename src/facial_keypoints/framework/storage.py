@@ -21,7 +21,7 @@ _S3: Final = ("s3", "s3a")
 _CLIENTS: Final = {"aiobotocore", "aiohttp", "botocore"}
 """Packages whose errors are of the network, the credentials or the bucket."""
 _NO_CREDENTIALS: Final = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
-_WHERE: Final = f"the entry {CREDENTIALS} of conf/<env>/credentials.yml, or in the AWS variables"
+_WHERE: Final = f"the entry {CREDENTIALS} of conf/<env>/credentials.yml or the AWS variables"
 
 
 def filesystem(
