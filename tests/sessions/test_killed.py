@@ -77,10 +77,10 @@ def whole(tmp_path_factory):
 
 def epochs_lost(killed: str, output: str) -> int:
     """Return how many epochs the killed run started that the next one did not keep."""
-    if "trains in" not in killed or "; ended by: " in killed:
-        assert ("; ended by: " in killed) == ("reusing training" in output)
+    if "trains in" not in killed or ", best: epoch " in killed:
+        assert (", best: epoch " in killed) == ("reusing training" in output)
         return 0
-    finished = len(re.findall(r"epoch \d+/\d+  loss \S+  validation", killed))
+    finished = len(re.findall(r"epoch \d+/\d+  loss \S+  RMSE", killed))
     kept = re.search(r"resumed after epoch (\d+)", output)
     return min(finished + 1, EPOCHS) - (int(kept.group(1)) if kept else 0)
 

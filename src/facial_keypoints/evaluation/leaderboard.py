@@ -83,7 +83,7 @@ def select_champion(leaderboard: pd.DataFrame, trainings: Mapping[str, Training]
         holdout_rmse=None if pd.isna(best["holdout_rmse"]) else float(best["holdout_rmse"]),
     )
     logger.info(
-        "Champion: %s, RMSE %.3f px on validation, %.3f px on hold-out",
+        "Champion: %s, validation RMSE %.3f px, hold-out %.3f px",
         *(name, best["validation_rmse"], best["holdout_rmse"]),
     )
     return champion

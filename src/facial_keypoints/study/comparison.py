@@ -108,14 +108,14 @@ def _missing_labels(train: FaceSet) -> Literal["mask", "fill", "none"]:
 
 def _log(study: StudyResult) -> None:
     in_paper = {row.variant for row in study.paper_rows()}
-    missing = study.missing if len(study.missing) < len(in_paper) else []
-    logger.info(
-        "Study: %d of the paper's %d networks trained%s%s",
-        len(in_paper & set(study.trained())),
-        len(in_paper),
-        f"; missing: {join_names(missing)}" if missing else "",
-        f"; failed: {join_names([*study.failures])}" if study.failures else "",
-    )
+    trained = in_paper & set(study.trained())
+    if trained:
+        missing = f"; missing: {join_names(study.missing)}" if study.missing else ""
+        logger.info(
+            "Study: %d of the paper's %d networks trained%s", len(trained), len(in_paper), missing
+        )
+    if study.failures:
+        logger.info("Study: failed: %s", join_names([*study.failures]))
 
 
 def _rounded(study: StudyResult) -> StudyResult:

@@ -143,12 +143,12 @@ def _report(training: Training, variant: VariantParameters, study: StudyParamete
     record = training.record
     if training.failure is None:
         logger.info(
-            "%s: %s in %s, best %s; ended by: %s",
+            "%s: %s in %s (%s), best: epoch %s",
             variant.name,
             format_count(int(record.epochs), "epoch"),
             format_duration(60 * record.minutes),
-            record.best_epoch,
             record.ended_by,
+            record.best_epoch,
         )
         if not training.is_final:
             logger.warning(
