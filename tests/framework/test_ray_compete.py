@@ -16,9 +16,10 @@ pytestmark = pytest.mark.server
 
 EPOCHS = 4
 TRAIN = "competition.train.batch_size=16,competition.train.deterministic=true"
+# minutes that are never reached, also on a busy machine
 COMPETE = (
     *("run", "--pipeline=compete", "--env=test"),
-    "--params=competition.minutes=30,competition.size=tiny,competition.members=2,"
+    "--params=competition.minutes=600,competition.size=tiny,competition.members=2,"
     f"competition.max_epochs={EPOCHS},competition.train.precision=float32,{TRAIN}",
 )
 

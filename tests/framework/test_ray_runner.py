@@ -5,11 +5,14 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
+from parameters import raw_parameters, raw_variant
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework import RayRunner
-from facial_keypoints.framework.ray_runner import DistributedRun
+from facial_keypoints.framework.ray_runner import DistributedRun, trainings_of
+from facial_keypoints.parameters import Parameters
 from facial_keypoints.pipelines import DISTRIBUTED
+from facial_keypoints.pipelines.train import create_pipeline
 from facial_keypoints.training.variants import StudyEstimate
 
 
@@ -147,6 +150,18 @@ def test_what_an_earlier_run_trained_starts_no_process(run):
 def test_error_of_a_training_ends_the_run(run):
     events = run(study(["a"], train=fail))
     assert events[-2:] == ["error a.train: diverged", "raised diverged"]
+
+
+def test_each_variant_and_seed_is_a_training_of_its_own():
+    raw = raw_parameters(
+        study={"seeds": [0, 1, 2]}, variants={"a": raw_variant(), "b": raw_variant()}
+    )
+    variants = Parameters.model_validate(raw).repeated().chosen
+    nodes = trainings_of(create_pipeline(variants))
+    assert sorted(node.namespace for node in nodes) == [
+        *("a", "a-seed1", "a-seed2"),
+        *("b", "b-seed1", "b-seed2"),
+    ]
 
 
 def test_run_without_trainings_is_refused():
