@@ -1,6 +1,6 @@
 """The same study without Ray and with the RayRunner on two workers of one core each.
 
-    python benchmarks/cluster.py [--epochs 12]
+    python benchmarks/cluster.py [--epochs 4]
 
 Trains variants of the paper, at a tenth of their width, on the synthetic competition: one after
 another with all cores, one after another with one thread, and two at a time with Ray. Prints the
@@ -93,8 +93,8 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--variants", default="5cl-3mpl,10cl-3mpl,15cl-5mpl,16cl-5mpl")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--faces", type=int, default=600, help="of training.csv")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--faces", type=int, default=500, help="of training.csv")
     args = parser.parse_args()
     print_machine()
     parameters = (

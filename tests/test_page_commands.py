@@ -76,7 +76,7 @@ OTHER = {
     "kedro run --pipeline=full --runner=facial_keypoints.framework.RayRunner "
     "--runner-params=address=ADDRESS": CLUSTER,
     "kedro run --pipeline=compete --runner=facial_keypoints.framework.RayRunner": (
-        "tests/framework/test_ray_workers.py trains members so"
+        "tests/framework/test_ray_compete.py runs it"
     ),
     "ray get-auth-token --generate": CLUSTER,
     "export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0": CLUSTER,

@@ -69,7 +69,7 @@ def plan_budget(
         session: Its start is the budget's.
         workers: Where models train.
     """
-    logger.info("Measuring the training speed of this machine, for about half a minute")
+    logger.info("Measuring the training speed, for about half a minute")
     members = min(folds.count, competition.members or folds.count)
     if competition.members is not None and competition.members > members:
         logger.warning(
