@@ -126,7 +126,7 @@ def main() -> int:
     same = single.leaderboard.equals(spread.leaderboard)
     print(
         f"Leaderboards of one thread and of Ray: {'identical' if same else 'different'} "
-        f"({len(spread.leaderboard)} variants, but for {OF_THE_CLOCK})"
+        f"({len(spread.leaderboard)} rows, but for {OF_THE_CLOCK})"
     )
     return 0 if same else 1
 
