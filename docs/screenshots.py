@@ -24,6 +24,8 @@ COLOURS: Final = 256
 """Of a PNG: a third of the size."""
 BIN: Final = Path(sys.executable).parent
 TO_THE_LEFT: Final = "document.querySelectorAll('*').forEach(e => e.scrollTo(0, 0))"
+WITHOUT_FOLDER: Final = """folder => document.querySelectorAll(".pipeline-metadata__value").forEach(
+    e => { if (!e.children.length) e.textContent = e.textContent.replace(folder, "") })"""
 
 sys.path.insert(0, str(ROOT / "tests/support"))
 from browsers import CHROMIUM, FLAGS, free_port, serving  # noqa: E402
@@ -70,6 +72,7 @@ def show_kedro_viz(env: str) -> None:
         page.locator("[data-node-fullname=leaderboard_chart]").click()
         page.wait_for_timeout(1500)
         page.evaluate(TO_THE_LEFT)
+        page.evaluate(WITHOUT_FOLDER, f"{PROJECT.as_posix()}/".lstrip("/"))
         _keep(page, "kedro_viz_preview", 1500)
         page.close()
 

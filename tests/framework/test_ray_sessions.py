@@ -70,7 +70,7 @@ def test_run_with_a_killed_training_equals_a_run_without_ray(tmp_path, alone):
     assert "(raylet)" not in text
     check_same(project, alone)
     ours, theirs = recorded(project), recorded(alone)
-    assert ours.keys() == theirs.keys() == {"__default__", *VARIANTS}
+    assert ours.keys() == theirs.keys() == {"full", *VARIANTS}
     for name in ours:
         assert ours[name] == theirs[name], name
 

@@ -2,12 +2,16 @@
 
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from facial_keypoints.plotting.style import BLUE, GREY, VERMILION
 
 _LABELLED: Final = 8
 """Variants whose names do not cover each other; of more, the pointer shows the name."""
+
+_MARGIN: Final = 0.25
+"""Beside the points, in powers of ten."""
 
 Chart = dict[str, Any]
 """``data`` (traces) and ``layout``."""
@@ -52,6 +56,9 @@ def chart_leaderboard(leaderboard: pd.DataFrame) -> Chart:
         "marker": {"color": BLUE, "size": 9},
     }
     layout = _layout("Error by size", "weights of the network", "hold-out RMSE (px)", "x")
+    if len(measured):
+        low, high = np.log10(measured["parameters"].astype(float).agg(["min", "max"]))
+        layout["xaxis"]["range"] = [low - _MARGIN, high + _MARGIN]
     level = {"xref": "paper", "y": float(leaderboard["holdout_rmse"].iloc[-1])}
     line = {"type": "line", "x0": 0, "x1": 1, "y0": level["y"], "y1": level["y"], "xref": "paper"}
     layout["shapes"] = [line | {"line": {"color": GREY, "dash": "dash"}}]

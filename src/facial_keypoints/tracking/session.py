@@ -17,6 +17,8 @@ from facial_keypoints.tracking.parameters import plain_values
 
 _LONGEST_ERROR: Final = 1000
 """Characters."""
+_DEFAULT: Final = "full"
+"""What Kedro runs, and calls ``__default__``, where no pipeline is named."""
 _LONGEST_START: Final = 60.0
 """Seconds that Python and Kedro take at most to start: an older process, such as a notebook's,
 started before the command was given."""
@@ -32,16 +34,16 @@ def run_name(pipelines: Sequence[str] | None, env: str | None, started_at: float
     """Return the name of a session's run: pipelines, environment and local time.
 
     Args:
-        pipelines: Names of the pipelines.
+        pipelines: Names of the pipelines; None for the default.
         env: Kedro environment; None for the default.
         started_at: Unix time in seconds.
 
     Example:
-        >>> run_name(["full"], "demo", 0.0).startswith("full demo 19")
+        >>> run_name(None, "demo", 0.0).startswith("full demo 19")
         True
     """
     started = datetime.fromtimestamp(started_at).astimezone()
-    parts = ["+".join(pipelines or ["__default__"]), env or "", f"{started:%Y-%m-%d %H:%M}"]
+    parts = ["+".join(pipelines or [_DEFAULT]), env or "", f"{started:%Y-%m-%d %H:%M}"]
     return " ".join(filter(None, parts))
 
 
@@ -53,7 +55,7 @@ def session_tags(run_params: Mapping[str, Any]) -> dict[str, str]:
     """
     tags = {
         "kedro_command": command_text(run_params),
-        "pipelines": ",".join(run_params.get("pipeline_names") or ["__default__"]),
+        "pipelines": ",".join(run_params.get("pipeline_names") or [_DEFAULT]),
         "env": run_params.get("env"),
         "kedro_version": run_params.get("kedro_version"),
         "git_commit": git_commit(Path(run_params["project_path"])),
