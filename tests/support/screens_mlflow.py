@@ -187,6 +187,7 @@ def take(store: str, folder: Path, env: str = "demo") -> None:
         page.screenshot(path=folder / "mlflow_note.png")
         compare(page, address, experiment_id, children)
         page.screenshot(path=folder / "mlflow_comparison.png")
+        page.set_viewport_size({"width": 1500, "height": 480})
         open_view(page, address, experiment_id)
         page.wait_for_timeout(2000)
         page.screenshot(path=folder / "mlflow_variants.png")

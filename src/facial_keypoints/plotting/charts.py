@@ -13,6 +13,8 @@ _LABELLED: Final = 8
 _MARGIN: Final = 0.25
 """Beside the points, in powers of ten."""
 
+_TICKS: Final = [digit * 10**power for power in range(3, 9) for digit in (1, 2, 5)]
+
 Chart = dict[str, Any]
 """``data`` (traces) and ``layout``."""
 
@@ -58,7 +60,7 @@ def chart_leaderboard(leaderboard: pd.DataFrame) -> Chart:
     layout = _layout("Error by size", "weights of the network", "hold-out RMSE (px)", "x")
     if len(measured):
         low, high = np.log10(measured["parameters"].astype(float).agg(["min", "max"]))
-        layout["xaxis"]["range"] = [low - _MARGIN, high + _MARGIN]
+        layout["xaxis"] |= {"range": [low - _MARGIN, high + _MARGIN], "tickvals": _TICKS}
     level = {"xref": "paper", "y": float(leaderboard["holdout_rmse"].iloc[-1])}
     line = {"type": "line", "x0": 0, "x1": 1, "y0": level["y"], "y1": level["y"], "xref": "paper"}
     layout["shapes"] = [line | {"line": {"color": GREY, "dash": "dash"}}]
