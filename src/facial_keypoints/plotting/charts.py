@@ -1,12 +1,15 @@
 """Charts to zoom into, as data and layout of Plotly, for Kedro-Viz."""
 
+import math
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
-from facial_keypoints.plotting.style import BLUE, GREY, VERMILION
+from facial_keypoints.plotting.style import BLUE, COLOURS, GREY
 
+_SETS: Final = {"loss": "training", "val_loss": "validation"}
+_EPOCHS_NAMED: Final = 8
 _LABELLED: Final = 8
 """Variants whose names do not cover each other; of more, the pointer shows the name."""
 
@@ -20,22 +23,24 @@ Chart = dict[str, Any]
 
 
 def chart_loss(history: pd.DataFrame, title: str) -> Chart:
-    """Return the loss of a training by epoch.
+    """Return the losses of a training by epoch.
 
     Args:
-        history: One row per epoch: ``epoch``, ``loss`` and ``val_loss`` (px²), where known.
+        history: One row per epoch: ``epoch``, and losses: ``loss`` and ``val_loss`` of a variant,
+            ``member_1_loss`` and so on of an ensemble.
         title: Of the chart.
     """
-    lines = (("training", "loss", BLUE), ("validation", "val_loss", VERMILION))
-    traces = [
-        {
-            **{"x": history["epoch"].tolist(), "y": history[column].tolist()},
-            **{"name": name, "line": {"color": colour}},
-        }
-        for name, column, colour in lines
-        if column in history
-    ]
-    return {"data": traces, "layout": _layout(title, "epoch", "mean squared error (px²)", "y")}
+    losses = [column for column in history if column == "loss" or column.endswith("_loss")]
+    traces = []
+    for i, column in enumerate(losses):
+        line = history[["epoch", column]].dropna()
+        name = _SETS.get(column, column.removesuffix("_loss").replace("_", " "))
+        colour = {"color": COLOURS[i % len(COLOURS)]}
+        x, y = line["epoch"].tolist(), line[column].tolist()
+        traces.append({"x": x, "y": y, "name": name, "line": colour})
+    layout = _layout(title, "epoch", "loss", "y")
+    layout["xaxis"]["dtick"] = math.ceil(len(history) / _EPOCHS_NAMED)
+    return {"data": traces, "layout": layout}
 
 
 def chart_leaderboard(leaderboard: pd.DataFrame) -> Chart:

@@ -1,7 +1,8 @@
 """Typed records: dataclasses of values as JSON, dataclasses of arrays as ``.npz``."""
 
+import json
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from pydantic import TypeAdapter
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework.datasets.atomic import AtomicSave, FileDataset
+
+_DIGITS: Final = 6
+"""After the point in previews."""
 
 
 class _RecordFile(FileDataset):
@@ -27,8 +31,10 @@ class _RecordFile(FileDataset):
             file.write(self._adapter.dump_json(data, indent=2))
 
     def preview(self) -> JSONPreview:
-        """Return the JSON text for Kedro-Viz."""
-        return JSONPreview(self._fs.cat_file(str(self._filepath)).decode())
+        """Return the JSON text, with rounded numbers, for Kedro-Viz."""
+        text = self._fs.cat_file(str(self._filepath))
+        values = json.loads(text, parse_float=lambda number: round(float(number), _DIGITS))
+        return JSONPreview(json.dumps(values))
 
 
 class RecordDataset(AtomicSave, _RecordFile):
