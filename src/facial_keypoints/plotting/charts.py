@@ -9,13 +9,13 @@ import pandas as pd
 from facial_keypoints.plotting.style import BLUE, COLOURS, GREY
 
 _SETS: Final = {"loss": "training", "val_loss": "validation"}
+_LINES: Final = COLOURS[:-1]
+"""All but black, as the page is dark."""
 _EPOCHS_NAMED: Final = 8
 _LABELLED: Final = 8
 """Variants whose names do not cover each other; of more, the pointer shows the name."""
-
 _MARGIN: Final = 0.25
 """Beside the points, in powers of ten."""
-
 _TICKS: Final = [digit * 10**power for power in range(3, 9) for digit in (1, 2, 5)]
 
 Chart = dict[str, Any]
@@ -30,12 +30,12 @@ def chart_loss(history: pd.DataFrame, title: str) -> Chart:
             ``member_1_loss`` and so on of an ensemble.
         title: Of the chart.
     """
-    losses = [column for column in history if column == "loss" or column.endswith("_loss")]
     traces = []
+    losses = [name for name in map(str, history) if name == "loss" or name.endswith("_loss")]
     for i, column in enumerate(losses):
         line = history[["epoch", column]].dropna()
         name = _SETS.get(column, column.removesuffix("_loss").replace("_", " "))
-        colour = {"color": COLOURS[i % len(COLOURS)]}
+        colour = {"color": _LINES[i % len(_LINES)]}
         x, y = line["epoch"].tolist(), line[column].tolist()
         traces.append({"x": x, "y": y, "name": name, "line": colour})
     layout = _layout(title, "epoch", "loss", "y")
