@@ -24,7 +24,7 @@ KEEP_GPU = $(if $(wildcard $(VENV)/.gpu),$(INSTALL_FOR_GPU))
 .PHONY: help setup setup-gpu demo check unit test tests test-all test-external storage-server lint types contracts faults viz viz-build ui app docs docs-build screenshots lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.run ## install what the pipelines need, into .venv
 
@@ -32,28 +32,28 @@ setup-gpu: $(VENV)/.run ## install with TensorFlow for Nvidia GPUs (Linux)
 	@touch $(VENV)/.gpu
 	$(INSTALL_FOR_GPU)
 
-demo: setup ## run the whole pipeline on the synthetic competition, in minutes
+demo: setup ## run the whole pipeline on drawn faces, in minutes
 	$(BIN)/kedro run --pipeline=full --env=demo
 
-check: $(VENV)/.dev ## run lint, types, import contracts and the quick unit tests: a minute
+check: $(VENV)/.dev ## run lint, types, contracts and quick tests: a minute
 	@$(MAKE) --no-print-directory --jobs=4 lint types contracts unit
 
 unit: $(VENV)/.dev
 	$(PYTEST) -m "not session and not training and not fault and not $(APART)"
 
-test: $(VENV)/.dev ## run check, faults, trainings and whole Kedro sessions: five to six minutes
+test: $(VENV)/.dev ## run checks, trainings and sessions: five to six minutes
 	@$(MAKE) --no-print-directory --jobs=4 lint types contracts tests
 
 tests: $(VENV)/.dev
 	$(PYTEST) -m "not $(APART)" --durations=10
 
-test-all: lint types contracts ## run all tests, the slow ones and those of test-external too
+test-all: lint types contracts ## run all tests, the slow ones and test-external too
 	$(PYTEST) --durations=20
 
-test-external: $(VENV)/.dev ## run the tests that need a browser, a server or a cluster; skips what is not installed
+test-external: $(VENV)/.dev ## run tests that need a browser, a server or a cluster
 	$(PYTEST) -m "(browser or server) and not slow" --durations=10
 
-storage-server: $(VENV)/moto/bin/moto_server ## install moto's S3 server for test-external, into an environment of its own
+storage-server: $(VENV)/moto/bin/moto_server ## install an S3 server for test-external
 
 $(VENV)/moto/bin/moto_server: | $(VENV)/bin/python
 	$(BIN)/python -m venv $(VENV)/moto
@@ -69,31 +69,31 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
-faults: $(VENV)/.dev ## provoke every fault of docs/reliability.md and update its tables: half an hour
+faults: $(VENV)/.dev ## provoke all faults of docs/reliability.md: half an hour
 	$(PYTEST) -m fault --fault-table=docs/reliability.md
 
 viz: setup ## show the pipelines in the browser (ENV=demo)
 	$(BIN)/kedro viz run --env=$(ENV)
 
-viz-build: setup ## build Kedro-Viz with its previews as a page without a server, into build/viz (ENV=demo)
+viz-build: setup ## build Kedro-Viz as a static page in build/viz (ENV=demo)
 	KEDRO_ENV=$(ENV) $(BIN)/kedro viz build --include-previews
 	$(BIN)/python -m facial_keypoints.framework.viz_site
 
-ui: setup ## show runs and curves in MLflow, at http://127.0.0.1:5000 (PORT=5000)
+ui: setup ## show MLflow, at http://127.0.0.1:5000 (PORT=5000)
 	$(BIN)/mlflow ui --backend-store-uri "$(STORE)" --port $(PORT)
 
 app: PORT = 8501
 app: HOST = 127.0.0.1
-app: $(VENV)/.app ## open the page to try the model on photos, at http://127.0.0.1:8501 (ENV=demo, PORT=8501, HOST=127.0.0.1)
+app: $(VENV)/.app ## try the model on photos, in the browser (ENV, PORT, HOST)
 	$(BIN)/python app --env=$(ENV) --host=$(HOST) --port=$(PORT)
 
 docs: $(VENV)/.dev ## serve the documentation, at http://127.0.0.1:8000
 	$(BIN)/mkdocs serve --dev-addr 127.0.0.1:8000
 
-docs-build: $(VENV)/.dev ## build the documentation into build/site; a dead link is an error
+docs-build: $(VENV)/.dev ## build the documentation into build/site, strictly
 	$(BIN)/mkdocs build --strict
 
-screenshots: $(VENV)/.app $(VENV)/.dev ## make the documentation's screenshots, after make demo (needs Chromium)
+screenshots: $(VENV)/.app $(VENV)/.dev ## make the documentation's pictures (needs Chromium)
 	$(BIN)/python docs/screenshots.py
 
 lock: ## pin requirements/*.txt again (needs uv)
