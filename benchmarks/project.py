@@ -32,6 +32,7 @@ def run_on_disk(
     loader["globals"] = {**loader["globals"], "data_root": str(folder), "raw_root": str(folder)}
     config = loader["catalog"]
     config["competition_archive"]["filepath"] = str(archive)
+    del config["session"]
     catalog = DataCatalog.from_config(config)
     for name, section in _sections(parameters or load_parameters(CONF)).items():
         catalog[name] = section
