@@ -76,9 +76,9 @@ def test_killed_run_resumes_and_another_machine_reuses_it(tmp_path, credentials)
     assert f"Submission: {ROOT}/07_model_output/submission.csv" in resumed.stdout
     assert not list((project / "data").rglob("*"))
 
-    again = kedro(project, *RUN, env=machine("there", tmp_path))
+    again = kedro(project, *RUN, "--pipeline=download,train", env=machine("there", tmp_path))
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "reusing the archive (same source, checksums correct)" in again.stdout
+    assert "reusing the archive" in again.stdout
     assert "tiny-2cl: reusing training" in again.stdout
     names = {path.rpartition("/")[2] for path in fs.find(f"{BUCKET}/study")}
     hidden = {name for name in names if name.startswith(".") and not name.endswith(".sha256")}
