@@ -18,6 +18,7 @@ from uuid import uuid4
 from facial_keypoints.errors import InputError, require_extra
 from facial_keypoints.framework.datasets.training_folder import TrainingFolder
 from facial_keypoints.framework.ray_options import RayOptions
+from facial_keypoints.framework.storage import location
 from facial_keypoints.training.hardware import number_of_cores
 
 LOCAL: Final = "local"
@@ -138,8 +139,9 @@ def check_machines(store: TrainingFolder) -> None:
             _check_clock(name, float(there["clock"]), asked, time.time())
             if there["token"] != token:
                 raise InputError(
-                    f"{name}: does not see {folder}, where this machine keeps its trainings; set "
-                    "data_root in conf/<env>/globals.yml to a folder that all machines share"
+                    f"{name}: does not see {location(store.fs, folder)}, where this machine keeps "
+                    "its trainings; set data_root in conf/<env>/globals.yml to a folder that all "
+                    "machines share, or install the extra storage there for an s3:// address"
                 )
     finally:
         store.fs.rm(str(file))

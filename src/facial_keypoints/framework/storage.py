@@ -18,6 +18,8 @@ from facial_keypoints.errors import InputError, UnreachableError, require_extra
 CREDENTIALS: Final = "object_storage"
 _LOCAL: Final = "file"
 _S3: Final = ("s3", "s3a")
+_S3_CONFIG: Final = {"retries": {"total_max_attempts": 2}}
+"""Of botocore: s3fs itself tries five times, each waits for 15 seconds."""
 _CLIENTS: Final = {"aiobotocore", "aiohttp", "botocore"}
 """Packages whose errors are of the network, the credentials or the bucket."""
 _NO_CREDENTIALS: Final = {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
@@ -45,8 +47,12 @@ def options(filepath: str, credentials: Mapping[str, Any] | None = None) -> dict
         filepath: Path or URL.
         credentials: Those of the user.
     """
-    # other processes write there, too
-    return {"use_listings_cache": False, **(credentials or {})} if is_remote(filepath) else {}
+    if not is_remote(filepath):
+        return {}
+    given: dict[str, Any] = {"use_listings_cache": False}  # other processes write there, too
+    if get_protocol_and_path(filepath)[0] in _S3:
+        given |= {"config_kwargs": _S3_CONFIG}
+    return given | dict(credentials or {})
 
 
 def is_remote(filepath: str) -> bool:
