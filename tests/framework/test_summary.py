@@ -190,6 +190,16 @@ def test_next_commands_have_the_options_of_the_run():
     assert "kedro run --pipeline=upload --env=paper --conf-source=conf\n" in unscored
 
 
+def test_paths_are_relative_to_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    catalog = {
+        "here": SimpleNamespace(location=tmp_path / "data/a.csv"),
+        "elsewhere": SimpleNamespace(location="s3://bucket/a.csv"),
+    }
+    assert summary._path(catalog, "here") == "data/a.csv"
+    assert summary._path(catalog, "elsewhere") == "s3://bucket/a.csv"
+
+
 def test_summary_has_no_colours_but_its_own(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     printed_score = SubmissionScore(1.5, 4.0, 100)

@@ -1,6 +1,7 @@
 """The summary of a run: leaderboard, score and the next commands."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -147,8 +148,9 @@ def _print_label_issues(console: Console, label_issues: pd.DataFrame, path: str)
 
 
 def _path(catalog: DataCatalog, name: str) -> str:
+    """Return where a dataset lies, relative to the current folder where it is inside."""
     dataset: Any = catalog[name]
-    return str(dataset.location)
+    return str(dataset.location).removeprefix(f"{Path.cwd()}/")
 
 
 def leaderboard_table(leaderboard: pd.DataFrame, failure_threshold: float) -> Table:
