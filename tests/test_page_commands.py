@@ -103,6 +103,12 @@ OTHER = {
         LIKE + "--port 5001"
     ),
     "A=download.archive=facial-keypoints-detection.zip": "a variable",
+    "export TMPDIR=/path/on/a/large/disk": "a placeholder",
+    "kedro run --pipeline=full --params download.archive=own_faces.zip": (
+        LIKE + "download.archive=facial-keypoints-detection.zip"
+    ),
+    "kedro run --pipeline=full --env=demo --params download.synthetic.train_faces=35000,"
+    "train.epochs=1": LIKE + "make demo",
     **dict.fromkeys(
         (
             "kedro run --pipeline=compete --params clean.corrections=corrections.csv",
