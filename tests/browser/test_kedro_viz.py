@@ -4,6 +4,7 @@ VIZ_SCREENSHOTS=FOLDER keeps the screenshots.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -130,7 +131,7 @@ def test_panel_of_a_node_shows_its_docstring(page):
 def test_table_is_previewed(page):
     page.get_by_label("Show menu").click()
     page.get_by_placeholder("Search").fill("leaderboard")
-    page.locator(".node-list-tree-item-row", has_text="leaderboard").first.click()
+    page.locator(".node-list-tree-item-row", has_text=re.compile("^leaderboard$")).click()
     page.locator(".pipeline-metadata", has_text="2.25").wait_for()
 
 
