@@ -5,10 +5,11 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from ray_cluster import RAY, kedro_with_kill
+from ray_cluster import QUIET, RAY, kedro_with_kill, ray_cluster
 from sessions import kedro, make_project, runs_of
 
 pytest.importorskip("ray")
@@ -65,8 +66,27 @@ def test_same_plan_without_ray_gives_the_same(spread, tmp_path):
     (data / "06_models").mkdir()
     (data / "06_models/competition_plan.json").write_text(json.dumps(plan))
     one_thread = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1"}
-    done = kedro(project, *COMPETE, "--from-nodes=ensemble.train_first_stage", env=one_thread)
+    run = (*COMPETE, "--from-nodes=ensemble.train_first_stage")
+    done = kedro(project, *run, env=one_thread, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
+    check_same(data, theirs)
+
+
+@pytest.mark.slow  # a minute and a half
+def test_cluster_of_two_nodes_gives_the_same(spread, tmp_path):
+    project = make_project(tmp_path / "cluster")
+    environment = {**os.environ, **QUIET, "PYTHONPATH": str(project / "src")}
+    with ray_cluster() as cluster:
+        cluster.add_node()
+        run = (*COMPETE, *RAY, f"--runner-params=address={cluster.address}")
+        done = kedro(project, *run, env=environment, timeout=900)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 trainings at a time on 2 machines, each with 1 core" in done.stdout
+    check_same(project / "data/test", spread[0] / "data/test")
+
+
+def check_same(data: Path, theirs: Path) -> None:
+    """Compare all that does not depend on the clock."""
     for name in ("07_model_output/submission.csv", "08_reporting/score_estimate.json"):
         assert (data / name).read_bytes() == (theirs / name).read_bytes()
     for name in ("first_stage", "ensemble_members"):

@@ -55,11 +55,12 @@ def run(project: Path, pipelines: str = "full", only: str | None = None, **param
         return session.run(pipeline_names=pipelines.split(","), namespaces=[only] if only else None)
 
 
-def kedro(project: Path, *arguments: str, **options) -> subprocess.CompletedProcess:
+def kedro(
+    project: Path, *arguments: str, timeout: int = 300, **options
+) -> subprocess.CompletedProcess:
     command = [sys.executable, "-m", "kedro", *arguments]
-    return subprocess.run(
-        command, cwd=project, capture_output=True, text=True, check=False, timeout=300, **options
-    )
+    options |= {"capture_output": True, "text": True, "timeout": timeout}
+    return subprocess.run(command, cwd=project, check=False, **options)
 
 
 @contextmanager
