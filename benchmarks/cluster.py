@@ -78,7 +78,7 @@ def run(parameters: str, *options: str, **environment: str) -> Timed:
             lines.append(line)
             if ": trains in " in line:
                 begins.append(time.monotonic())
-            if "; ended by: " in line:
+            if ".train_variant  " in line:  # the node has ended
                 ends.append(time.monotonic())
                 print(f"  {line.rstrip()}", flush=True)
         if process.wait() or not ends:
