@@ -161,7 +161,7 @@ def test_files_have_the_names_of_their_datasets():
             (
                 *("TrainingDataset", "TrainingFolderDataset", "ArchiveDataset", "BytesDataset"),
                 *("ChampionDataset", "ChampionTrainingDataset", "OptionalRecordDataset"),
-                "PictureFolderDataset",
+                *("PictureFolderDataset", "WorkersDataset"),
             )
         ) and (
             name != "study_page"  # study.html: of the same stage as study.json
