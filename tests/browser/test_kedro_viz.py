@@ -30,7 +30,8 @@ def project(tmp_path_factory):
     project = tmp_path_factory.mktemp("project")
     for folder in ("conf", "src"):
         shutil.copytree(PROJECT / folder, project / folder)
-    shutil.copy(PROJECT / "pyproject.toml", project)
+    for name in ("pyproject.toml", ".telemetry"):  # without consent to Kedro's telemetry
+        shutil.copy(PROJECT / name, project)
     leaderboard = AtomicCSVDataset(
         filepath=str(project / "data/demo/08_reporting/leaderboard.csv"), save_args={"index": False}
     )
