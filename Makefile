@@ -41,7 +41,7 @@ check: $(VENV)/.dev ## run lint, types, contracts and quick tests: a minute
 unit: $(VENV)/.dev
 	$(PYTEST) -m "not session and not training and not fault and not $(APART)"
 
-test: $(VENV)/.dev ## run checks, trainings and sessions: five to six minutes
+test: $(VENV)/.dev ## run checks, trainings and sessions: six to seven minutes
 	@$(MAKE) --no-print-directory --jobs=4 lint types contracts tests
 
 tests: $(VENV)/.dev

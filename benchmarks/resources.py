@@ -24,7 +24,7 @@ _BLOCK: Final = bytes(2**24)
 
 @dataclass(frozen=True)
 class Cost:
-    """What one stage costs in a process of its own.
+    """What one stage costs in a separate process.
 
     Attributes:
         seconds: Elapsed time.

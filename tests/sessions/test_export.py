@@ -151,7 +151,7 @@ def test_example_runs_a_file_without_this_package_and_without_tensorflow(
 ):
     path = ROOT / "examples" / example
     code = [line for line in path.read_text().splitlines() if line.strip()]
-    assert len(code) <= 25
+    assert len(code) <= 21
     picture = tmp_path / "face.png"
     cv2.imwrite(str(picture), make_faces(1).images[0])
     model = exported / "07_model_output" / file
@@ -164,6 +164,22 @@ def test_example_runs_a_file_without_this_package_and_without_tensorflow(
     lines = [line.split(",") for line in done.stdout.splitlines()]
     assert [line[1] for line in lines] == list(KEYPOINTS)
     assert all(0 < float(number) < 96 for line in lines for number in line[2:])
+
+
+@pytest.mark.parametrize("example", ["run_onnx.py", "run_litert.py"])
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_example_names_a_missing_or_unreadable_picture_in_one_line(tmp_path, example, content):
+    picture = tmp_path / "face.png"
+    if content is not None:
+        picture.write_bytes(content)
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / example, "any model", picture],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"{picture}: not found, or not a picture that OpenCV reads\n"
 
 
 def test_without_a_champion_the_error_tells_what_to_run(tmp_path, monkeypatch):

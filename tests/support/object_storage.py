@@ -1,6 +1,6 @@
 """moto's server of S3, for tests marked ``server``.
 
-It needs packages of other versions than ours and lies in an environment of its own:
+It needs packages of other versions than ours and lies in a separate environment:
 ``make storage-server``.
 """
 

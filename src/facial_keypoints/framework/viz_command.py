@@ -8,5 +8,5 @@ from kedro_viz.launchers.cli.run import run
 __all__ = ["run"]
 
 pypi.get_latest_version = lambda: None
-# a warning of the server's packages among themselves; the server is a process of its own
+# a warning of the server's packages among themselves; the server is a separate process
 os.environ.setdefault("PYTHONWARNINGS", "ignore:ORJSONResponse is deprecated")

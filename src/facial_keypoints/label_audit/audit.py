@@ -195,7 +195,7 @@ def audit_faces(
 ) -> pd.DataFrame:
     """Return the label issues of faces, and log how many there are.
 
-    The two halves have first-stage models of their own, and one that has learnt little must not
+    The two halves have separate first-stage models, and one that has learnt little must not
     widen the other's limits.
 
     Args:
