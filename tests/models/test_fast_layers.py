@@ -57,7 +57,7 @@ def test_fused_batch_normalisation_equals_keras_own_in_prediction():
     assert_close(run(fast, inputs, training=False), run(plain, inputs, training=False))
 
 
-@pytest.mark.parametrize("size", [1, 3, 4])
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_matmul_convolution_equals_keras_own(size):
     from facial_keypoints.models.fast_layers import MATMUL_SIZE, MatmulConv2D
 
