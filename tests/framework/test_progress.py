@@ -63,18 +63,24 @@ def test_variants_that_train_at_the_same_time_are_counted_once_each(monkeypatch,
     caplog.set_level(logging.INFO)
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    inputs = {"estimate": StudyEstimate({"a": 10.0, "b": 20.0}, {}, 0.0, [])}
-    a, b = node("a.train", "a"), node("b.train", "b")
+    minutes = {"a": 10.0, "b": 20.0, "c": 30.0}
+    inputs = {"estimate": StudyEstimate(minutes, {}, 0.0, [], at_a_time=2)}
+    a, b, c = (node(f"{name}.train", name) for name in "abc")
     hooks = progress.ProgressHooks()
-    hooks.before_pipeline_run(SimpleNamespace(nodes=[a, b]))
+    hooks.before_pipeline_run(SimpleNamespace(nodes=[a, b, c]))
     for each in (a, b):
         hooks.before_node_run(each, inputs)
         now[0] += 60
-    for each in (b, a):
+    now[0] += 480
+    hooks.after_node_run(a, inputs)
+    hooks.before_node_run(c, inputs)
+    for each in (b, c):
         hooks.after_node_run(each, inputs)
     assert [record.message for record in caplog.records] == [
-        "Variant 1 of 2: a; about 30 min of training remaining",
-        "Variant 2 of 2: b; about 30 min of training remaining",
-        "[1/2] b.train  60 s",
-        "[2/2] a.train  2 min",
+        "Variant 1 of 3: a; about 40 min of training remaining",
+        "Variant 2 of 3: b; about 39 min of training remaining",
+        "[1/3] a.train  10 min",
+        "Variant 3 of 3: c; about 30 min of training remaining",
+        "[2/3] b.train  9 min",
+        "[3/3] c.train  0 s",
     ]

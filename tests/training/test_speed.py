@@ -1,9 +1,17 @@
+from dataclasses import replace
+
 import keras
 import pytest
+from places import Places
 from spots import all_transforms, bright_spots, task
 
-from facial_keypoints.training import callbacks
-from facial_keypoints.training.speed import Speed, measure_speed
+from facial_keypoints.training import callbacks, speed
+from facial_keypoints.training.speed import (
+    Speed,
+    TrainingSpeed,
+    measure_speed,
+    measure_trainings,
+)
 
 pytestmark = pytest.mark.training
 
@@ -31,3 +39,30 @@ def test_speed_includes_averaged_weights_and_schedule(faces, monkeypatch):
         )
     measure_speed(task(faces, ema_decay=0.9, schedule="cosine"), seconds=0.01)
     assert called == {"ExponentialMovingAverage", "CosineSchedule"}
+
+
+@pytest.mark.parametrize(
+    ("at_a_time", "order"), [(1, "abc"), (2, "abca"), (4, "abca"), (8, "abcabcab")]
+)
+def test_no_training_is_measured_while_places_are_free(faces, monkeypatch, at_a_time, order):
+    measured = []
+
+    def measure(one, seconds):
+        measured.append(one.name)
+        return TrainingSpeed(100.0 * measured.count(one.name), 6.0)
+
+    monkeypatch.setattr(speed, "measure_training", measure)
+    tasks = [replace(task(faces), name=name) for name in "abc"]
+    speeds = measure_trainings(tasks, 0.01, Places(at_a_time), at_a_time)
+    assert "".join(measured) == order
+    assert {name: each.trained for name, each in speeds.items()} == {
+        name: 50 * (1 + order.count(name)) for name in "abc"
+    }
+
+
+def test_start_of_a_process_counts_as_set_up(faces, monkeypatch):
+    monkeypatch.setattr(speed, "measure_training", lambda *_: TrainingSpeed(100.0, 6.0))
+    now = iter([0.0, 10.0, 11.0, 15.0])  # ten seconds until the measurement, four until its answer
+    monkeypatch.setattr(speed.time, "monotonic", lambda: next(now))
+    speeds = measure_trainings([task(faces)], 0.01, Places(1), 1)
+    assert [each.set_up_seconds for each in speeds.values()] == [6 + 14]

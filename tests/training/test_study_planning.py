@@ -2,12 +2,14 @@ import math
 
 import pytest
 from parameters import section
+from places import Places
 from spots import bright_spots, variant
 
 from facial_keypoints.parameters import StudyParameters
 from facial_keypoints.training import study_planning
 from facial_keypoints.training.step_times import StepTimes
 from facial_keypoints.training.study_planning import Workload, make_study_plan
+from facial_keypoints.training.workers import THIS_MACHINE
 
 SAMPLES = 1600
 
@@ -27,7 +29,7 @@ def make(monkeypatch):
     """
     measured = []
 
-    def measure(faces, variants, work, names):
+    def measure(faces, variants, work, names, workers, at_a_time):
         measured.append(variants["a"].settings.get("width", 1.0))
         return StepTimes({"conv_stack": [(1e6, 1e-3), (1e8, 0.1)]}, make.set_up)
 
@@ -43,11 +45,11 @@ def make(monkeypatch):
     def make(seconds, *variants, **study):
         chosen = {each.name: each for each in variants or (named("a"), named("b"))}
         overhead = (10 + 2.25 * len(chosen)) * make.set_up
-        workload = Workload(bright_spots(8), SAMPLES, chosen)
+        workload = Workload(bright_spots(8), SAMPLES, chosen, make.workers)
         study = section(StudyParameters, **{"minutes": 10, **study})
         return make_study_plan(study, workload, seconds / 0.75 + overhead, "request")
 
-    make.set_up, make.measured = 0.0, measured
+    make.set_up, make.measured, make.workers = 0.0, measured, THIS_MACHINE
     return make
 
 
@@ -77,6 +79,18 @@ def test_scale_is_measured_where_it_was_chosen(make):
 
 def test_fewer_variants_are_trained_at_a_larger_scale(make):
     assert make(10, named("a")).scale > make(10).scale
+
+
+def test_places_side_by_side_make_the_scale_larger(make, caplog):
+    one = make(10).scale
+    make.workers = Places(2)
+    with caplog.at_level("INFO"):
+        two = make(10)
+    assert two.scale > one
+    assert 6 < max(two.training_seconds.values()) <= 10
+    assert "Plan for 2 variants, 2 at a time, in 10 min" in caplog.text
+    make.workers = Places(16)
+    assert make(10).scale == two.scale
 
 
 def test_set_up_counts_once_per_variant_and_decides_on_what_is_reserved(make):

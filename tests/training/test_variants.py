@@ -5,17 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from parameters import base_parameters, section
+from places import Places
 from spots import bright_spots, variant
 from trainings import make_record
 
 from facial_keypoints.parameters import StudyParameters
 from facial_keypoints.pipelines.train import create_pipeline
-from facial_keypoints.training import variants
+from facial_keypoints.training import speed, variants
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.speed import TrainingSpeed
 from facial_keypoints.training.study_plan import StudyPlan
 from facial_keypoints.training.variants import estimate_study, fit_variant, schedule_study
+from facial_keypoints.training.workers import THIS_MACHINE
 
 pytestmark = pytest.mark.training
 
@@ -124,11 +126,11 @@ def measured(monkeypatch):
     """Names of the variants whose speed is measured: 100 images/s, less for more convolutions."""
     names = []
 
-    def measure(task, seconds):
-        names.append(task.name)
-        return TrainingSpeed(100.0 / task.settings["convs"], 6.0)
+    def measure(tasks, seconds, workers, at_a_time):
+        names.extend(task.name for task in tasks)
+        return {task.name: TrainingSpeed(100.0 / task.settings["convs"], 6.0) for task in tasks}
 
-    monkeypatch.setattr(variants, "measure_training", measure)
+    monkeypatch.setattr(variants, "measure_trainings", measure)
     return names
 
 
@@ -137,10 +139,10 @@ def named(name, convs=2, **train):
     return variant(**train).model_copy(update={"name": name, "settings": settings})
 
 
-def estimate(spots, *chosen, earlier=None, **study):
+def estimate(spots, *chosen, earlier=None, workers=THIS_MACHINE, **study):
     by_name = {each.name: each for each in chosen}
     earlier = {name: (earlier or {}).get(name, {}) for name in by_name}
-    return estimate_study(*spots, section(StudyParameters, **study), by_name, earlier)
+    return estimate_study(*spots, section(StudyParameters, **study), by_name, earlier, workers)
 
 
 def test_estimate_is_every_epoch_or_the_time_budget(spots, measured):
@@ -149,6 +151,16 @@ def test_estimate_is_every_epoch_or_the_time_budget(spots, measured):
     assert found.minutes["b"] == 0.05
     assert found.total_minutes == pytest.approx(sum(found.minutes.values()))
     assert found.images_per_second == {"a": 50, "b": 50}
+
+
+@pytest.mark.parametrize(("places", "minutes"), [(1, 6), (2, 4), (16, 3)])
+def test_trainings_side_by_side_take_less_in_sum(spots, measured, caplog, places, minutes):
+    chosen = (named(name, epochs=None, max_minutes=m) for name, m in (("a", 1), ("b", 2), ("c", 3)))
+    with caplog.at_level("INFO"):
+        found = estimate(spots, *chosen, workers=Places(places))
+    assert (found.total_minutes, found.at_a_time) == (minutes, min(places, 3))
+    shown = {1: "", 2: ", 2 at a time", 16: ", 3 at a time"}[places]
+    assert f"Training takes about {minutes} min for 3 variants{shown}\n" in caplog.text
 
 
 def test_estimate_without_epochs_is_the_time_budget(spots, measured):
@@ -202,7 +214,7 @@ def test_variant_without_enough_memory_is_not_measured(spots, monkeypatch, caplo
     def fail(task, seconds):
         raise MemoryError("OOM when allocating tensor with shape[9,9]")
 
-    monkeypatch.setattr(variants, "measure_training", fail)
+    monkeypatch.setattr(speed, "measure_training", fail)
     found = estimate(spots, named("a", epochs=1))
     assert found.minutes == {"a": 0.0}
     assert "a: not measured, memory is exhausted" in caplog.text

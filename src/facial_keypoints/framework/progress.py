@@ -12,6 +12,7 @@ from kedro.pipeline.node import Node
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.framework.summary import print_summary
 from facial_keypoints.training import interruption
+from facial_keypoints.training.deadlines import time_needed
 from facial_keypoints.training.variants import StudyEstimate
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class ProgressHooks:
         self._trained: list[str] = []
         self._estimated = self._spent = 0.0
         self._started: dict[str, float] = {}  # of the nodes that run, several at a time with Ray
+        self._begun: dict[str, float] = {}  # of the variants
         self._num_begun = 0
 
     @hook_impl
@@ -37,6 +39,7 @@ class ProgressHooks:
         self._num_nodes, self._num_done = len(pipeline.nodes), 0
         self._namespaces = list(dict.fromkeys(n.namespace for n in pipeline.nodes if n.namespace))
         self._trained = []
+        self._begun = {}
         self._num_begun = 0
         self._estimated = self._spent = 0.0
 
@@ -51,15 +54,27 @@ class ProgressHooks:
         self._num_begun += 1
         known = {*estimate.minutes, *estimate.already_trained}
         variants = [name for name in self._namespaces if name in known]
-        remaining = [name for name in variants if name not in self._trained]
-        # early stopping and a busy machine change the times; finished variants show by how much
-        drift = self._spent / self._estimated if self._estimated else 1.0
+        self._begun[str(node.namespace)] = time.monotonic()
         logger.info(
             "Variant %d of %d: %s; about %s of training remaining",
             self._num_begun,
             len(variants),
             node.namespace,
-            format_duration(60 * drift * sum(estimate.minutes.get(name, 0) for name in remaining)),
+            format_duration(self._remaining_seconds(estimate)),
+        )
+
+    def _remaining_seconds(self, estimate: StudyEstimate) -> float:
+        """How long the trainings take that are not over, those under way among them."""
+        # early stopping and a busy machine change the times; finished variants show by how much
+        drift = self._spent / self._estimated if self._estimated else 1.0
+        now = time.monotonic()
+        return time_needed(
+            (
+                max(60 * drift * minutes - (now - self._begun.get(name, now)), 0.0)
+                for name, minutes in estimate.minutes.items()
+                if name in self._namespaces and name not in self._trained
+            ),
+            estimate.at_a_time,
         )
 
     @hook_impl

@@ -94,11 +94,12 @@ class RayRunner(AbstractRunner):
                 check_machines(_store_of([*trainings, *users], catalog))
             known = [machine["Resources"] for machine in machines()]
             records = log_queue()
-            if users:
-                catalog[WORKERS].save(RayWorkers(self._options, known, records))
             allotment = allot(self._options, len(trainings) or 1, known)
             if trainings:
                 logger.info("RayRunner: %s", describe(allotment, len(known)))
+            if users:
+                logged = allotment if trainings else None
+                catalog[WORKERS].save(RayWorkers(self._options, known, records, logged))
             running = RayTrainings(RayTasks(allotment, self._options.retries, records))
             try:
                 DistributedRun(pipeline, catalog, hook_manager, run_id, running).finish()

@@ -24,15 +24,20 @@ class RayWorkers:
         options: What the user asks for.
         machines: Ray's resources of each machine.
         records: The queue of log records.
+        logged: The division of the cluster that is logged already.
     """
 
     def __init__(
-        self, options: RayOptions, machines: Sequence[Mapping[str, float]], records: Any
+        self,
+        options: RayOptions,
+        machines: Sequence[Mapping[str, float]],
+        records: Any,
+        logged: Allotment | None = None,
     ) -> None:
         self._options = options
         self._machines = machines
         self._records = records
-        self._allotment: Allotment | None = None
+        self._logged = logged
 
     def capacity(self, cores: int, memory: float) -> int:
         """Return how many trainings run side by side.
@@ -71,9 +76,9 @@ class RayWorkers:
 
     def _allot(self, processes: int) -> Allotment:
         allotment = allot(self._options, processes, self._machines)
-        if allotment != self._allotment:
+        if allotment != self._logged:
             logger.info("RayRunner: %s", describe(allotment, len(self._machines)))
-            self._allotment = allotment
+            self._logged = allotment
         return allotment
 
 

@@ -1,6 +1,7 @@
-"""Deadlines of trainings that share a time budget."""
+"""How long trainings that run side by side take, and deadlines of those that share a budget."""
 
-from collections.abc import Sequence
+import heapq
+from collections.abc import Collection, Iterable, Sequence
 from itertools import accumulate
 
 
@@ -22,3 +23,28 @@ def assign_deadlines(
         for number, so_far in zip(numbers, done, strict=True):
             deadlines[number] = start + (end - start) * so_far / done[-1]
     return deadlines
+
+
+def time_needed(durations: Iterable[float], processes: int) -> float:
+    """Return how long tasks take of which each starts as soon as a process is free.
+
+    Args:
+        durations: Of the tasks, in the order in which they start.
+        processes: How many run side by side.
+
+    >>> time_needed([3.0, 1.0, 1.0, 2.0], 2)
+    4.0
+    """
+    ends = [0.0] * processes
+    for duration in durations:
+        heapq.heapreplace(ends, ends[0] + duration)
+    return max(ends)
+
+
+def in_order(variants: Collection[str]) -> list[str]:
+    """Return variants in the order in which Kedro trains them: sorted, with a dot after each.
+
+    Args:
+        variants: Their names.
+    """
+    return sorted(variants, key=lambda name: f"{name}.")

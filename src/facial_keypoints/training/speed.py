@@ -1,21 +1,28 @@
 """How fast a model trains and predicts on this machine."""
 
+import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle, islice
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
+from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.training.augmentation import make_augmenter
 from facial_keypoints.training.input_pipeline import make_batches
 from facial_keypoints.training.keras_session import keras_session, out_of_memory_as_failure
 from facial_keypoints.training.models import build_training_model
 from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.task import TrainingTask
+from facial_keypoints.training.workers import Workers
 
 if TYPE_CHECKING:
     import keras
+
+logger = logging.getLogger(__name__)
 
 _MAX_STEPS: Final = 10**6
 _MIN_STEPS: Final = 4  # two build the graph
@@ -43,11 +50,66 @@ class TrainingSpeed:
 
     Attributes:
         trained: Images per second.
-        set_up_seconds: Building the graph.
+        set_up_seconds: Starting its process, if it has one, and building the graph.
     """
 
     trained: float
     set_up_seconds: float
+
+
+def measure_trainings(
+    tasks: Sequence[TrainingTask], seconds: float, workers: Workers, at_a_time: int
+) -> dict[str, TrainingSpeed]:
+    """Measure trainings where they will train, as many side by side as then.
+
+    Args:
+        tasks: What to train. Measured again while a place would be free otherwise.
+        seconds: As for ``measure_training``.
+        workers: Where they will train.
+        at_a_time: How many will train side by side.
+
+    Returns:
+        The speed of each, by name; without those that memory does not suffice for, which are
+        logged.
+    """
+    if not tasks:
+        return {}
+    full = -(-len(tasks) // at_a_time) * at_a_time
+    work = [(task.name, (task, seconds)) for task in islice(cycle(tasks), full)]
+    started = time.monotonic()
+    outcomes = workers.map(_timed_speed, work, at_a_time)
+    spent = at_a_time * (time.monotonic() - started)
+    to_start = max(spent - sum(seconds for _, seconds in outcomes), 0.0) / len(work)
+    found: dict[str, list[TrainingSpeed]] = {}
+    failed: dict[str, TrainingFailedError] = {}
+    for (name, _), (outcome, _) in zip(work, outcomes, strict=True):
+        if isinstance(outcome, TrainingSpeed):
+            found.setdefault(name, []).append(outcome)
+        else:
+            failed[name] = outcome
+    for name, error in failed.items():
+        logger.warning("%s: not measured, %s", name, error)
+    return {
+        name: TrainingSpeed(
+            fmean(speed.trained for speed in speeds),
+            fmean(speed.set_up_seconds for speed in speeds) + to_start,
+        )
+        for name, speeds in found.items()
+    }
+
+
+def _timed_speed(
+    task: TrainingTask, seconds: float
+) -> tuple[TrainingSpeed | TrainingFailedError, float]:
+    """Return the speed, or why there is none, and how long the measurement took."""
+    started = time.monotonic()
+    outcome: TrainingSpeed | TrainingFailedError
+    try:
+        with out_of_memory_as_failure():
+            outcome = measure_training(task, seconds)
+    except TrainingFailedError as error:
+        outcome = error
+    return outcome, time.monotonic() - started
 
 
 def measure_training(task: TrainingTask, seconds: float) -> TrainingSpeed:

@@ -14,12 +14,14 @@ from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import VariantParameters
 from facial_keypoints.training.keras_session import out_of_memory_as_failure
-from facial_keypoints.training.speed import measure_training
+from facial_keypoints.training.speed import measure_trainings
 from facial_keypoints.training.task import variant_task
+from facial_keypoints.training.workers import THIS_MACHINE, Workers
 
 logger = logging.getLogger(__name__)
 
-_MEASURED_FACES: Final = 1024
+MEASURED_FACES: Final = 1024
+"""Of which a variant is trained for a measurement."""
 _MEASURED_SECONDS: Final = 1.0
 _FALLS: Final = 0.75
 """Power of the work that a step's time falls by: the number of operations stays the same."""
@@ -60,6 +62,8 @@ def measure_steps(
     variants: Mapping[str, VariantParameters],
     work: Mapping[str, float],
     names: Iterable[str],
+    workers: Workers = THIS_MACHINE,
+    at_a_time: int = 1,
 ) -> StepTimes:
     """Measure training steps of some variants.
 
@@ -68,28 +72,41 @@ def measure_steps(
         variants: By name.
         work: Multiply-adds of a batch, by variant.
         names: Of the variants to measure, such as ``representatives``.
+        workers: Where they will train.
+        at_a_time: How many will train side by side.
 
     Raises:
         TrainingFailedError: If memory suffices for none of them.
     """
-    few = faces.select(slice(0, _MEASURED_FACES))
+    few = faces.select(slice(0, MEASURED_FACES))
+    tasks = [replace(variant_task(variants[name], few, few), validation=None) for name in names]
+    speeds = measure_trainings(tasks, _MEASURED_SECONDS, workers, at_a_time)
     points: dict[str, list[tuple[float, float]]] = {}
-    set_ups = []
-    for name in names:
-        variant = variants[name]
-        task = replace(variant_task(variant, few, few), validation=None)
+    for name, speed in speeds.items():
+        step = min(variants[name].train.batch_size, len(few)) / speed.trained
+        points.setdefault(variants[name].architecture, []).append((work[name], step))
+    if not points:
+        raise TrainingFailedError("memory suffices for no variant")
+    set_up = median_low([speed.set_up_seconds for speed in speeds.values()])
+    return StepTimes({name: sorted(found) for name, found in points.items()}, set_up)
+
+
+def multiply_adds(variants: Mapping[str, VariantParameters]) -> dict[str, float]:
+    """Return the multiply-adds of an image, by variant; without those that memory does not hold.
+
+    Args:
+        variants: By name.
+    """
+    counts = {}
+    for name, variant in variants.items():
         try:
             with out_of_memory_as_failure():
-                speed = measure_training(task, _MEASURED_SECONDS)
+                size = network_size(build_model(variant.architecture, variant.settings))
         except TrainingFailedError as error:
             logger.warning("%s: not measured, %s", name, error)
             continue
-        step = min(variant.train.batch_size, len(few)) / speed.trained
-        points.setdefault(variant.architecture, []).append((work[name], step))
-        set_ups.append(speed.set_up_seconds)
-    if not points:
-        raise TrainingFailedError("memory suffices for no variant")
-    return StepTimes({name: sorted(found) for name, found in points.items()}, median_low(set_ups))
+        counts[name] = float(size.multiply_adds)
+    return counts
 
 
 def batch_work(variants: Mapping[str, VariantParameters]) -> dict[str, float]:
@@ -98,16 +115,8 @@ def batch_work(variants: Mapping[str, VariantParameters]) -> dict[str, float]:
     Args:
         variants: By name.
     """
-    work = {}
-    for name, variant in variants.items():
-        try:
-            with out_of_memory_as_failure():
-                size = network_size(build_model(variant.architecture, variant.settings))
-        except TrainingFailedError as error:
-            logger.warning("%s: not measured, %s", name, error)
-            continue
-        work[name] = float(size.multiply_adds * variant.train.batch_size)
-    return work
+    counts = multiply_adds(variants)
+    return {name: count * variants[name].train.batch_size for name, count in counts.items()}
 
 
 def representatives(

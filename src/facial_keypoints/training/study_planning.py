@@ -12,6 +12,7 @@ from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.parameters import StudyParameters, VariantParameters
 from facial_keypoints.parameters.study import MIN_SCALE
+from facial_keypoints.training.deadlines import in_order, time_needed
 from facial_keypoints.training.hardware import number_of_cores
 from facial_keypoints.training.input_pipeline import steps_per_epoch
 from facial_keypoints.training.step_times import (
@@ -21,6 +22,7 @@ from facial_keypoints.training.step_times import (
     representatives,
 )
 from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.workers import THIS_MACHINE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -47,17 +49,24 @@ _TO_REPORT: Final = 10.0
 
 @dataclass(frozen=True)
 class Workload:
-    """What a study trains.
+    """What a study trains, and where.
 
     Attributes:
         faces: All samples.
         num_samples: Trained on at full scale.
         variants: By name, at full scale.
+        workers: Where they train.
     """
 
     faces: FaceSet
     num_samples: int
     variants: Mapping[str, VariantParameters]
+    workers: Workers = THIS_MACHINE
+
+    @property
+    def at_a_time(self) -> int:
+        """How many variants train side by side."""
+        return max(1, self.workers.nodes_at_a_time(len(self.variants)))
 
     def samples_at(self, scale: float) -> int:
         """Return the number of samples that are trained on at a scale."""
@@ -106,7 +115,10 @@ class WorkloadTimes:
         names = representatives(scaled, work)
         if most is not None:
             names = names[len(names) // 2 :][:most]
-        steps = measure_steps(self.workload.faces, scaled, work, names)
+        workload = self.workload
+        steps = measure_steps(
+            workload.faces, scaled, work, names, workload.workers, workload.at_a_time
+        )
         return WorkloadTimes(self.workload, plan, work, steps)
 
     def step_seconds(self, plan: StudyPlan, name: str) -> float:
@@ -152,17 +164,17 @@ class WorkloadTimes:
 
         Args:
             plan: What the user has decided besides the scale.
-            seconds: For all variants together.
+            seconds: Until all are trained.
 
         Returns:
             The scale, rounded down to two digits; at least the smallest there is.
         """
         fits, too_large = MIN_SCALE, 1.0
-        if self._total(plan, too_large) <= seconds:
+        if self.total_seconds(replace(plan, scale=too_large)) <= seconds:
             return too_large
         while too_large / fits > 1.005:
             middle = math.sqrt(fits * too_large)
-            if self._total(plan, middle) <= seconds:
+            if self.total_seconds(replace(plan, scale=middle)) <= seconds:
                 fits = middle
             else:
                 too_large = middle
@@ -183,6 +195,7 @@ class WorkloadTimes:
     def left_of(self, seconds: float) -> float:
         """Return how much of the remaining budget trainings may take."""
         saving = len(self.workload.variants) * self.save_seconds
+        saving /= self.workload.at_a_time
         return max(seconds - saving - self.afterwards_seconds, 0.0)
 
     def fill(self, plan: StudyPlan, seconds: float) -> StudyPlan:
@@ -194,8 +207,10 @@ class WorkloadTimes:
         """
         return replace(plan, scale=self.largest_scale(plan, _USED * self.left_of(seconds)))
 
-    def _total(self, plan: StudyPlan, scale: float) -> float:
-        return sum(self.training_seconds(replace(plan, scale=scale)).values())
+    def total_seconds(self, plan: StudyPlan) -> float:
+        """Return how long it takes until all variants are trained at a plan."""
+        seconds = self.training_seconds(plan)
+        return time_needed((seconds[name] for name in in_order(seconds)), self.workload.at_a_time)
 
 
 def make_study_plan(
@@ -209,7 +224,7 @@ def make_study_plan(
         seconds: Remaining time of the budget.
         request: Fingerprint of what the plan is made for.
     """
-    logger.info("Measuring the training speed of this machine, for about a minute")
+    logger.info("Measuring the training speed, for about a minute")
     plan = StudyPlan(
         scale=study.scale or 1.0,
         width=study.width,
@@ -233,18 +248,22 @@ def make_study_plan(
         save_seconds=times.save_seconds,
         afterwards_seconds=times.afterwards_seconds,
     )
-    _log_plan(plan, workload, study, times.left_of(seconds))
+    _log_plan(plan, times, study, times.left_of(seconds))
     return plan
 
 
-def _log_plan(plan: StudyPlan, workload: Workload, study: StudyParameters, seconds: float) -> None:
+def _log_plan(
+    plan: StudyPlan, times: WorkloadTimes, study: StudyParameters, seconds: float
+) -> None:
+    workload = times.workload
     trains = [plan.apply(variant).train for variant in workload.variants.values()]
     epochs = [train.epochs for train in trains if train.epochs is not None]
     shown = " to ".join(map(str, sorted({min(epochs), max(epochs)}))) if epochs else "unlimited"
-    total = sum(plan.training_seconds.values())
+    total = times.total_seconds(plan)
     logger.info(
-        "Plan for %s in %s: study.scale=%g, training takes about %s",
+        "Plan for %s%s in %s: study.scale=%g, training takes about %s",
         format_count(len(trains), "variant"),
+        "" if workload.at_a_time == 1 else f", {workload.at_a_time} at a time,",
         format_duration(60 * (plan.minutes or 0)),
         plan.scale,
         format_duration(total),

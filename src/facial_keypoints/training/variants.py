@@ -1,22 +1,20 @@
 """Training a variant of the study, and how long the study takes."""
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from facial_keypoints.errors import TrainingFailedError
 from facial_keypoints.faces import FaceSet
 from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.models.complexity import network_size
 from facial_keypoints.models.registry import build_model
 from facial_keypoints.parameters import StudyParameters, VariantParameters
-from facial_keypoints.training.deadlines import assign_deadlines
+from facial_keypoints.training.deadlines import assign_deadlines, in_order, time_needed
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
-from facial_keypoints.training.keras_session import out_of_memory_as_failure
 from facial_keypoints.training.models import build_trained_model
 from facial_keypoints.training.records import (
     STOPPED_BY_STUDY,
@@ -25,11 +23,13 @@ from facial_keypoints.training.records import (
     reusable_training,
 )
 from facial_keypoints.training.session import Session
-from facial_keypoints.training.speed import measure_training
+from facial_keypoints.training.speed import measure_trainings
+from facial_keypoints.training.step_times import MEASURED_FACES, multiply_adds
 from facial_keypoints.training.stores import CheckpointStore
 from facial_keypoints.training.study_plan import StudyPlan
 from facial_keypoints.training.task import variant_task
 from facial_keypoints.training.trainer import train_model
+from facial_keypoints.training.workers import THIS_MACHINE, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -100,13 +100,14 @@ class StudyEstimate:
     """How long the chosen variants train on this machine, at most.
 
     Attributes:
-        minutes: By variant.
+        minutes: By variant, in the order in which they start.
         images_per_second: Of those that were measured.
         set_up_seconds: Building a graph.
         already_trained: Names of variants that an earlier run trained.
         deadlines: Unix time by which each training ends, in the order in which they run; empty
             without a budget.
         session_started_at: Unix time of the command that the deadlines are of.
+        at_a_time: How many train side by side.
     """
 
     minutes: dict[str, float]
@@ -115,11 +116,12 @@ class StudyEstimate:
     already_trained: list[str]
     deadlines: dict[str, float] = field(default_factory=dict)
     session_started_at: float | None = None
+    at_a_time: int = 1
 
     @property
     def total_minutes(self) -> float:
-        """Of all variants."""
-        return sum(self.minutes.values())
+        """Until all variants are trained."""
+        return time_needed(self.minutes.values(), self.at_a_time)
 
     def deadline_of(self, variant: str, session: Session) -> float | None:
         """Return when a variant's training has to end; None without a budget.
@@ -138,8 +140,9 @@ def estimate_study(
     study: StudyParameters,
     variants: Mapping[str, VariantParameters],
     earlier: Mapping[str, Mapping[str, Training]],
+    workers: Workers = THIS_MACHINE,
 ) -> StudyEstimate:
-    """Estimate how long the chosen variants train on this machine.
+    """Estimate how long the chosen variants train where they will train.
 
     Up to three of them are measured: those with the least, the median and the most arithmetic. The
     others' time lies between, by their multiply-adds. The estimate is that of the longest case:
@@ -152,39 +155,36 @@ def estimate_study(
         study: Whether earlier trainings are reused.
         variants: By name.
         earlier: Earlier trainings of each variant, by fingerprint.
+        workers: Where they will train.
     """
     waiting = waiting_variants(train, validation, study, variants, earlier)
     already = [name for name in variants if name not in waiting]
-    tasks = {
-        name: replace(variant_task(variant, train, validation), validation=None)
-        for name, variant in waiting.items()
-    }
-    work: dict[str, float] = {}
-    for name, task in tasks.items():
-        model = _if_memory_suffices(name, partial(build_model, task.architecture, task.settings))
-        if model is not None:
-            work[name] = float(network_size(model).multiply_adds)
+    at_a_time = max(1, min(workers.nodes_at_a_time(len(waiting)), len(waiting)))
+    work = multiply_adds(waiting)
     by_work = sorted(work, key=lambda name: work[name])
-    measured = {by_work[i] for i in (0, len(by_work) // 2, -1)} if by_work else set()
-    seconds_per_image: dict[float, float] = {}
-    speeds: dict[str, float] = {}
-    set_up = 0.0  # the same for all, and most of the time of a tiny study
-    for name in (name for name in by_work if name in measured):
-        speed = _if_memory_suffices(name, partial(measure_training, tasks[name], _MEASURED_SECONDS))
-        if speed is not None:
-            speeds[name] = speed.trained
-            seconds_per_image[work[name]] = 1 / speed.trained
-            set_up = max(set_up, speed.set_up_seconds)
+    few = train.select(slice(0, MEASURED_FACES))
+    tasks = [
+        replace(variant_task(waiting[name], few, few), validation=None)
+        for name in dict.fromkeys(by_work[i] for i in (0, len(by_work) // 2, -1) if by_work)
+    ]
+    speeds = measure_trainings(tasks, _MEASURED_SECONDS, workers, at_a_time)
+    known = {work[name]: 1 / speed.trained for name, speed in speeds.items()}  # ascending
+    # the same for all, and most of the time of a tiny study
+    set_up = max((speed.set_up_seconds for speed in speeds.values()), default=0.0)
     minutes: dict[str, float] = {}
-    for name, variant in waiting.items():
-        if name not in work or not seconds_per_image:
+    for name in in_order(waiting):
+        if name not in work or not known:
             minutes[name] = 0.0  # its training will fail, and say why
             continue
-        per_image = float(
-            np.interp(work[name], list(seconds_per_image), list(seconds_per_image.values()))
-        )
-        minutes[name] = _minutes(variant, len(train), per_image, set_up, name in measured)
-    estimate = StudyEstimate(minutes, speeds, set_up, already)
+        per_image = float(np.interp(work[name], list(known), list(known.values())))
+        minutes[name] = _minutes(waiting[name], len(train), per_image, set_up, name in speeds)
+    estimate = StudyEstimate(
+        minutes,
+        {name: speed.trained for name, speed in speeds.items()},
+        set_up,
+        already,
+        at_a_time=at_a_time,
+    )
     _log_estimate(estimate)
     return estimate
 
@@ -203,14 +203,13 @@ def schedule_study(
 
     Args:
         plan: The expected times.
-        waiting: Names of the variants that are to be trained; they are trained in the order in
-            which Kedro runs nodes: sorted, with a dot after the namespace.
+        waiting: Names of the variants that are to be trained.
         already_trained: Names of variants that an earlier run trained.
         session: The command that the budget is of.
         now: Unix time at which the first training starts.
         at_a_time: Trainings that run side by side; each then has so many times as long.
     """
-    names = sorted(waiting, key=lambda name: f"{name}.")
+    names = in_order(waiting)
     end = session.started_at + 60 * (plan.minutes or 0) - plan.afterwards_seconds
     seconds = [plan.training_seconds.get(name, 1.0) for name in names]
     slots = [each + plan.save_seconds for each in seconds]
@@ -229,6 +228,7 @@ def schedule_study(
             name: each - plan.save_seconds for name, each in zip(names, deadlines, strict=True)
         },
         session_started_at=session.started_at,
+        at_a_time=max(1, processes),
     )
     _log_estimate(estimate)
     return estimate
@@ -289,9 +289,10 @@ def _subject_and_verb(epochs: int | None) -> str:
 
 def _log_estimate(estimate: StudyEstimate) -> None:
     logger.info(
-        "Training takes about %s for %s%s",
+        "Training takes about %s for %s%s%s",
         format_duration(60 * estimate.total_minutes),
         format_count(len(estimate.minutes), "variant"),
+        "" if estimate.at_a_time == 1 else f", {estimate.at_a_time} at a time",
         f"; {len(estimate.already_trained)} already trained" if estimate.already_trained else "",
     )
     if estimate.total_minutes > 60 * _LONG_STUDY_HOURS:
@@ -301,12 +302,3 @@ def _log_estimate(estimate: StudyEstimate) -> None:
             "(--params study.scale=0.2)",
             min(estimate.minutes, key=lambda name: estimate.minutes[name]),
         )
-
-
-def _if_memory_suffices(variant: str, measure: Callable[[], Any]) -> Any:
-    try:
-        with out_of_memory_as_failure():
-            return measure()
-    except TrainingFailedError as error:
-        logger.warning("%s: not measured, %s", variant, error)
-        return None

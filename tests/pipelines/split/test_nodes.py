@@ -7,6 +7,7 @@ from facial_keypoints.pipelines.split import nodes
 from facial_keypoints.pipelines.split.nodes import plan_study, split_faces
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.workers import THIS_MACHINE
 
 SPLIT = section(SplitParameters)
 
@@ -28,7 +29,8 @@ def planned(monkeypatch, faces):
     monkeypatch.setattr(nodes, "make_study_plan", make)
 
     def plan(earlier=None, split=SPLIT, **study):
-        return plan_study(faces, split, section(StudyParameters, **study), Session(0.0), earlier)
+        budget = section(StudyParameters, **study)
+        return plan_study(faces, split, budget, Session(0.0), THIS_MACHINE, earlier)
 
     plan.measured = measured
     return plan

@@ -12,6 +12,7 @@ from facial_keypoints.training.fingerprints import fingerprint
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.study_plan import StudyPlan
 from facial_keypoints.training.study_planning import Workload, make_study_plan
+from facial_keypoints.training.workers import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ def plan_study(
     split: SplitParameters,
     study: StudyParameters,
     session: Session,
+    workers: Workers,
     earlier: StudyPlan | None,
     **inputs: Any,
 ) -> StudyPlan:
@@ -34,6 +36,7 @@ def plan_study(
         split: How they will be split.
         study: The budget, and what the user has decided.
         session: Its start is the budget's.
+        workers: Where the variants train.
         earlier: The plan of an earlier run.
         inputs: "parameters" of every variant.
     """
@@ -60,7 +63,9 @@ def plan_study(
         return earlier
     samples = len(split_rows(augmented.group, split, 1.0)["train"])
     remaining = session.started_at + 60 * study.minutes - time.time()
-    return make_study_plan(study, Workload(augmented, samples, variants), remaining, request)
+    return make_study_plan(
+        study, Workload(augmented, samples, variants, workers), remaining, request
+    )
 
 
 def split_faces(

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from kedro.pipeline import Node, Pipeline
 
+from facial_keypoints.pipelines import WORKERS
 from facial_keypoints.pipelines.split.nodes import plan_study, split_faces
 
 
@@ -22,6 +23,7 @@ def create_pipeline(variants: Iterable[str]) -> Pipeline:
                     "split": "params:split",
                     "study": "params:study",
                     "session": "session",
+                    "workers": WORKERS,
                     "earlier": "earlier_study_plan",
                     **{f"{name}.parameters": f"params:variants.{name}" for name in variants},
                 },

@@ -52,7 +52,7 @@ def estimate_training_time(
         study: Whether earlier trainings are reused.
         plan: The scale of all variants.
         session: Its start is the budget's.
-        workers: How many variants train side by side.
+        workers: Where the variants train.
         variants: Each variant, keyed "<variant>.parameters", and its earlier trainings by
             fingerprint, in a store keyed "<variant>.training_store".
 
@@ -68,7 +68,7 @@ def estimate_training_time(
         name: store.earlier() for name, store in by_variant(variants, "training_store").items()
     }
     if plan.minutes is None:
-        return estimate_study(train, validation, study, chosen, earlier)
+        return estimate_study(train, validation, study, chosen, earlier, workers)
     waiting = waiting_variants(train, validation, study, chosen, earlier)
     already_trained = [name for name in chosen if name not in waiting]
     at_a_time = workers.nodes_at_a_time(len(waiting))
