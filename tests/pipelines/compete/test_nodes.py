@@ -90,6 +90,7 @@ def members():
         steps=np.array([8, 4]),
         samples=np.array([6, 6]),
         seconds=np.array([30.0, 90.0]),
+        precisions=np.array(["mixed_bfloat16", "float32"]),
         fingerprints=np.array(["c", "d"]),
     )
 
@@ -98,8 +99,7 @@ def assembled(planned, members):
     _, plan = planned(minutes=30, members=2)
     first = FirstStage(np.zeros((8, 15, 2), np.float32), [[], []], np.array(["a", "b"]))
     session = Session(0.0, mlflow_run_ids={"ensemble": "child"})
-    competition = section(CompetitionParameters, minutes=30)
-    return nodes.assemble_ensemble(first, members, plan, competition, session)
+    return nodes.assemble_ensemble(first, members, plan, session)
 
 
 def test_record_of_the_ensemble_describes_its_members(planned, members):
@@ -107,6 +107,7 @@ def test_record_of_the_ensemble_describes_its_members(planned, members):
     assert (record.variant, record.architecture) == ("ensemble", "heatmap_unet")
     assert record.settings["members"] == 2
     assert (record.samples, record.epochs, record.steps) == (6, 1.5, 12)
+    assert record.precision == "float32+mixed_bfloat16"  # trained on two kinds of machines
     assert record.minutes == 2  # one after another
     assert record.images_per_second == pytest.approx(18 / 120)
     assert record.mlflow_run_id == "child"

@@ -32,6 +32,7 @@ def members_of(held_out, predictions, tests):
         steps=none,
         samples=none,
         seconds=none,
+        precisions=np.array(["float32"] * count),
         fingerprints=np.array(["a"] * count),
     )
 

@@ -30,7 +30,6 @@ from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Member
 from facial_keypoints.pipelines.compete.training import speed_task
 from facial_keypoints.training.fingerprints import fingerprint
 from facial_keypoints.training.members import measure_speeds
-from facial_keypoints.training.precision import choose_precision
 from facial_keypoints.training.records import Training, TrainingRecord
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.workers import Workers
@@ -157,7 +156,6 @@ def assemble_ensemble(
     first_stage: FirstStage,
     members: Members,
     plan: Plan,
-    competition: CompetitionParameters,
     session: Session,
 ) -> Training:
     """Return the members as one model, with its record.
@@ -166,11 +164,9 @@ def assemble_ensemble(
         first_stage: Names the checkpoints that are finished.
         members: The weights.
         plan: Holds the settings.
-        competition: For the record.
         session: Holds the MLflow run of the ensemble.
     """
     origin = {"members": members.fingerprints.tolist(), "weights": _digest(members)}
-    precision, _ = choose_precision(competition.train.precision, "heatmap_unet", plan.settings)
     minutes = float(members.seconds.sum()) / 60 / plan.num_processes
     record = TrainingRecord(
         variant=ENSEMBLE,
@@ -178,7 +174,7 @@ def assemble_ensemble(
         settings={**plan.settings, "members": len(members.weights)},
         fingerprint=fingerprint(origin),
         origin=origin,
-        precision=precision,
+        precision="+".join(np.unique(members.precisions)),
         samples=int(members.samples.mean()),
         epochs=float(members.epochs.mean()),
         steps=int(members.steps.sum()),

@@ -99,7 +99,6 @@ def create_pipeline() -> Pipeline:
                     "first_stage": "first_stage",
                     "members": "ensemble_members",
                     "plan": "competition_plan",
-                    "competition": "params:competition",
                     "session": "session",
                 },
                 f"{ENSEMBLE}.training",

@@ -58,6 +58,7 @@ class Members:
         steps: int (m,), batches of each member.
         samples: int (m,), faces that each member trained on.
         seconds: float (m,), that its training took.
+        precisions: str (m,), Keras' name of the precision that each member trained in.
         fingerprints: str (p,), of all members' checkpoints.
     """
 
@@ -71,4 +72,5 @@ class Members:
     steps: npt.NDArray[np.int64]
     samples: npt.NDArray[np.int64]
     seconds: npt.NDArray[np.float64]
+    precisions: npt.NDArray[np.str_]
     fingerprints: npt.NDArray[np.str_]

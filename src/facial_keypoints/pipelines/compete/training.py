@@ -191,6 +191,7 @@ def train_members(
         steps=np.asarray([result.training.steps for result in kept]),
         samples=np.asarray([result.training.samples for result in kept]),
         seconds=np.asarray([result.training.seconds for result in kept]),
+        precisions=np.asarray([result.training.precision for result in kept]),
         fingerprints=np.asarray([task.fingerprint for task in tasks]),
     )
 
