@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from facial_keypoints.framework import progress
-from facial_keypoints.training.variants import StudyEstimate
+from facial_keypoints.training.study_estimate import StudyEstimate
 
 
 def node(name, namespace=None):

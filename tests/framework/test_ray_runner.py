@@ -13,7 +13,7 @@ from facial_keypoints.framework.ray_runner import DistributedRun, trainings_of
 from facial_keypoints.parameters import Parameters
 from facial_keypoints.pipelines import DISTRIBUTED
 from facial_keypoints.pipelines.train import create_pipeline
-from facial_keypoints.training.variants import StudyEstimate
+from facial_keypoints.training.study_estimate import StudyEstimate
 
 
 class Trainings:

@@ -13,7 +13,7 @@ from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.framework.summary import print_summary
 from facial_keypoints.training import interruption
 from facial_keypoints.training.deadlines import time_needed
-from facial_keypoints.training.variants import StudyEstimate
+from facial_keypoints.training.study_estimate import StudyEstimate
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from facial_keypoints.framework.ray_workers import SECONDS_BETWEEN_CHECKS, RayWo
 from facial_keypoints.pipelines import DISTRIBUTED, WORKERS
 from facial_keypoints.training import interruption
 from facial_keypoints.training.progress_bar import erase
-from facial_keypoints.training.variants import StudyEstimate
+from facial_keypoints.training.study_estimate import StudyEstimate
 
 logger = logging.getLogger(__name__)
 

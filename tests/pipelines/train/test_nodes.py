@@ -19,8 +19,8 @@ from facial_keypoints.pipelines.train.nodes import (
 from facial_keypoints.training.fingerprints import fingerprint, origin_of, samples_origin
 from facial_keypoints.training.records import Training
 from facial_keypoints.training.session import Session
+from facial_keypoints.training.study_estimate import StudyEstimate
 from facial_keypoints.training.study_plan import StudyPlan
-from facial_keypoints.training.variants import StudyEstimate
 from facial_keypoints.training.workers import THIS_MACHINE
 
 SESSION = Session(0.0, mlflow_run_ids={"small": "this run"})

@@ -22,14 +22,14 @@ from facial_keypoints.training.fingerprints import (
 from facial_keypoints.training.records import Training, reusable_training
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.stores import TrainingStore
-from facial_keypoints.training.study_plan import StudyPlan
-from facial_keypoints.training.variants import (
+from facial_keypoints.training.study_estimate import (
     StudyEstimate,
     estimate_study,
-    fit_variant,
     schedule_study,
     waiting_variants,
 )
+from facial_keypoints.training.study_plan import StudyPlan
+from facial_keypoints.training.variants import fit_variant
 from facial_keypoints.training.workers import Workers
 
 logger = logging.getLogger(__name__)
