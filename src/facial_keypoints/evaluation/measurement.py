@@ -30,7 +30,7 @@ def measure_sets(
         validation: Faces and their predictions (n, 15, 2) in pixels.
         holdout: The same for the hold-out.
         unseen: The same for the unseen set, which may be empty.
-        leaks: Whether the hold-out has siblings in training; without them, the hold-out's
+        leaks: Whether the hold-out has copies in training; without them, the hold-out's
             metrics are those of unseen faces.
         requested: Number of values that the lookup table requests, by population.
         failure_threshold: NME above which a face counts as failed.

@@ -90,7 +90,7 @@ class VariantMetrics:
     Attributes:
         validation: On the set that selects epochs and the champion.
         holdout: On the hold-out.
-        unseen: On faces without a sibling in training or validation: the unseen set, or the
+        unseen: On faces without a copy in training or validation: the unseen set, or the
             hold-out of a split that does not leak. None where there are none.
         fingerprint: Of the measured training; None for the mean face.
         failure: Why the training has no model; None where it has one.

@@ -47,7 +47,7 @@ class SplitSummary:
         holdout: What measures.
         unseen: Groups kept apart from all other sets; empty in a split by group.
         dropped_by_scale: Samples in none of the sets, because of ``scale``.
-        leaked_holdout_samples: Hold-out samples with a sibling (a sample of the same group) in
+        leaked_holdout_samples: Hold-out samples with a copy (a sample of the same group) in
             training or validation.
     """
 
@@ -62,7 +62,7 @@ class SplitSummary:
 
     @property
     def leaks(self) -> bool:
-        """Whether any hold-out sample has a sibling in training or validation."""
+        """Whether any hold-out sample has a copy in training or validation."""
         return self.leaked_holdout_samples > 0
 
 
@@ -71,7 +71,7 @@ def split_rows(group: Rows, parameters: SplitParameters, scale: float) -> dict[s
 
     By group, no group has samples in two of the sets, and the unseen set is empty. By sample, the
     paper's way, the hold-out is drawn whatever the group, so that most of its samples have a
-    sibling in training. For an error on new faces, ``parameters.unseen`` of the groups form the
+    copy in training. For an error on new faces, ``parameters.unseen`` of the groups form the
     unseen set beforehand. With equal fractions and seeds it holds the faces that a split by group
     holds out.
 

@@ -1,6 +1,6 @@
 """Plot the study's losses against depth and compute."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,10 @@ from facial_keypoints.study.records import StudyResult, StudyRow, TrainedVariant
 _PAPER_COLOUR: Final = GREY
 _TEST_COLOUR: Final = BLUE
 _UNSEEN_COLOUR: Final = VERMILION
+_NAMED: Final = 6
+"""Variants whose names do not cover each other."""
+_NOTE: Final = "Best at the bottom left: small errors for little compute."
+_NOTE_ON_NAMES: Final = "Named: the networks than which no other is better in both."
 
 
 def draw_loss_by_depth(study: StudyResult) -> Figure:
@@ -54,26 +58,28 @@ def draw_loss_by_compute(study: StudyResult) -> Figure:
     trained = study.trained()
     has_unseen = any(ours.mean.unseen_loss is not None for ours in trained.values())
     losses = {name: _loss(ours, has_unseen) for name, ours in trained.items()}
-    by_loss = sorted(
-        (loss, trained[name].multiply_adds / 1e6, name)
+    points = {
+        name: (trained[name].multiply_adds / 1e6, loss)
         for name, loss in losses.items()
         if loss is not None
-    )
-    note = "Best at the bottom left: small errors for little compute."
-    figure = new_figure(8, 5, note)
+    }
+    best = _unbeaten(points)
+    figure = new_figure(8, 5, _NOTE if len(points) <= _NAMED else f"{_NOTE} {_NOTE_ON_NAMES}")
     axis = figure.subplots()
-    for i, (loss, compute, name) in enumerate(by_loss):
-        axis.plot(compute, loss, "o", ms=5, color=_UNSEEN_COLOUR)
-        side = 1 if i % 2 else -1  # so that labels of neighbours do not overlap
-        axis.annotate(
-            name,
-            (compute, loss),
-            xytext=(5 * side, 0),
-            textcoords="offset points",
-            ha="left" if side > 0 else "right",
-            va="center",
-            fontsize=7,
-        )
+    for name, point in points.items():
+        axis.plot(*point, "o", ms=5, color=_UNSEEN_COLOUR if name in best else GREY)
+        if name in best or len(points) <= _NAMED:
+            # nothing lies to the left of an unbeaten one and below it
+            side, corner = (-1, ("right", "top")) if name in best else (1, ("left", "bottom"))
+            axis.annotate(
+                name,
+                point,
+                xytext=(4 * side, 3 * side),
+                textcoords="offset points",
+                ha=corner[0],
+                va=corner[1],
+                fontsize=7,
+            )
     axis.margins(x=0.15)
     axis.set(
         xscale="log",
@@ -84,6 +90,15 @@ def draw_loss_by_compute(study: StudyResult) -> Figure:
     )
     finish_axes(axis)
     return figure
+
+
+def _unbeaten(points: Mapping[str, tuple[float, float]]) -> set[str]:
+    """Return the variants than which no other needs less compute and has a lower loss."""
+    best: dict[str, float] = {}
+    for name, (_, loss) in sorted(points.items(), key=lambda item: item[1]):
+        if loss < min(best.values(), default=np.inf):
+            best[name] = loss
+    return set(best)
 
 
 def draw_message(message: str) -> Figure:

@@ -17,7 +17,7 @@ class Measures:
         val_acc: The paper's accuracy on the validation set (see ``metrics.paper_accuracy``).
         test_loss: Mean squared error on the hold-out, which the paper calls test set.
         test_acc: The paper's accuracy on the hold-out.
-        unseen_loss: Mean squared error on faces without a sibling in training.
+        unseen_loss: Mean squared error on faces without a copy in training.
         unseen_acc: The paper's accuracy on them.
         unseen_rmse: RMSE on them in pixels, weighted as the leaderboard weights it.
     """
@@ -61,7 +61,7 @@ class TrainedVariant:
         deviation: Standard deviation over the seeds.
         test_losses: One per seed; empty where any is unknown.
         unseen_losses: The same on unseen faces.
-        leak: Loss on unseen faces over test loss, where the hold-out has siblings in training.
+        leak: Loss on unseen faces over test loss, where the hold-out has copies in training.
         convs: Convolutions.
         pools: Max-pools.
         dense: Dense layers, without the output.

@@ -71,7 +71,7 @@ def summarise_variants(
 
     Args:
         results: By training; each has a model.
-        leaks: Whether hold-out samples have siblings in training.
+        leaks: Whether hold-out samples have copies in training.
 
     Returns:
         The summaries by variant.

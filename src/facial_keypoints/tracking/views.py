@@ -16,7 +16,7 @@ _METRICS: Final = (
     *("holdout_rmse", "unseen_rmse", "leak", "estimated_rmse"),
     *("minutes", "parameters", "multiply_adds"),
 )
-_PARAMETERS: Final = ("convs", "pools", "dropout")
+_PARAMETERS: Final = ("convs", "pools", "dropout", "dense")
 _ORDER: Final = "metrics.`holdout_rmse`"
 _STATE: Final = {
     "searchFilter": "tags.variant LIKE '%'",
