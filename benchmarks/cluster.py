@@ -6,7 +6,7 @@ Trains variants of the paper, at a tenth of their width, on the synthetic compet
 another with all cores, one after another with one thread, and two at a time with Ray. Prints the
 wall-clock time of each whole command and of its trainings, and whether the leaderboards of the last
 two are identical: a training's sums depend on its number of threads. Exits with 1 if they are not.
-Needs the extra "cluster" and an idle machine of two cores; takes about four minutes.
+Needs the extra "cluster" and an idle machine of two cores; takes about six minutes.
 """
 
 import argparse

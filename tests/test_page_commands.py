@@ -58,12 +58,12 @@ OTHER = {
     '.venv/bin/python -m pip install -e ".[storage]"': INSTALLS,
     "make storage-server": INSTALLS,
     "pre-commit install": INSTALLS,
-    '.venv/bin/python -m pip install -e ".[cluster]"': INSTALLS,
+    '.venv/bin/python -m pip install -e ".[cluster]" -c requirements/dev.txt': INSTALLS,
     '.venv/bin/python -m pip install -e ".[export]"': INSTALLS,
     '.venv/bin/python -m pip install -e ".[photos]"': INSTALLS,
     "pip install onnxruntime opencv-python-headless": INSTALLS,
     "pip install ai-edge-litert opencv-python-headless": INSTALLS,
-    "pip install dist/facial_keypoints-*.whl": INSTALLS,
+    "pip install facial_keypoints-*.whl": INSTALLS,
     "kedro package": "tests/sessions/test_kedro_commands.py runs the package",
     "python -m facial_keypoints --env=demo --conf-source=conf-facial_keypoints.tar.gz": (
         "tests/sessions/test_kedro_commands.py runs the package"

@@ -80,6 +80,29 @@ def test_lock_of_a_killed_process_is_free_on_its_machine(locks, machine):
     locks().acquire()
 
 
+@pytest.mark.parametrize("arrives", [False, True])
+def test_lock_of_a_killed_process_is_free_after_the_storage_did_not_answer(
+    locks, place, monkeypatch, arrives
+):
+    first = locks()
+    first.acquire()
+    die(first)
+    files = place[0]
+
+    def fail(self, name, content, mode="overwrite"):
+        if arrives:
+            self.store[name].seek(0)
+            self.store[name].truncate()
+            self.store[name].write(content)
+        raise RuntimeError("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(files), "pipe_file", fail)
+        with pytest.raises(RuntimeError, match="no answer"):
+            locks().acquire()
+    locks().acquire()
+
+
 def test_lock_that_is_not_renewed_is_taken_over(locks, machine, monkeypatch, caplog):
     first = locks()
     first.acquire()

@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from facial_keypoints.errors import InputError
@@ -22,6 +24,25 @@ def test_description_is_that_of_this_process():
     found = ray_cluster._describer()(("numpy", "no-such-package"), None)
     assert found["no-such-package"] == "not installed"
     assert found["facial_keypoints"].startswith("code ")
+
+
+class Storage:
+    """Files that another machine cannot read."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def cat_file(self, path):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(FileNotFoundError("there"), ""), (RuntimeError("no key"), " (RuntimeError: no key)")],
+)
+def test_machine_that_cannot_read_the_storage_says_why(error, reason):
+    found = ray_cluster._describer()((), pickle.dumps((Storage(error), "token")))
+    assert (found["token"], found["reason"]) == ("", reason)
 
 
 def test_address_that_does_not_answer_is_refused_without_ray(monkeypatch):

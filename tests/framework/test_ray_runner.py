@@ -11,7 +11,7 @@ from facial_keypoints.errors import InputError
 from facial_keypoints.framework import RayRunner
 from facial_keypoints.framework.ray_runner import DistributedRun, trainings_of
 from facial_keypoints.parameters import Parameters
-from facial_keypoints.pipelines import DISTRIBUTED
+from facial_keypoints.pipelines import DISTRIBUTED, WORKERS
 from facial_keypoints.pipelines.train import create_pipeline
 from facial_keypoints.training.study_estimate import StudyEstimate
 
@@ -104,16 +104,22 @@ def study(names, train=train):
 @pytest.fixture
 def run():
     def run(pipeline, already_trained=()):
-        estimate = StudyEstimate({}, {}, 0.0, list(already_trained))
+        names = {node.namespace for node in trainings_of(pipeline)} - {*already_trained}
+        estimate = StudyEstimate(dict.fromkeys(names, 1.0), {}, 0.0, list(already_trained))
         catalog = DataCatalog(
             {name: MemoryDataset() for name in pipeline.datasets()}
             | {"archive": MemoryDataset("zip"), "estimate": MemoryDataset(estimate)}
         )
         hooks = _create_hook_manager()
         events = []
+
+        def make_trainings(count):
+            run.divided_among = count
+            return Trainings(events)
+
         hooks.register(Recorder(events))
         try:
-            DistributedRun(pipeline, catalog, hooks, None, Trainings(events)).finish()
+            DistributedRun(pipeline, catalog, hooks, None, make_trainings).finish()
         except InputError as error:
             events.append(f"raised {error}")
         return events
@@ -145,6 +151,7 @@ def test_what_an_earlier_run_trained_starts_no_process(run):
     assert "start a.train" not in events
     assert "save a.training" in events
     assert "start b.train" in events
+    assert run.divided_among == 1
 
 
 def test_error_of_a_training_ends_the_run(run):
@@ -164,10 +171,13 @@ def test_each_variant_and_seed_is_a_training_of_its_own():
     ]
 
 
-def test_run_without_trainings_is_refused():
-    pipeline = Pipeline([Node(copy, "archive", "faces", name="read")])
+@pytest.mark.parametrize("others", [[], [WORKERS]])
+def test_run_without_trainings_is_refused(others):
+    """Also one that would measure on the cluster how fast it trains."""
+    pipeline = Pipeline([Node(lambda *inputs: None, ["archive", *others], "faces", name="read")])
+    catalog = DataCatalog({name: MemoryDataset("zip") for name in ("archive", *others)})
     with pytest.raises(InputError, match="nothing is trained here"):
-        RayRunner().run(pipeline, DataCatalog({"archive": MemoryDataset("zip")}), SimpleNamespace())
+        RayRunner().run(pipeline, catalog, SimpleNamespace())
 
 
 def test_arguments_are_checked_before_ray_starts():

@@ -1,5 +1,6 @@
 """Whole runs with the ``RayRunner``, on this machine and on a cluster of several nodes."""
 
+import json
 import os
 import re
 import subprocess
@@ -73,6 +74,20 @@ def test_run_with_a_killed_training_equals_a_run_without_ray(tmp_path, alone):
     assert ours.keys() == theirs.keys() == {"full", *VARIANTS}
     for name in ours:
         assert ours[name] == theirs[name], name
+
+
+def test_study_with_a_budget_is_planned_for_all_workers(tmp_path):
+    project = make_project(tmp_path / "budget")
+    arguments = ("run", "--env=test", "--params=study.minutes=4", *RAY)
+    done = kedro(project, *arguments, "--runner-params=max_workers=2,num_cpus=1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Plan for 2 variants, 2 at a time, in 4 min" in done.stdout
+    assert re.search(r"Training takes about [\w ]+ for 2 variants, 2 at a time", done.stdout)
+    assert "too short" not in done.stdout
+    assert done.stdout.count("RayRunner: 2 trainings at a time on 1 machine, each with 1 core") == 1
+    for name in VARIANTS:
+        record = json.loads((trained(project / "data/test", name) / "record.json").read_bytes())
+        assert record["ended_by"] == "all epochs"
 
 
 @pytest.mark.slow  # a minute and a half

@@ -2,7 +2,6 @@ import pytest
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.framework import ray_workers
-from facial_keypoints.framework.ray_allotment import allot
 from facial_keypoints.framework.ray_options import RayOptions
 from facial_keypoints.framework.ray_workers import RayWorkers
 
@@ -59,12 +58,12 @@ def test_division_of_the_cluster_is_logged_once(workers, caplog):
     assert caplog.messages == ["RayRunner: 2 trainings at a time on 2 machines, each with 2 cores"]
 
 
-def test_division_that_the_runner_has_logged_is_not_repeated(workers, caplog):
-    known = [{"CPU": 2.0}, {"CPU": 2.0}]
-    workers = RayWorkers(RayOptions(), known, None, allot(RayOptions(), 27, known))
+def test_as_many_cores_are_measured_as_train_later(workers, caplog):
+    """Of 27 variants two are left, and each has a machine: one line of the log."""
     with caplog.at_level("INFO"):
-        workers.map(abs, [("speed", (1,))] * 4, workers.nodes_at_a_time(27))
-    assert caplog.messages == []
+        workers.map(abs, [("speed", (1,))] * 2, workers.nodes_at_a_time(2))
+        workers.tasks(2)
+    assert caplog.messages == ["RayRunner: 2 trainings at a time on 2 machines, each with 2 cores"]
 
 
 def test_capacity_is_that_of_the_cluster(workers):

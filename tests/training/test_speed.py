@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import pytest
@@ -60,9 +61,23 @@ def test_no_training_is_measured_while_places_are_free(faces, monkeypatch, at_a_
     }
 
 
-def test_start_of_a_process_counts_as_set_up(faces, monkeypatch):
+def test_time_until_the_first_processes_are_ready_is_their_start(faces, monkeypatch):
+    """Not the time that a process waits for the slowest one."""
     monkeypatch.setattr(speed, "measure_training", lambda *_: TrainingSpeed(100.0, 6.0))
-    now = iter([0.0, 10.0, 11.0, 15.0])  # ten seconds until the measurement, four until its answer
-    monkeypatch.setattr(speed.time, "monotonic", lambda: next(now))
-    speeds = measure_trainings([task(faces)], 0.01, Places(1), 1)
-    assert [each.set_up_seconds for each in speeds.values()] == [6 + 14]
+    now = iter([100.0, 114.0, 112.0, 130.0, 140.0])
+    monkeypatch.setattr(speed, "time", SimpleNamespace(time=lambda: next(now)))
+    tasks = [replace(task(faces), name=name) for name in "abcd"]
+    speeds = measure_trainings(tasks, 0.01, Places(2), 2)
+    assert {each.start_seconds for each in speeds.values()} == {13 - 6.0}
+
+
+def test_first_graph_of_a_process_is_not_measured(faces, monkeypatch):
+    measured = []
+    monkeypatch.setattr(
+        speed, "measure_training", lambda _, s: measured.append(s) or TrainingSpeed(100.0, 6.0)
+    )
+    measure_trainings([task(faces)], 1.0, Places(1), 1)
+    assert measured == [1.0]
+    monkeypatch.setattr(speed, "sys", SimpleNamespace(modules={}))
+    measure_trainings([task(faces)], 1.0, Places(1), 1)
+    assert measured == [1.0, 0.0, 1.0]

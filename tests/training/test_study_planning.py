@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 from parameters import section
@@ -6,10 +7,11 @@ from places import Places
 from spots import bright_spots, variant
 
 from facial_keypoints.parameters import StudyParameters
-from facial_keypoints.training import study_planning
+from facial_keypoints.training import study_planning, workload_times
 from facial_keypoints.training.step_times import StepTimes
-from facial_keypoints.training.study_planning import Workload, make_study_plan
+from facial_keypoints.training.study_planning import make_study_plan
 from facial_keypoints.training.workers import THIS_MACHINE
+from facial_keypoints.training.workload_times import Workload
 
 SAMPLES = 1600
 
@@ -31,7 +33,8 @@ def make(monkeypatch):
 
     def measure(faces, variants, work, names, workers, at_a_time):
         measured.append(variants["a"].settings.get("width", 1.0))
-        return StepTimes({"conv_stack": [(1e6, 1e-3), (1e8, 0.1)]}, make.set_up)
+        now[0] += make.measuring
+        return StepTimes({"conv_stack": [(1e6, 1e-3), (1e8, 0.1)]}, make.set_up, make.start)
 
     def count(variants):
         return {
@@ -39,17 +42,21 @@ def make(monkeypatch):
             for name, each in variants.items()
         }
 
-    monkeypatch.setattr(study_planning, "measure_steps", measure)
-    monkeypatch.setattr(study_planning, "batch_work", count)
+    monkeypatch.setattr(workload_times, "measure_steps", measure)
+    monkeypatch.setattr(workload_times, "batch_work", count)
 
     def make(seconds, *variants, **study):
         chosen = {each.name: each for each in variants or (named("a"), named("b"))}
-        overhead = (10 + 2.25 * len(chosen)) * make.set_up
+        overhead = (10 + 3 * len(chosen)) * make.set_up
         workload = Workload(bright_spots(8), SAMPLES, chosen, make.workers)
         study = section(StudyParameters, **{"minutes": 10, **study})
+        now[0] = 0.0
         return make_study_plan(study, workload, seconds / 0.75 + overhead, "request")
 
-    make.set_up, make.measured, make.workers = 0.0, measured, THIS_MACHINE
+    now = [0.0]
+    monkeypatch.setattr(study_planning, "time", SimpleNamespace(time=lambda: now[0]))
+    make.set_up, make.start, make.measuring = 0.0, 0.0, 0.0
+    make.measured, make.workers = measured, THIS_MACHINE
     return make
 
 
@@ -99,6 +106,29 @@ def test_set_up_counts_once_per_variant_and_decides_on_what_is_reserved(make):
     plan = make(50)
     assert plan.scale < free.scale
     assert (plan.save_seconds, plan.afterwards_seconds) == (20, 20 * (10 + 2 * 2.0))
+
+
+def test_start_of_processes_counts_for_trainings_alone(make):
+    free = make(100)
+    make.start = 20.0
+    plan = make(100)
+    assert plan.scale < free.scale
+    assert total(plan) <= 100
+    assert (plan.save_seconds, plan.afterwards_seconds) == (0, 0)
+
+
+def test_time_of_the_measurement_is_part_of_the_budget(make):
+    make.measuring = 30.0  # twice
+    assert total(make(50)) <= 0.75 * (50 / 0.75 - 60)
+
+
+def test_budget_shorter_than_what_follows_the_trainings_is_warned_of(make, caplog):
+    make.set_up = 20.0
+    plan = make(-75)
+    # 100 s are missing; to train takes what it takes
+    minutes = math.ceil(10 + (total(plan) / 0.75 + 100) / 60)
+    assert "0 s are left for it. Each training is stopped" in caplog.text
+    assert f"Use study.minutes={minutes} or more" in caplog.text
 
 
 def test_explicit_scale_wins(make):

@@ -86,8 +86,9 @@ class ObjectLock:
 
     def _acquire(self) -> None:
         before = self._token_here.read_text("utf-8") if self._token_here.exists() else ""
+        # both, as long as it is unknown which of them the storage has
+        self._token_here.write_text(f"{before}\n{self._token}", "utf-8")
         try:
-            self._token_here.write_text(self._token, "utf-8")
             self._fs.pipe_file(self._path, self._token.encode(), mode="create")
         except PermissionError:
             raise
@@ -95,10 +96,11 @@ class ObjectLock:
             holder = self._holder()
             if not holder:
                 raise
-            if holder != before and not self._is_abandoned():
+            if holder not in before.split() and not self._is_abandoned():
                 self._token_here.write_text(before, "utf-8")
                 raise HeldError from None
             self._take_over()
+        self._token_here.write_text(self._token, "utf-8")
 
     def _take_over(self) -> None:
         self._fs.pipe_file(self._path, self._token.encode())

@@ -140,8 +140,9 @@ def check_machines(store: TrainingFolder) -> None:
             if there["token"] != token:
                 raise InputError(
                     f"{name}: does not see {location(store.fs, folder)}, where this machine keeps "
-                    "its trainings; set data_root in conf/<env>/globals.yml to a folder that all "
-                    "machines share, or install the extra storage there for an s3:// address"
+                    f"its trainings{there['reason']}; set data_root in conf/<env>/globals.yml to a "
+                    "folder that all machines share, or install the extra storage there for an "
+                    "s3:// address"
                 )
     finally:
         store.fs.rm(str(file))
@@ -178,9 +179,14 @@ def _describer() -> Any:
         if reader is not None:
             found["clock"] = str(time.time())
             found["token"] = ""
-            with suppress(OSError, ImportError):
+            found["reason"] = ""
+            try:
                 files, path = pickle.loads(reader)  # noqa: S301 (of this run's own driver)
                 found["token"] = files.cat_file(path).decode()
+            except FileNotFoundError:
+                pass
+            except Exception as error:  # each storage has its own
+                found["reason"] = f" ({type(error).__name__}: {error})"
         return found
 
     return describe

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -14,12 +15,11 @@ from kedro.runner.task import Task
 
 from facial_keypoints.errors import InputError, require_extra
 from facial_keypoints.framework.datasets.trainings import TrainingFolderDataset
-from facial_keypoints.framework.ray_allotment import allot
 from facial_keypoints.framework.ray_cluster import check_machines, connected, machines
 from facial_keypoints.framework.ray_options import read_options
-from facial_keypoints.framework.ray_tasks import RayTasks, log_queue
+from facial_keypoints.framework.ray_tasks import log_queue
 from facial_keypoints.framework.ray_trainings import RayTrainings
-from facial_keypoints.framework.ray_workers import SECONDS_BETWEEN_CHECKS, RayWorkers, describe
+from facial_keypoints.framework.ray_workers import SECONDS_BETWEEN_CHECKS, RayWorkers
 from facial_keypoints.pipelines import DISTRIBUTED, WORKERS
 from facial_keypoints.training import interruption
 from facial_keypoints.training.progress_bar import erase
@@ -84,44 +84,46 @@ class RayRunner(AbstractRunner):
         """Run the nodes, each as soon as what it needs is there."""
         trainings = trainings_of(pipeline)
         users = [node for node in pipeline.nodes if WORKERS in node.inputs]
-        if not trainings and not users:
+        stores = _stores_of([*trainings, *users], catalog)
+        if not trainings and not stores:
             raise InputError(
                 "RayRunner: nothing is trained here, so that there is nothing to spread; leave out "
                 "--runner"
             )
         with connected(self._options) as is_local:
             if not is_local:
-                check_machines(_store_of([*trainings, *users], catalog))
+                check_machines(_first(stores))
             known = [machine["Resources"] for machine in machines()]
             records = log_queue()
-            allotment = allot(self._options, len(trainings) or 1, known)
-            if trainings:
-                logger.info("RayRunner: %s", describe(allotment, len(known)))
+            workers = RayWorkers(self._options, known, records)
             if users:
-                logged = allotment if trainings else None
-                catalog[WORKERS].save(RayWorkers(self._options, known, records, logged))
-            running = RayTrainings(RayTasks(allotment, self._options.retries, records))
+                catalog[WORKERS].save(workers)
             try:
-                DistributedRun(pipeline, catalog, hook_manager, run_id, running).finish()
+                DistributedRun(
+                    pipeline,
+                    catalog,
+                    hook_manager,
+                    run_id,
+                    lambda count: RayTrainings(workers.tasks(count)),
+                ).finish()
             finally:
                 erase()
 
 
-def _store_of(nodes: list[Node], catalog: DataCatalog) -> Any:
+def _stores_of(nodes: list[Node], catalog: DataCatalog) -> list[Any]:
+    """Return the datasets of the nodes' trainings."""
+    names = dict.fromkeys(name for node in nodes for name in node.inputs)
+    return [catalog[name] for name in names if isinstance(catalog[name], TrainingFolderDataset)]
+
+
+def _first(stores: list[Any]) -> Any:
     """Return the store of a training, which all machines must reach."""
-    stores = (
-        catalog[name]
-        for node in nodes
-        for name in node.inputs
-        if isinstance(catalog[name], TrainingFolderDataset)
-    )
-    store = next(stores, None)
-    if store is None:
+    if not stores:
         raise InputError(
             "conf/base/catalog.yml: the trainings have no TrainingFolderDataset: machines of a "
             "cluster would have no place for checkpoints"
         )
-    return store.load()
+    return stores[0].load()
 
 
 class DistributedRun:
@@ -132,7 +134,7 @@ class DistributedRun:
         catalog: Their datasets.
         hooks: Called in this process, as by Kedro's own runners.
         run_id: Of Kedro's session.
-        trainings: Where trainings go.
+        make_trainings: Returns where trainings go, for a number of them.
     """
 
     def __init__(
@@ -141,7 +143,7 @@ class DistributedRun:
         catalog: Any,
         hooks: Any,
         run_id: str | None,
-        trainings: RayTrainings,
+        make_trainings: Callable[[int], RayTrainings],
     ) -> None:
         self._pipeline = pipeline
         self._catalog = catalog
@@ -150,7 +152,8 @@ class DistributedRun:
             Task, catalog=catalog, hook_manager=hooks, is_async=False, run_id=run_id
         )
         self._context = {"catalog": catalog, "is_async": False, "run_id": run_id}
-        self._trainings = trainings
+        self._make_trainings = make_trainings
+        self._trainings: RayTrainings | None = None
         self._todo = list(pipeline.nodes)
         self._done: set[Node] = set()
         self._loads = Counter(name for node in pipeline.nodes for name in node.inputs)
@@ -169,7 +172,7 @@ class DistributedRun:
             interruption.stop_if_asked()
             ready = [node for node in self._todo if dependencies[node] <= self._done]
             waiting = [node for node in ready if DISTRIBUTED in node.tags]
-            if waiting and not self._trainings.is_full:
+            if waiting and not (self._trainings and self._trainings.is_full):
                 self._begin(waiting[0])
             elif self._trainings:
                 for node, outcome in self._trainings.finished(SECONDS_BETWEEN_CHECKS).items():
@@ -186,9 +189,12 @@ class DistributedRun:
         changed = self._hooks.before_node_run(node=node, inputs=inputs, **self._context)
         for own in changed:
             inputs.update(own or {})
-        if any(_is_reused(value, node) for value in inputs.values()):
+        estimate = _estimate_among(inputs)
+        if node.namespace in estimate.already_trained:
             self._end(node, inputs, _outcome_here(node, inputs))
             return
+        if self._trainings is None:
+            self._trainings = self._make_trainings(len(estimate.minutes))
         self._inputs[node] = inputs
         self._trainings.start(node, inputs, self._shared)
 
@@ -225,8 +231,8 @@ def trainings_of(pipeline: Pipeline) -> list[Node]:
     return [node for node in pipeline.nodes if DISTRIBUTED in node.tags]
 
 
-def _is_reused(value: Any, node: Node) -> bool:
-    return isinstance(value, StudyEstimate) and node.namespace in value.already_trained
+def _estimate_among(inputs: dict[str, Any]) -> StudyEstimate:
+    return next(value for value in inputs.values() if isinstance(value, StudyEstimate))
 
 
 def _outcome_here(node: Node, inputs: dict[str, Any]) -> dict[str, Any] | Exception:

@@ -24,7 +24,6 @@ class RayWorkers:
         options: What the user asks for.
         machines: Ray's resources of each machine.
         records: The queue of log records.
-        logged: The division of the cluster that is logged already.
     """
 
     def __init__(
@@ -32,12 +31,11 @@ class RayWorkers:
         options: RayOptions,
         machines: Sequence[Mapping[str, float]],
         records: Any,
-        logged: Allotment | None = None,
     ) -> None:
         self._options = options
         self._machines = machines
         self._records = records
-        self._logged = logged
+        self._logged: Allotment | None = None
 
     def capacity(self, cores: int, memory: float) -> int:
         """Return how many trainings run side by side.
@@ -60,7 +58,7 @@ class RayWorkers:
             tasks: Name and arguments of each.
             processes: How many run side by side.
         """
-        running = RayTasks(self._allot(processes), self._options.retries, self._records)
+        running = self.tasks(processes)
         waiting = deque(enumerate(tasks))
         results: dict[Any, Any] = {}
         while waiting or running:
@@ -74,12 +72,17 @@ class RayWorkers:
                 results[key] = outcome
         return [results[number] for number in range(len(tasks))]
 
-    def _allot(self, processes: int) -> Allotment:
-        allotment = allot(self._options, processes, self._machines)
+    def tasks(self, trainings: int) -> RayTasks:
+        """Divide the cluster among trainings, and return the place that they go to.
+
+        Args:
+            trainings: How many there are.
+        """
+        allotment = allot(self._options, trainings, self._machines)
         if allotment != self._logged:
             logger.info("RayRunner: %s", describe(allotment, len(self._machines)))
             self._logged = allotment
-        return allotment
+        return RayTasks(allotment, self._options.retries, self._records)
 
 
 def describe(allotment: Allotment, machines: int) -> str:

@@ -2,31 +2,26 @@
 
 import heapq
 from collections.abc import Collection, Iterable, Sequence
-from itertools import accumulate
 
 
 def assign_deadlines(
-    weights: Sequence[float], processes: int, start: float, end: float
+    durations: Sequence[float], processes: int, start: float, end: float
 ) -> list[float]:
-    """Return the deadline of each task, where processes take the tasks in turn.
+    """Return the deadline of each task, such that the last one of each process is ``end``.
 
     Args:
-        weights: Fraction of its process' time that each task is worth.
-        processes: No more than there are tasks.
-        start: When all start.
+        durations: How long each is expected to take, in any unit.
+        processes: How many run side by side.
+        start: When the first ones start.
         end: When all are to be over.
     """
-    deadlines = [0.0] * len(weights)
-    for first in range(processes):
-        numbers = range(first, len(weights), processes)
-        done = list(accumulate(weights[number] for number in numbers))
-        for number, so_far in zip(numbers, done, strict=True):
-            deadlines[number] = start + (end - start) * so_far / done[-1]
-    return deadlines
+    planned = _schedule(durations, processes)
+    last = dict(planned)  # of each process
+    return [start + (end - start) * finish / last[process] for process, finish in planned]
 
 
 def time_needed(durations: Iterable[float], processes: int) -> float:
-    """Return how long tasks take of which each starts as soon as a process is free.
+    """Return how long all tasks take.
 
     Args:
         durations: Of the tasks, in the order in which they start.
@@ -35,10 +30,18 @@ def time_needed(durations: Iterable[float], processes: int) -> float:
     >>> time_needed([3.0, 1.0, 1.0, 2.0], 2)
     4.0
     """
-    ends = [0.0] * processes
+    return max((finish for _, finish in _schedule(durations, processes)), default=0.0)
+
+
+def _schedule(durations: Iterable[float], processes: int) -> list[tuple[int, float]]:
+    """Return the process and the end of each task; a free process starts the next one at once."""
+    free = [(0.0, process) for process in range(processes)]
+    planned = []
     for duration in durations:
-        heapq.heapreplace(ends, ends[0] + duration)
-    return max(ends)
+        now, process = free[0]
+        planned.append((process, now + duration))
+        heapq.heapreplace(free, (now + duration, process))
+    return planned
 
 
 def in_order(variants: Collection[str]) -> list[str]:

@@ -1,7 +1,8 @@
-"""How fast a model trains and predicts on this machine."""
+"""How fast a model trains and predicts where it runs."""
 
 import logging
 import math
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,15 +47,17 @@ class Speed:
 
 @dataclass(frozen=True)
 class TrainingSpeed:
-    """How fast a model trains on this machine.
+    """How fast a model trains where it will train.
 
     Attributes:
         trained: Images per second.
-        set_up_seconds: Starting its process, if it has one, and building the graph.
+        set_up_seconds: Building the graph.
+        start_seconds: Until its process is ready, if it has one of its own.
     """
 
     trained: float
     set_up_seconds: float
+    start_seconds: float = 0.0
 
 
 def measure_trainings(
@@ -76,10 +79,9 @@ def measure_trainings(
         return {}
     full = -(-len(tasks) // at_a_time) * at_a_time
     work = [(task.name, (task, seconds)) for task in islice(cycle(tasks), full)]
-    started = time.monotonic()
-    outcomes = workers.map(_timed_speed, work, at_a_time)
-    spent = at_a_time * (time.monotonic() - started)
-    to_start = max(spent - sum(seconds for _, seconds in outcomes), 0.0) / len(work)
+    submitted = time.time()
+    outcomes = workers.map(_measure_when_ready, work, at_a_time)
+    first = sorted(ready for _, ready in outcomes)[:at_a_time]
     found: dict[str, list[TrainingSpeed]] = {}
     failed: dict[str, TrainingFailedError] = {}
     for (name, _), (outcome, _) in zip(work, outcomes, strict=True):
@@ -88,28 +90,35 @@ def measure_trainings(
         else:
             failed[name] = outcome
     for name, error in failed.items():
-        logger.warning("%s: not measured, %s", name, error)
+        if name not in found:
+            logger.warning("%s: not measured, %s", name, error)
     return {
         name: TrainingSpeed(
             fmean(speed.trained for speed in speeds),
-            fmean(speed.set_up_seconds for speed in speeds) + to_start,
+            set_up := fmean(speed.set_up_seconds for speed in speeds),
+            max(fmean(first) - submitted - set_up, 0.0),
         )
         for name, speeds in found.items()
     }
 
 
-def _timed_speed(
+def _measure_when_ready(
     task: TrainingTask, seconds: float
 ) -> tuple[TrainingSpeed | TrainingFailedError, float]:
-    """Return the speed, or why there is none, and how long the measurement took."""
-    started = time.monotonic()
-    outcome: TrainingSpeed | TrainingFailedError
+    """Return the speed, or why there is none, and the Unix time of the measurement's start.
+
+    In a new process the first graph takes longer than others: it is built before.
+    """
+    is_new = "tensorflow" not in sys.modules
+    ready = time.time()
     try:
         with out_of_memory_as_failure():
-            outcome = measure_training(task, seconds)
+            if is_new:
+                measure_training(task, 0.0)
+                ready = time.time()
+            return measure_training(task, seconds), ready
     except TrainingFailedError as error:
-        outcome = error
-    return outcome, time.monotonic() - started
+        return error, ready
 
 
 def measure_training(task: TrainingTask, seconds: float) -> TrainingSpeed:

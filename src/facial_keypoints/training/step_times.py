@@ -35,10 +35,12 @@ class StepTimes:
         points: Work (multiply-adds of a batch) and seconds of measured steps, ascending by work;
             by architecture.
         set_up_seconds: Building a graph, in the median: the first one in a process takes longer.
+        start_seconds: Until the process of a training is ready, if each has its own.
     """
 
     points: dict[str, list[tuple[float, float]]]
     set_up_seconds: float
+    start_seconds: float = 0.0
 
     def seconds(self, architecture: str, work: float) -> float:
         """Return how long a step takes.
@@ -87,8 +89,11 @@ def measure_steps(
         points.setdefault(variants[name].architecture, []).append((work[name], step))
     if not points:
         raise TrainingFailedError("memory suffices for no variant")
-    set_up = median_low([speed.set_up_seconds for speed in speeds.values()])
-    return StepTimes({name: sorted(found) for name, found in points.items()}, set_up)
+    return StepTimes(
+        {name: sorted(found) for name, found in points.items()},
+        median_low([speed.set_up_seconds for speed in speeds.values()]),
+        median_low([speed.start_seconds for speed in speeds.values()]),
+    )
 
 
 def multiply_adds(variants: Mapping[str, VariantParameters]) -> dict[str, float]:

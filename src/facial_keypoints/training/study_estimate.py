@@ -28,7 +28,7 @@ _MEASURED_SECONDS: Final = 2.0
 
 @dataclass(frozen=True)
 class StudyEstimate:
-    """How long the chosen variants train on this machine, at most.
+    """How long the chosen variants train where they will train, at most.
 
     Attributes:
         minutes: By variant, in the order in which they start.
@@ -101,7 +101,9 @@ def estimate_study(
     speeds = measure_trainings(tasks, _MEASURED_SECONDS, workers, at_a_time)
     known = {work[name]: 1 / speed.trained for name, speed in speeds.items()}  # ascending
     # the same for all, and most of the time of a tiny study
-    set_up = max((speed.set_up_seconds for speed in speeds.values()), default=0.0)
+    set_up = max(
+        (speed.start_seconds + speed.set_up_seconds for speed in speeds.values()), default=0.0
+    )
     minutes: dict[str, float] = {}
     for name in in_order(waiting):
         if name not in work or not known:

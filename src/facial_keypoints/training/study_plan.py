@@ -21,6 +21,7 @@ class StudyPlan:
         images_per_second: Expected speed of each variant's training; empty without a budget.
         save_seconds: Of the budget, to save and record each training.
         afterwards_seconds: Of the budget, for what follows all trainings.
+        at_a_time: How many variants train side by side.
     """
 
     scale: float
@@ -32,6 +33,7 @@ class StudyPlan:
     images_per_second: dict[str, float] = field(default_factory=dict)
     save_seconds: float = 0.0
     afterwards_seconds: float = 0.0
+    at_a_time: int = 1
 
     @property
     def width_factor(self) -> float:

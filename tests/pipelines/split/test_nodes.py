@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from parameters import section
+from places import Places
+from spots import variant
 
 from facial_keypoints.parameters import SplitParameters, StudyParameters
 from facial_keypoints.pipelines.split import nodes
@@ -22,15 +26,17 @@ def planned(monkeypatch, faces):
     """Plans for 30 faces by a measurement that gives a scale of 0.3; lists the measurements."""
     measured = []
 
-    def make(study, workload, seconds, request):
+    def make(study, workload, end, request):
         measured.append(workload.num_samples)
-        return StudyPlan(0.3, minutes=study.minutes, request=request)
+        plan = StudyPlan(0.3, minutes=study.minutes, request=request)
+        return replace(plan, at_a_time=workload.at_a_time)
 
     monkeypatch.setattr(nodes, "make_study_plan", make)
 
-    def plan(earlier=None, split=SPLIT, **study):
+    def plan(earlier=None, split=SPLIT, workers=THIS_MACHINE, **study):
+        variants = {f"{name}.parameters": variant().model_dump() for name in "abc"}
         budget = section(StudyParameters, **study)
-        return plan_study(faces, split, budget, Session(0.0), THIS_MACHINE, earlier)
+        return plan_study(faces, split, budget, Session(0.0), workers, earlier, **variants)
 
     plan.measured = measured
     return plan
@@ -64,6 +70,17 @@ def test_plan_of_an_interrupted_run_is_used_again(planned, caplog):
     with caplog.at_level("INFO"):
         assert planned(first, minutes=10) is first
     assert "study.scale=0.3, as an earlier run planned it" in caplog.text
+
+
+@pytest.mark.fault(
+    "Training", "a study resumes with fewer trainings at a time", "a warning names both numbers"
+)
+def test_plan_for_more_trainings_at_a_time_is_warned_of(planned, caplog):
+    first = planned(minutes=10, workers=Places(3))
+    assert planned(first, minutes=10, workers=Places(3)) is first
+    assert "at a time" not in caplog.text
+    assert planned(first, minutes=10) is first
+    assert "The plan is for 3 trainings at a time, and now there is one" in caplog.text
 
 
 @pytest.mark.parametrize(

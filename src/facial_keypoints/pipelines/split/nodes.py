@@ -1,18 +1,19 @@
 """Nodes of the split pipeline."""
 
 import logging
-import time
 from typing import Any
 
 from facial_keypoints.evaluation.splits import SETS, SplitSummary, split_rows, summarise_split
 from facial_keypoints.faces import FaceSet
+from facial_keypoints.formatting import format_count
 from facial_keypoints.parameters import SplitParameters, StudyParameters, VariantParameters
 from facial_keypoints.pipelines import by_variant
 from facial_keypoints.training.fingerprints import fingerprint
 from facial_keypoints.training.session import Session
 from facial_keypoints.training.study_plan import StudyPlan
-from facial_keypoints.training.study_planning import Workload, make_study_plan
+from facial_keypoints.training.study_planning import make_study_plan
 from facial_keypoints.training.workers import Workers
+from facial_keypoints.training.workload_times import Workload
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,18 @@ def plan_study(
             "variants; study.reuse=false plans again",
             earlier.scale,
         )
+        at_a_time = workers.nodes_at_a_time(len(variants))
+        if at_a_time < earlier.at_a_time:
+            logger.warning(
+                "The plan is for %s at a time, and now there %s: study.minutes may be too short "
+                "for those that remain, and stop them",
+                format_count(earlier.at_a_time, "training"),
+                "is one" if at_a_time == 1 else f"are {at_a_time}",
+            )
         return earlier
     samples = len(split_rows(augmented.group, split, 1.0)["train"])
-    remaining = session.started_at + 60 * study.minutes - time.time()
-    return make_study_plan(
-        study, Workload(augmented, samples, variants, workers), remaining, request
-    )
+    end = session.started_at + 60 * study.minutes
+    return make_study_plan(study, Workload(augmented, samples, variants, workers), end, request)
 
 
 def split_faces(
