@@ -160,6 +160,19 @@ def test_every_page_is_in_the_navigation():
     assert pages <= set(re.findall(r": ([\w/]+\.md)$", navigation, re.M))
 
 
+@pytest.mark.parametrize("name", ["README", "CONTRIBUTING", "SECURITY", "benchmarks/README"])
+def test_links_of_a_page_outside_the_site_lead_somewhere(name):
+    page = PROJECT / f"{name}.md"
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        if not re.match(r"https?:|mailto:", target):
+            there = page.parent / path if path else page
+            assert there.exists(), target
+            headings = re.findall(r"^#+ (.*)$", there.read_text("utf-8"), re.M) if anchor else []
+            slugs = {re.sub(r"[^\w\- ]", "", each).lower().replace(" ", "-") for each in headings}
+            assert not anchor or anchor in slugs, target
+
+
 @pytest.mark.server  # half a minute
 @pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="MkDocs is not installed")
 def test_site_has_no_dead_link_and_no_missing_reference(tmp_path):

@@ -59,14 +59,17 @@ def test_leaderboard_fits_a_terminal(width):
 
 
 @pytest.mark.parametrize("leaks", [False, True])
-def test_headings_and_long_names_fit_80_columns(leaks):
-    board = LEADERBOARD.assign(variant=["15cl-5mpl-drop10-2dense", "(mean face)"])
+@pytest.mark.parametrize("suffix", ["", "-seed1"])
+def test_headings_and_long_names_fit_80_columns(leaks, suffix):
+    board = LEADERBOARD.assign(variant=[f"15cl-5mpl-drop10-2dense{suffix}", "(mean face)"])
     if leaks:
         board = board.assign(unseen_rmse=[2.125, 4.375])
     text = printed(lambda console: console.print(leaderboard_table(board, 0.1)), width=80)
     for heading in ("validation", "hold-out", "NME", "> 0.1", "params", "time,"):
         assert heading in text
-    assert "15cl-5mpl-drop10-2dense" in text
+    names = "".join(line.partition(" ")[0] for line in text.splitlines())
+    assert f"15cl-5mpl-drop10-2dense{suffix}" in names
+    assert "1.625" in text
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= 80
 

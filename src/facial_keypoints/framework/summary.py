@@ -176,7 +176,8 @@ def leaderboard_table(leaderboard: pd.DataFrame, failure_threshold: float) -> Ta
         table.add_column(
             heading.format(threshold=failure_threshold),
             justify="left" if heading == "Variant" else "right",
-            no_wrap=True,
+            no_wrap=heading != "Variant",  # a long name takes two lines rather than the numbers
+            overflow="fold",
         )
     for position, row in leaderboard.iterrows():
         cells = [
