@@ -140,7 +140,7 @@ def open_view(page: Any, address: str, experiment_id: str) -> Any:
 
 
 def compare(page: Any, address: str, experiment_id: str, run_ids: Sequence[str]) -> None:
-    """Show a comparison of runs: what differs between them, against leak, minutes and RMSE.
+    """Show a comparison of runs: what differs between them, against compute, minutes, size and RMSE.
 
     Args:
         page: From ``open_runs``.
@@ -154,7 +154,7 @@ def compare(page: Any, address: str, experiment_id: str, run_ids: Sequence[str])
     page.get_by_text("Parallel Coordinates Plot").wait_for()
     metrics = page.get_by_role("combobox").nth(1)
     metrics.press("Backspace")  # the one that MLflow has chosen
-    for name in ("leak", "minutes", "parameters", "holdout_rmse"):
+    for name in ("multiply_adds", "minutes", "parameters", "holdout_rmse"):
         metrics.fill(name)
         page.get_by_role("option", name=name, exact=True).first.wait_for(state="attached")
         metrics.press("Enter")
@@ -187,7 +187,7 @@ def take(store: str, folder: Path, env: str = "demo") -> None:
         page.screenshot(path=folder / "mlflow_note.png")
         compare(page, address, experiment_id, children)
         page.screenshot(path=folder / "mlflow_comparison.png")
-        page.set_viewport_size({"width": 1500, "height": 480})
+        page.set_viewport_size({"width": 1800, "height": 480})
         open_view(page, address, experiment_id)
         page.wait_for_timeout(2000)
         page.screenshot(path=folder / "mlflow_variants.png")

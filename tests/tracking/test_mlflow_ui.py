@@ -63,7 +63,7 @@ def test_comparison_has_parallel_coordinates(runs_page, session):
     children = [child.info.run_id for child in children_of(run.info.run_id)]
     compare(runs_page, address, run.info.experiment_id, children[:2])
     axes = runs_page.locator(".js-plotly-plot .axis-title").all_text_contents()
-    assert axes == ["convs", "pools", "leak", "minutes", "parameters", "holdout_rmse"]
+    assert axes == ["convs", "pools", "multiply_adds", "minutes", "parameters", "holdout_rmse"]
 
 
 def test_saved_view_compares_the_variants_at_once(browser, session):

@@ -43,11 +43,20 @@ def test_note_has_a_table_with_the_best_variant_first(session):
     run_id = session({"worse": {"validation_rmse": 3.0}, "better": FIGURES}, champion="better")
     MlflowClient().log_metric(run_id, "mean_face_rmse", 4.0)
     lines = note_of(run_id).splitlines()
-    first = lines.index("| variant | validation | hold-out | leak | parameters | status |")
+    headings = ("validation (px)", "hold-out (px)", "leak", "parameters", "status")
+    first = lines.index(f"| variant | {' | '.join(f'&nbsp; {each}' for each in headings)} |")
     assert lines[first + 2].startswith("| **[better](#/experiments/")
     assert lines[first + 2].endswith(" (champion) | 2.500 | 2.250 | 1.5 | 2.00 M | running |")
     assert lines[first + 3].endswith("| 3.000 |  |  |  | running |")
     assert lines[first + 4] == "| (mean face) |  | 4.000 |  |  | |"
+
+
+def test_note_of_a_split_without_leak_has_no_columns_of_it(session):
+    errors = {"validation_rmse": 2.5, "holdout_rmse": 2.25, "unseen_rmse": 2.25, "leak": 1.0}
+    note = note_of(session({"a": errors}))
+    assert "hold-out (px)" in note
+    assert "unseen" not in note
+    assert "leak" not in note
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,8 @@ _COLUMNS: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
     "minutes": ("minutes", "{:.1f}".format),
 }
 """Metrics of the table, with their headings."""
+_SPACE: Final = "&nbsp; "
+"""Before a heading, and as a line: MLflow's tables have no space around their cells."""
 _REPORTS: Final = {
     "study.html": "the paper's tables and figures beside this run's",
     "best_and_worst.png": "faces with the lowest and the highest error",
@@ -157,11 +159,16 @@ def _data(run: Run) -> str:
 
 def _table(run: Run, children: Sequence[Run]) -> Iterator[str]:
     """The children with their errors, the lowest first."""
-    keys = [key for key in _COLUMNS if any(key in child.data.metrics for child in children)]
     if not children:
         return
-    headings = ["variant", *(_COLUMNS[key][0] for key in keys), "status"]
-    yield "**RMSE in px**\n"
+    metrics = [child.data.metrics for child in children]
+    keys = [key for key in _COLUMNS if any(key in each for each in metrics)]
+    if all(each.get("unseen_rmse") == each.get("holdout_rmse") for each in metrics):
+        keys = [key for key in keys if key not in {"unseen_rmse", "leak"}]  # there is no leak
+    units = {key: " (px)" if key.endswith("rmse") else "" for key in keys}
+    headings = [*(f"{_COLUMNS[key][0]}{units[key]}" for key in keys), "status"]
+    headings = ["variant", *(f"{_SPACE}{heading}" for heading in headings)]
+    yield "**RMSE of the variants, best first**\n"
     yield f"| {' | '.join(headings)} |"
     yield "|---|" + "--:|" * len(keys) + "---|"
 
@@ -183,6 +190,7 @@ def _table(run: Run, children: Sequence[Run]) -> Iterator[str]:
     if mean_face is not None and "holdout_rmse" in keys:
         cells = [f"{mean_face:.3f}" if key == "holdout_rmse" else "" for key in keys]
         yield f"| (mean face) | {' | '.join(cells)} | |"
+    yield f"\n{_SPACE.strip()}"
 
 
 def _scores(run: Run) -> str:
