@@ -115,7 +115,7 @@ def show_app(env: str) -> None:
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "app", f"--env={env}", f"--port={port}"]
     with serving(command, f"{url}/_stcore/health", cwd=PROJECT), _browser() as browser:
-        page = browser.new_page(viewport={"width": 780, "height": 1040})
+        page = browser.new_page(viewport={"width": 780, "height": 1200})
         page.set_default_timeout(120_000)
         page.goto(url)
         page.get_by_text("Test face", exact=True).first.click()

@@ -140,7 +140,7 @@ def open_view(page: Any, address: str, experiment_id: str) -> Any:
 
 
 def compare(page: Any, address: str, experiment_id: str, run_ids: Sequence[str]) -> None:
-    """Show a comparison of runs: what differs between them, against compute, minutes, size and RMSE.
+    """Show a comparison of runs: what differs between them, against compute, minutes and RMSE.
 
     Args:
         page: From ``open_runs``.

@@ -51,7 +51,7 @@ def print_summary(pipeline: Pipeline, catalog: DataCatalog, env: str | None) -> 
         _print_leaderboard(console, catalog.load("leaderboard"), threshold)
     if "study_page" in outputs:
         page = _path(catalog, "study_page")
-        console.print(f"The paper's tables and figures and ours: {page}\n", soft_wrap=True)
+        console.print(f"Curves, errors and tables on one page: {page}\n", soft_wrap=True)
     if "photo_results" in outputs:
         _print_photos(console, catalog)
     if "video_points" in outputs:

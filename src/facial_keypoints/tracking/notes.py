@@ -46,7 +46,7 @@ _COLUMNS: Final[dict[str, tuple[str, Callable[[float], str]]]] = {
 _SPACE: Final = "&nbsp; "
 """Before a heading, and as a line: MLflow's tables have no space around their cells."""
 _REPORTS: Final = {
-    "study.html": "the paper's tables and figures beside this run's",
+    "study.html": "curves, errors and tables on one page",
     "best_and_worst.png": "faces with the lowest and the highest error",
     "error_per_point.png": "hold-out error of each keypoint",
     "leaderboard.json": "all variants with their metrics",
