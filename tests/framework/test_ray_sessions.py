@@ -86,7 +86,9 @@ def test_study_with_a_budget_is_planned_for_all_workers(tmp_path):
     assert "too short" not in done.stdout
     assert done.stdout.count("RayRunner: 2 trainings at a time on 1 machine, each with 1 core") == 1
     for name in VARIANTS:
-        record = json.loads((trained(project / "data/test", name) / "record.json").read_bytes())
+        record = json.loads(
+            (trained(project / "data/test", name) / "training_record.json").read_bytes()
+        )
         assert record["ended_by"] == "all epochs"
 
 
