@@ -72,9 +72,6 @@ def test_plan_of_an_interrupted_run_is_used_again(planned, caplog):
     assert "study.scale=0.3, as an earlier run planned it" in caplog.text
 
 
-@pytest.mark.fault(
-    "Training", "a study resumes with fewer trainings at a time", "a warning names both numbers"
-)
 def test_plan_for_more_trainings_at_a_time_is_warned_of(planned, caplog):
     first = planned(minutes=10, workers=Places(3))
     assert planned(first, minutes=10, workers=Places(3)) is first
