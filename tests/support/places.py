@@ -9,7 +9,7 @@ from facial_keypoints.training.workers import Task
 
 @dataclass(frozen=True)
 class Places:
-    """A ``Workers`` with room for so many trainings; they run one after another all the same."""
+    """A ``Workers`` that claims this number of trainings at a time, and runs one after another."""
 
     count: int
 

@@ -52,7 +52,7 @@ class TrainingSpeed:
     Attributes:
         trained: Images per second.
         set_up_seconds: Building the graph.
-        start_seconds: Until its process is ready, if it has one of its own.
+        start_seconds: Until its process is ready, if it has a separate one.
     """
 
     trained: float
