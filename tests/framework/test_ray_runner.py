@@ -159,6 +159,12 @@ def test_error_of_a_training_ends_the_run(run):
     assert events[-2:] == ["error a.train: diverged", "raised diverged"]
 
 
+def test_training_without_an_estimate_is_named(run):
+    node = Node(copy, "archive", "model", name="train", namespace="a", tags=DISTRIBUTED)
+    with pytest.raises(TypeError, match="train has the tag distributed, but no StudyEstimate"):
+        run(Pipeline([node]))
+
+
 def test_each_variant_and_seed_is_a_training_of_its_own():
     raw = raw_parameters(
         study={"seeds": [0, 1, 2]}, variants={"a": raw_variant(), "b": raw_variant()}

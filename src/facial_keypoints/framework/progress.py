@@ -13,7 +13,7 @@ from facial_keypoints.formatting import format_count, format_duration
 from facial_keypoints.framework.summary import print_summary
 from facial_keypoints.training import interruption
 from facial_keypoints.training.deadlines import time_needed
-from facial_keypoints.training.study_estimate import StudyEstimate
+from facial_keypoints.training.study_estimate import StudyEstimate, find_estimate
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class ProgressHooks:
         """Log the variant that is trained next, and the remaining time of the study."""
         interruption.stop_if_asked()
         self._started[node.name] = time.monotonic()
-        estimate = _estimate_among(inputs)
+        estimate = find_estimate(inputs)
         if estimate is None:
             return
         self._num_begun += 1
@@ -85,7 +85,7 @@ class ProgressHooks:
         logger.info(
             "[%d/%d] %s  %s", self._num_done, self._num_nodes, node.name, format_duration(seconds)
         )
-        estimate = _estimate_among(inputs)
+        estimate = find_estimate(inputs)
         if estimate is None:
             return
         variant = str(node.namespace)
@@ -124,7 +124,3 @@ class SummaryHooks:
     ) -> None:
         """Print the results of the run."""
         print_summary(pipeline, catalog, run_params.get("env"))
-
-
-def _estimate_among(inputs: dict[str, Any]) -> StudyEstimate | None:
-    return next((value for value in inputs.values() if isinstance(value, StudyEstimate)), None)

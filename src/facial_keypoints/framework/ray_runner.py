@@ -23,7 +23,7 @@ from facial_keypoints.framework.ray_workers import SECONDS_BETWEEN_CHECKS, RayWo
 from facial_keypoints.pipelines import DISTRIBUTED, WORKERS
 from facial_keypoints.training import interruption
 from facial_keypoints.training.progress_bar import erase
-from facial_keypoints.training.study_estimate import StudyEstimate
+from facial_keypoints.training.study_estimate import find_estimate
 
 logger = logging.getLogger(__name__)
 
@@ -189,7 +189,11 @@ class DistributedRun:
         changed = self._hooks.before_node_run(node=node, inputs=inputs, **self._context)
         for own in changed:
             inputs.update(own or {})
-        estimate = _estimate_among(inputs)
+        estimate = find_estimate(inputs)
+        if estimate is None:
+            raise TypeError(
+                f"{node.name} has the tag {DISTRIBUTED}, but no StudyEstimate among its inputs"
+            )
         if node.namespace in estimate.already_trained:
             self._end(node, inputs, _outcome_here(node, inputs))
             return
@@ -229,10 +233,6 @@ class DistributedRun:
 def trainings_of(pipeline: Pipeline) -> list[Node]:
     """Return the nodes that may run on another machine."""
     return [node for node in pipeline.nodes if DISTRIBUTED in node.tags]
-
-
-def _estimate_among(inputs: dict[str, Any]) -> StudyEstimate:
-    return next(value for value in inputs.values() if isinstance(value, StudyEstimate))
 
 
 def _outcome_here(node: Node, inputs: dict[str, Any]) -> dict[str, Any] | Exception:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -63,6 +63,11 @@ class StudyEstimate:
         """
         same = self.session_started_at == session.started_at
         return self.deadlines.get(variant) if same else None
+
+
+def find_estimate(inputs: Mapping[str, Any]) -> StudyEstimate | None:
+    """Return the estimate among a node's inputs; None where the node trains no variant."""
+    return next((value for value in inputs.values() if isinstance(value, StudyEstimate)), None)
 
 
 def estimate_study(
