@@ -67,20 +67,16 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
     """Find points or coordinates that many rows share exactly."""
     found: dict[str, tuple[int, str]] = {}
     for index, name in enumerate(KEYPOINTS):
-        points = pd.DataFrame(keypoints[:, index], columns=["x", "y"]).dropna()
-        counts = points.value_counts()
-        if len(counts) and counts.iloc[0] >= _filled_from(counts):
-            x, y = counts.index[0]
-            found[name] = (int(counts.iloc[0]), f"at exactly ({x:g}, {y:g})")
+        points = _labelled(keypoints[:, index])
+        if repeated := _find_repeated(points):
+            found[name] = repeated
             continue
-        for axis in "xy":
-            counts = points[axis].value_counts()
+        for axis, letter in enumerate("xy"):
+            counts = pd.Series(points[:, axis]).value_counts()
             if len(counts) and counts.iloc[0] >= max(_CONSTANT * len(points), _filled_from(counts)):
-                found[name] = (int(counts.iloc[0]), f"with {axis} = {counts.index[0]:g}")
-    counts = pd.DataFrame(keypoints.reshape(-1, 2), columns=["x", "y"]).value_counts()
-    if not found and len(counts) and counts.iloc[0] >= _filled_from(counts):
-        x, y = counts.index[0]
-        found["several keypoints"] = (int(counts.iloc[0]), f"at exactly ({x:g}, {y:g})")
+                found[name] = (int(counts.iloc[0]), f"with {letter} = {counts.index[0]:g}")
+    if not found and (repeated := _find_repeated(_labelled(keypoints))):
+        found["several keypoints"] = repeated
     if not found:
         return _find_filled_within_rows(keypoints)
     count = sum(number for number, _ in found.values())
@@ -95,10 +91,38 @@ def _find_filled(keypoints: Points) -> list[DataIssue]:
     return [DataIssue("filled_labels", count, message)]
 
 
+def _labelled(keypoints: Points) -> npt.NDArray[np.float32]:
+    """Return the points (n, 2) that are labelled."""
+    points = keypoints.reshape(-1, 2)
+    return points[np.isfinite(points).all(axis=1)].astype(np.float32)
+
+
+def _find_repeated(points: npt.NDArray[np.float32]) -> tuple[int, str] | None:
+    """Return how often the most frequent point occurs, and where; None if others do as well."""
+    numbers, each = np.unique(_as_numbers(points), return_counts=True)
+    counts = pd.Series(each, index=numbers).nlargest(3)
+    if counts.empty or counts.iloc[0] < _filled_from(counts):
+        return None
+    x, y = counts.index.to_numpy(np.uint64)[:1].view(np.float32)
+    return int(counts.iloc[0]), f"at exactly ({x:g}, {y:g})"
+
+
+def _as_numbers(points: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
+    """Return one number per point (..., 2): counting pairs takes six times the memory."""
+    positive_zeros = points + np.float32(0)
+    return np.ascontiguousarray(positive_zeros).view(np.uint64)[..., 0]
+
+
 def _find_filled_within_rows(keypoints: Points) -> list[DataIssue]:
     """Find rows in which several keypoints share a point, such as the mean of the row."""
-    points = pd.DataFrame(keypoints.reshape(-1, 2), columns=["x", "y"])
-    points.insert(0, "row", np.repeat(np.arange(1, len(keypoints) + 1), NUM_KEYPOINTS))
+    numbers = _as_numbers(keypoints.astype(np.float32))
+    missing = ~np.isfinite(keypoints).all(axis=2)
+    numbers[missing] = np.nonzero(missing)[1]  # differ within a row
+    numbers.sort(axis=1)
+    last = _MIN_SAME_POINT - 1
+    suspects = np.flatnonzero((numbers[:, last:] == numbers[:, :-last]).any(axis=1))
+    points = pd.DataFrame(keypoints[suspects].reshape(-1, 2), columns=["x", "y"])
+    points.insert(0, "row", np.repeat(suspects + 1, NUM_KEYPOINTS))
     counts = points.dropna().value_counts()
     counts = counts[counts >= _MIN_SAME_POINT]
     if len(counts) < MIN_REPEATS:
