@@ -108,7 +108,7 @@ def _find_repeated(points: npt.NDArray[np.float32]) -> tuple[int, str] | None:
 
 
 def _as_numbers(points: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-    """Return one number per point (..., 2): counting pairs takes six times the memory."""
+    """Return one number per point (..., 2): pandas needs far more memory to count pairs."""
     positive_zeros = points + np.float32(0)
     return np.ascontiguousarray(positive_zeros).view(np.uint64)[..., 0]
 
