@@ -5,7 +5,11 @@ import mlflow
 import pytest
 import requests
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, TEMPORARILY_UNAVAILABLE
+from mlflow.protos.databricks_pb2 import (
+    BAD_REQUEST,
+    INVALID_PARAMETER_VALUE,
+    TEMPORARILY_UNAVAILABLE,
+)
 
 from facial_keypoints.tracking import delivery
 
@@ -68,6 +72,23 @@ def test_rejected_record_does_not_block_the_others(caplog):
     queue.send("second", partial(server.write, 2))
     assert server.records == [2]
     assert "MLflow rejects first: " in caplog.text
+
+
+@pytest.mark.fault("MLflow", "another session writes the same row", "both are recorded")
+@pytest.mark.parametrize(
+    "error",
+    [
+        "(sqlite3.IntegrityError) UNIQUE constraint failed: datasets.name",
+        "(psycopg2.errors.UniqueViolation) duplicate key value violates unique constraint",
+        "(pymysql.err.IntegrityError) (1062, Duplicate entry '1' for key 'PRIMARY')",
+    ],
+)
+def test_record_that_another_session_has_just_written_is_tried_again(caplog, error):
+    server = Away(1, MlflowException(error, error_code=BAD_REQUEST))
+    queue = delivery.Delivery(lambda: None)
+    queue.send("input", partial(server.write, 1))
+    assert server.records == [1]
+    assert not caplog.text
 
 
 @pytest.mark.fault("MLflow", "responds, but cannot store one record", "the others are recorded")

@@ -5,7 +5,9 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.entities import LoggedModelOutput
+from mlflow.exceptions import MlflowException
 from mlflow.models import Model
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.tracking import MlflowClient
 from sessions import empty_database
 
@@ -132,6 +134,29 @@ def test_version_without_files_does_not_stay_champion(client, logged, is_lost):
     runs.register(run_id, Champion("other", "trained without MLflow", None))
     aliases = client.get_registered_model("faces").aliases
     assert aliases == ({} if is_lost else {CHAMPION_ALIAS: 1})
+
+
+def test_session_that_registers_at_the_same_moment_adds_no_version(client, logged, monkeypatch):
+    run_id, folder = logged
+    for method in ("set_registered_model_alias", "set_registered_model_tag"):
+        monkeypatch.setattr(MlflowClient, method, overtaken(getattr(MlflowClient, method)))
+    register_model(f"models:/{folder.parent.name}", run_id, Champion("tiny", "abc", run_id))
+    model = client.get_registered_model("faces")
+    assert model.aliases == {"champion": 1}
+    assert model.tags["keypoints"] == "15"
+    assert len(client.search_model_versions("name='faces'")) == 1
+
+
+def overtaken(method):
+    """A method of MLflow's client whose first call comes a moment after another session's."""
+    errors = iter([MlflowException("UNIQUE constraint failed", error_code=BAD_REQUEST)])
+
+    def call(*args):
+        for error in errors:
+            raise error
+        return method(*args)
+
+    return call
 
 
 def test_description_of_a_registered_model_is_kept(client, logged):

@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Barrier
 
 import mlflow
 import pytest
@@ -11,7 +14,11 @@ from postgres import postgres
 from screens_mlflow import VARIANTS, fill, mlflow_ui
 from sessions import make_project
 
+from facial_keypoints.tracking.connection import TrackingSettings, connect
+from facial_keypoints.tracking.delivery import Delivery
 from facial_keypoints.tracking.notes import children_of
+from facial_keypoints.tracking.runs import create_parent
+from facial_keypoints.tracking.values import describe_input, log_input
 
 pytestmark = pytest.mark.server
 
@@ -66,6 +73,40 @@ def test_two_sessions_at_once_lose_nothing(server, tmp_path):
         files = {file.path for file in client.list_artifacts(run.info.run_id)}
         assert files == {"data_report.json", "face_grid.png"}
     assert not any((project / "mlruns").exists() for project in projects)  # the server has them
+
+
+def test_sessions_that_write_the_same_rows_at_once_lose_nothing(
+    server, tmp_path, caplog, make_faces
+):
+    """The experiment, its view, and inputs are shared: each session looks, and adds what lacks."""
+    sessions, rounds = 8, 3
+    described = describe_input(make_faces(3), "training")
+    start = Barrier(sessions, timeout=60)
+
+    def record(settings):
+        start.wait()
+        _, experiment_id = connect(settings, tmp_path)
+        run_id = create_parent(experiment_id, "run", {})
+        delivery = Delivery(lambda: None)
+        start.wait()
+        delivery.send("input", partial(log_input, run_id, described))
+        assert delivery.close() == []
+        return run_id
+
+    client = MlflowClient(server)
+    for number in range(2 * rounds):
+        name = f"at-once-{number // 2}"  # new, then deleted
+        settings = TrackingSettings(tracking_uri=server, experiment=name)
+        with ThreadPoolExecutor(sessions) as executor:
+            run_ids = list(executor.map(record, [settings] * sessions))
+        experiment_id = client.get_experiment_by_name(name).experiment_id
+        for run_id in run_ids:
+            run = client.get_run(run_id)
+            assert run.info.experiment_id == experiment_id
+            inputs = [each.dataset.digest for each in run.inputs.dataset_inputs]
+            assert inputs == [described.dataset.digest]
+        client.delete_experiment(experiment_id)
+    assert "rejects" not in caplog.text
 
 
 def test_runs_of_variants_are_recorded_with_curves_and_tables(server):

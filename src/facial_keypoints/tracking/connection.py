@@ -9,15 +9,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from filelock import FileLock
-from mlflow.entities import Experiment
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 from mlflow.tracking import MlflowClient
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.formatting import suggest
-from facial_keypoints.tracking.delivery import configure_client
+from facial_keypoints.tracking.delivery import configure_client, repeat_if_overtaken
 from facial_keypoints.tracking.relocation import local_path, relocate_project
 from facial_keypoints.tracking.store import Store, choose_store, use_store
 from facial_keypoints.tracking.store_checks import check_registry, check_store, store_errors
@@ -106,7 +103,7 @@ def connect(settings: TrackingSettings, project: Path) -> tuple[Store, str]:
     with store_errors(store), _lock(store):
         check_store(store)
         use_store(store)
-        experiment_id = _experiment_id(settings, project, store)
+        experiment_id = repeat_if_overtaken(_experiment_id, settings, project, store)
     for name, value in unused.items():
         if value and value.lower() not in {"false", "0", experiment_id, settings.experiment}:
             logger.warning("%s=%s is not used: %s", name, value, _UNUSED[name])
@@ -128,7 +125,9 @@ def _experiment_id(settings: TrackingSettings, project: Path, store: Store) -> s
     if experiment is None:
         if isinstance(location, Path):
             _check_folder(location, settings.experiment, store)
-        experiment = _create_experiment(settings, location)
+        address = location.as_uri() if isinstance(location, Path) else location
+        created = client.create_experiment(settings.experiment, address, settings.experiment_tags)
+        experiment = client.get_experiment(created)
     experiment_id = str(experiment.experiment_id)
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment_id)
@@ -147,22 +146,6 @@ def _experiment_id(settings: TrackingSettings, project: Path, store: Store) -> s
     if folder is not None:
         _check_folder(folder, settings.experiment, store)
     return experiment_id
-
-
-def _create_experiment(settings: TrackingSettings, location: Path | str | None) -> Experiment:
-    """Create the experiment, unless another session of the same server has just created it."""
-    client = MlflowClient()
-    address = location.as_uri() if isinstance(location, Path) else location
-    try:
-        created = client.create_experiment(settings.experiment, address, settings.experiment_tags)
-    except MlflowException as error:
-        if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
-            raise
-        experiment = client.get_experiment_by_name(settings.experiment)
-        if experiment is None:
-            raise
-        return experiment
-    return client.get_experiment(created)
 
 
 def _artifact_folder(settings: TrackingSettings, project: Path, store: Store) -> Path | str | None:

@@ -21,9 +21,12 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import (
     INTERNAL_ERROR,
     REQUEST_LIMIT_EXCEEDED,
+    RESOURCE_ALREADY_EXISTS,
+    RESOURCE_DOES_NOT_EXIST,
     TEMPORARILY_UNAVAILABLE,
     ErrorCode,
 )
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from facial_keypoints.formatting import format_duration
 
@@ -34,6 +37,12 @@ _PASSING: Final = {
     for code in (INTERNAL_ERROR, REQUEST_LIMIT_EXCEEDED, TEMPORARILY_UNAVAILABLE)
 }
 """MLflow's codes for a server that is away or broken, and for a locked database."""
+_OVERTAKEN: Final = {
+    ErrorCode.Name(code) for code in (RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST)
+}
+"""MLflow's codes for what another session has just created, or restored."""
+_DUPLICATE: Final = re.compile("unique|duplicate", re.IGNORECASE)
+"""Words of SQLite, PostgreSQL and MySQL for a row that exists."""
 _FIRST_PAUSE: Final = 10.0
 _LONGEST_PAUSE: Final = 300.0
 _LONGEST_ERROR: Final = 300
@@ -84,7 +93,7 @@ class Delivery:
             while self._pending:
                 description, record = self._pending[0]
                 try:
-                    record()
+                    repeat_if_overtaken(record)
                 except Exception as error:  # no record is worth a training
                     if is_away(error) and not self._is_rejected(error):
                         self._note_absence(error)
@@ -150,6 +159,23 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, requests.RequestException | ConnectionError | TimeoutError):
         return True
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+
+
+def is_overtaken(error: BaseException) -> bool:
+    """Return whether another session may have written the same row at the same moment.
+
+    MLflow looks whether a row exists and then adds it. Sessions share the experiment with its tags,
+    the inputs of runs, and the registered model.
+    """
+    return isinstance(error, MlflowException) and (
+        error.error_code in _OVERTAKEN or _DUPLICATE.search(str(error)) is not None
+    )
+
+
+repeat_if_overtaken: Final = Retrying(
+    retry=retry_if_exception(is_overtaken), stop=stop_after_attempt(_TRIES), reraise=True
+)
+"""Call a function again where another session was faster: MLflow then finds that session's row."""
 
 
 def brief(error: BaseException) -> str:

@@ -21,7 +21,7 @@ from facial_keypoints.evaluation.records import Champion
 from facial_keypoints.export.metadata import describe_model
 from facial_keypoints.keypoints import IMAGE_SIZE, KEYPOINTS
 from facial_keypoints.models.deployment import CONFIDENCE_RADIUS, CONFIDENCES_OUTPUT
-from facial_keypoints.tracking.delivery import is_away
+from facial_keypoints.tracking.delivery import is_away, repeat_if_overtaken
 from facial_keypoints.tracking.values import is_active_run
 
 if TYPE_CHECKING:
@@ -160,8 +160,9 @@ def register_model(model_uri: str, run_id: str, champion: Champion) -> None:
         version = mlflow.register_model(model_uri, name, tags=tags)
     description = describe_champion(champion, run.data.params.get("download.source", ""))
     client.update_model_version(name, version.version, description)
-    client.set_registered_model_alias(name, CHAMPION_ALIAS, version.version)
-    _describe_registered_model(name, run.data.tags.get("env"))
+    # not the registration again, which would add a version
+    repeat_if_overtaken(client.set_registered_model_alias, name, CHAMPION_ALIAS, version.version)
+    repeat_if_overtaken(_describe_registered_model, name, run.data.tags.get("env"))
     logger.info("MLflow: registered %s, version %s", name, version.version)
 
 
