@@ -183,9 +183,10 @@ def test_raises_input_error_for_test_images(tables, how):
     assert f"{check}: test.csv: " in refusal(faces, spoilt, lookup)
 
 
-def test_refusal_names_the_filled_in_point(tables):
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_refusal_names_the_filled_in_point(tables, zero):
     faces, test_faces, lookup = tables
-    message = refusal(changed(faces, fill(faces.keypoints, 0)), test_faces, lookup)
+    message = refusal(changed(faces, fill(faces.keypoints, zero)), test_faces, lookup)
     assert "451 labels of 11 keypoints lie at exactly (0, 0); leave missing labels blank" in message
 
 

@@ -6,6 +6,7 @@ from threading import Thread
 
 import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
 
 from facial_keypoints.errors import InputError
 from facial_keypoints.tracking import store_checks as module
@@ -117,6 +118,10 @@ def test_check_store_raises_input_error_for_a_missing_driver():
         (sqlite3.OperationalError("database or disk is full"), "Free some space"),
         (sqlite3.DatabaseError("database disk image is malformed"), "It is damaged"),
         (PermissionError(13, "Permission denied"), "writable: chmod u\\+w"),
+        (
+            MlflowException("(psycopg2.errors.UniqueViolation) duplicate key value violates"),
+            "Another session has just created its tables: run the same command again",
+        ),
     ],
 )
 def test_store_errors_name_the_remedy(tmp_path, error, remedy):

@@ -43,6 +43,7 @@ _REMEDIES: Final = {
     "unable to open": _NOT_WRITABLE,
     "permission denied": _NOT_WRITABLE,
     "read-only": _NOT_WRITABLE,
+    "duplicate key": "Another session has just created its tables: run the same command again",
     "no module named": "Install the database's driver; for PostgreSQL: pip install "
     "psycopg2-binary, with an address that begins with postgresql+psycopg2://",
 }
