@@ -2,6 +2,9 @@
 
 import logging
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import process_tasks
 import pytest
@@ -77,6 +80,20 @@ def test_processes_have_their_own_cores(doubled):
 def test_killed_process_is_an_input_error():
     with pytest.raises(InputError, match=r"was killed, most likely for a lack of memory; a small"):
         run(process_tasks.kill_itself, [1, 2])
+
+
+@pytest.mark.fault("Killed", "`compete`, while processes train", "they end with it")
+def test_processes_end_with_a_killed_run():
+    code = "import process_tasks, test_workers as t; t.run(process_tasks.announce_and_wait, [1, 2])"
+    folders = [str(Path(__file__).parent), str(Path(process_tasks.__file__).parent), *sys.path]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+    command = [sys.executable, "-c", code]
+    parent = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert [parent.stdout.readline() for _ in range(2)] == ["training\n"] * 2
+    finally:
+        parent.kill()
+    parent.communicate(timeout=60)  # the output ends with the last process that has it
 
 
 def test_first_error_of_a_process_ends_all():

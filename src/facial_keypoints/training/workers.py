@@ -11,6 +11,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import import_module
 from logging.handlers import QueueHandler, QueueListener
+from multiprocessing import connection
+from threading import Thread
 from typing import Any, Final, Protocol
 
 from facial_keypoints.errors import InputError
@@ -159,8 +161,16 @@ def _core_sets(processes: int) -> list[list[int]]:
     ]
 
 
+def _end_with_the_parent() -> None:
+    """End this process when its parent was killed: the run that resumes has its checkpoint."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
 def _set_up_process(cores: Any, records: Any, modules: set[str]) -> None:
-    """Keep to the process' cores, and send its log records to the parent."""
+    """Keep to the process' cores, send its log records to the parent, and end with it."""
+    Thread(target=_end_with_the_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # errors come as exceptions
     hide_start_messages()
