@@ -48,3 +48,10 @@ def test_recordings_are_valid():
     recordings = [entry["metadata"].get("mlflow") for entry in CATALOG.values()]
     found = [Recording.model_validate(each) for each in recordings if each is not None]
     assert len(found) > 20
+
+
+def test_runs_share_only_the_archive():
+    """The lock is on data_root: a run in another folder must not replace a file in mid-run."""
+    paths = {name: entry["filepath"] for name, entry in CATALOG.items() if "filepath" in entry}
+    shared = {name for name, path in paths.items() if not path.startswith("${globals:data_root}/")}
+    assert shared == {"competition_archive", "earlier_archive"}

@@ -126,6 +126,24 @@ def test_last_of_two_that_take_over_holds_the_lock(locks, machine, monkeypatch, 
         locks().acquire()
 
 
+def test_abandoned_lock_that_another_has_just_taken_is_left_to_it(
+    locks, machine, monkeypatch, place
+):
+    first = locks()
+    first.acquire()
+    die(first)
+    machine("second")
+
+    def look(_):
+        place[0].pipe_file(str(place[1]), b"another's")
+        return True
+
+    monkeypatch.setattr(ObjectLock, "_is_abandoned", look)
+    with pytest.raises(HeldError):
+        locks().acquire()
+    assert place[0].cat_file(str(place[1])) == b"another's"
+
+
 def test_holder_learns_that_it_was_taken_over(locks, monkeypatch, place):
     monkeypatch.setattr(object_lock, "_SECONDS_BETWEEN_RENEWALS", 0.01)
     lock = locks()

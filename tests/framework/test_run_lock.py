@@ -1,10 +1,14 @@
 import json
 from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 
 from facial_keypoints.errors import InputError
+from facial_keypoints.framework import object_lock
+from facial_keypoints.framework.datasets import local_copy
 from facial_keypoints.framework.run_lock import LOCK, NOTE, RunLockHooks
+from facial_keypoints.framework.storage import filesystem
 
 HALF = f".{'0' * 32}.table.csv"
 
@@ -64,6 +68,27 @@ def test_note_of_another_folder_is_kept(tmp_path, start_run):
     other.close("FINISHED")
     assert (tmp_path / "a" / NOTE).exists()
     assert not (tmp_path / "b" / NOTE).exists()
+
+
+@pytest.mark.fault(
+    "Two runs", "another machine's run took over on object storage", "saves nothing more; ends"
+)
+def test_run_that_lost_its_lock_leaves_all_to_the_other(tmp_path, start_run, monkeypatch):
+    monkeypatch.setattr(local_copy, "user_cache_path", lambda _: tmp_path)
+    monkeypatch.setattr(object_lock, "_SECONDS_BETWEEN_RENEWALS", 0.01)
+    root = f"memory:///{uuid4().hex}"
+    run = start_run(root)
+    run.before_dataset_saved()
+    storage, path = filesystem(root)
+    theirs = {LOCK: b"another's", NOTE: b'{"mlflow_run_id": "theirs"}'}
+    for name, content in theirs.items():
+        storage.pipe_file(str(path / name), content)
+    run._folder._lock._renewal.join(5)
+    for step in (run.before_node_run, run.before_dataset_saved):
+        with pytest.raises(InputError, match="another run took over"):
+            step()
+    run.close("FAILED")
+    assert {name: storage.cat_file(str(path / name)) for name in theirs} == theirs
 
 
 @pytest.mark.parametrize(

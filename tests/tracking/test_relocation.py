@@ -126,6 +126,24 @@ def test_shared_store_keeps_the_files_where_they_are(project, tmp_path):
     assert all(each.is_relative_to(project) for each in addresses(experiment))
 
 
+def test_shared_store_keeps_the_files_of_another_machine(project, tmp_path):
+    shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
+    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+    project.rename(tmp_path / "not of this machine")
+    (second := tmp_path / "second").mkdir()
+    (second / "mlruns").mkdir()
+    _, experiment = connect(shared, second)
+    assert all(each.is_relative_to(project) for each in addresses(experiment))
+
+
+def test_moved_project_with_a_store_elsewhere_finds_its_files(project, tmp_path):
+    shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
+    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+    new = project.rename(tmp_path / "now")
+    _, experiment = connect(shared, new)
+    assert all(each.is_relative_to(new) and each.exists() for each in addresses(experiment))
+
+
 @pytest.mark.parametrize(
     ("address", "earlier"),
     [

@@ -99,10 +99,12 @@ class ObjectLock:
             if holder not in before.split() and not self._is_abandoned():
                 self._token_here.write_text(before, "utf-8")
                 raise HeldError from None
-            self._take_over()
+            self._take_over(holder)
         self._token_here.write_text(self._token, "utf-8")
 
-    def _take_over(self) -> None:
+    def _take_over(self, earlier: str) -> None:
+        if self._holder() != earlier:  # another process was faster
+            raise HeldError
         self._fs.pipe_file(self._path, self._token.encode())
         time.sleep(_SECONDS_TO_SETTLE)
         if self._holder() != self._token:

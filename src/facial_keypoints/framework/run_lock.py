@@ -95,6 +95,18 @@ class RunLockHooks:
         Raises:
             InputError: if it has.
         """
+        self._check_lock()
+
+    @hook_impl
+    def before_dataset_saved(self) -> None:
+        """The same before each file: the other run may be reading it.
+
+        Raises:
+            InputError: as ``before_node_run``.
+        """
+        self._check_lock()
+
+    def _check_lock(self) -> None:
         if self._folder is not None and self._folder.is_lost:
             raise InputError(
                 f"{self._root}: another run took over while this one could not reach the storage; "
@@ -117,16 +129,17 @@ class RunLockHooks:
         Args:
             status: How the run ended: FINISHED, FAILED or KILLED.
         """
-        if self._folder is None:
+        folder, self._folder = self._folder, None
+        if folder is None:
             return
-        with suppress(Exception):  # of any file system
-            note = self._folder.note()
-            if not self._tracking.is_complete and note:
-                self._folder.write_note({**note, "ended": status})
-            else:
-                self._folder.remove_note()
-        self._folder.unlock()
-        self._folder = None
+        if not folder.is_lost:  # else the note is the other run's
+            with suppress(Exception):  # of any file system
+                note = folder.note()
+                if not self._tracking.is_complete and note:
+                    folder.write_note({**note, "ended": status})
+                else:
+                    folder.remove_note()
+        folder.unlock()
 
     @staticmethod
     def _clean_up(folder: "DataFolder") -> None:
@@ -179,7 +192,8 @@ class DataFolder:
         except (Timeout, HeldError):
             raise InputError(
                 f"{self._name} is in use by another run ({self.holder()}). Wait for it or stop "
-                "it; or set another data_root for this run in conf/<env>/globals.yml"
+                "it; or set another data_root for this run in conf/<env>/globals.yml (and another "
+                "raw_root, if its data is from another source)"
             ) from None
         except Exception as error:
             if failure := unreachable(error, self._name):

@@ -52,8 +52,12 @@ def moved_from(address: str | None, location: Path, project: Path, store: Store)
     earlier = next(folders, None)
     if earlier is None or (earlier.exists() and location.exists() and earlier.samefile(location)):
         return None
-    is_in_project = store.database is not None and store.database.is_relative_to(project)
-    return earlier if is_in_project or (location.exists() and not earlier.exists()) else None
+    is_moved = location.exists() and not earlier.exists()
+    return earlier if is_moved or _is_in(project, store) else None
+
+
+def _is_in(project: Path, store: Store) -> bool:
+    return store.database is not None and store.database.is_relative_to(project)
 
 
 def relocate_project(store: Store, location: Path, project: Path, experiment: str) -> None:
@@ -63,8 +67,8 @@ def relocate_project(store: Store, location: Path, project: Path, experiment: st
         store: A database.
         location: The artifact folder, below the project's folder.
         project: The project's folder.
-        experiment: Name of the session's experiment. Another one may be of another project that
-            records to this store: it is relocated only if its files are here, or nowhere else.
+        experiment: Name of the session's experiment. Another one, and any in a store that other
+            machines may share, is relocated only if its files are here, or were nowhere else.
     """
     earlier = set()
     for each in MlflowClient().search_experiments(view_type=ViewType.ALL):
@@ -72,8 +76,7 @@ def relocate_project(store: Store, location: Path, project: Path, experiment: st
             continue
         folder = moved_from(each.artifact_location, location, project, store)
         if folder is not None and (
-            each.name == experiment
-            or not folder.exists()
+            (_is_in(project, store) and (each.name == experiment or not folder.exists()))
             or _has_copies(each.experiment_id, folder, location)
         ):
             earlier.add(folder)
