@@ -1,4 +1,6 @@
 import pickle
+import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,3 +63,22 @@ def test_missing_ray_is_refused_with_the_command(monkeypatch):
         ray_cluster.connected(RayOptions()),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("free", "used"),
+    [
+        ({"CPU": 5.0, "GPU": 2.0}, "3 of 8 cores of this"),
+        ({"CPU": 8.0, "GPU": 1.5}, "0.5 of 2 GPUs of this"),
+        ({}, "8 of 8 cores and 2 of 2 GPUs of this"),  # Ray leaves out what is used up
+        ({"CPU": 8.0, "GPU": 2.0}, None),
+    ],
+)
+def test_other_work_on_the_cluster_is_reported(monkeypatch, caplog, free, used):
+    total = {"CPU": 8.0, "GPU": 2.0, "memory": 1e9}
+    ray = SimpleNamespace(cluster_resources=lambda: total, available_resources=lambda: free)
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    ray_cluster.warn_of_other_work()
+    assert [f"another program uses {used}" in text for text in caplog.messages] == (
+        [True] if used else []
+    )

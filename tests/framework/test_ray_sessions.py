@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -103,6 +104,42 @@ def test_cluster_of_two_nodes_gives_the_same(tmp_path, alone):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 trainings at a time on 2 machines, each with 1 core" in done.stdout
     check_same(project, alone)
+
+
+def test_other_program_on_the_cluster_is_reported():
+    """Ray's own figures: a program that holds the only core, then none."""
+    held = """
+        import ray
+        ray.init({address!r}, log_to_driver=False)
+        @ray.remote(num_cpus=1)
+        class Held:
+            def is_held(self): return True
+        ray.get((held := Held.remote()).is_held.remote())
+        print("held", flush=True)
+        input()
+    """
+    look = """
+        from facial_keypoints.framework import ray_cluster, ray_options
+        with ray_cluster.connected(ray_options.RayOptions(address={address!r})):
+            ray_cluster.warn_of_other_work()
+    """
+    with ray_cluster() as cluster:
+
+        def command(code):
+            return [sys.executable, "-c", textwrap.dedent(code).format(address=cluster.address)]
+
+        def reported():
+            return subprocess.run(
+                command(look), env=environment, check=True, capture_output=True, text=True
+            ).stdout
+
+        environment = {**os.environ, **QUIET, "RAY_AUTH_MODE": "token"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command(held), env=environment, text=True, **pipes) as other:
+            assert other.stdout.readline() == "held\n"
+            assert "another program uses 1 of 1 cores of this cluster" in reported()
+            other.communicate("\n")
+        assert "another program" not in reported()
 
 
 def other_numpy(folder: Path) -> dict[str, str]:

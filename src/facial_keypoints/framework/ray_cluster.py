@@ -21,6 +21,8 @@ from facial_keypoints.framework.ray_options import RayOptions
 from facial_keypoints.framework.storage import location
 from facial_keypoints.training.hardware import number_of_cores
 
+logger = logging.getLogger(__name__)
+
 LOCAL: Final = "local"
 """Ray's address of a cluster that it starts on this machine."""
 _PACKAGES: Final = (
@@ -103,6 +105,24 @@ def machines() -> list[dict[str, Any]]:
 
     nodes = ray.nodes()  # type: ignore[no-untyped-call]
     return [node for node in nodes if node["Alive"] and node["Resources"].get("CPU")]
+
+
+def warn_of_other_work() -> None:
+    """Warn where another program uses the cluster: no budget counts the time that it takes."""
+    import ray
+
+    total, free = ray.cluster_resources(), ray.available_resources()  # type: ignore[no-untyped-call]
+    used = [
+        f"{total[name] - free.get(name, 0.0):g} of {total[name]:g} {words}"
+        for name, words in {"CPU": "cores", "GPU": "GPUs"}.items()
+        if total.get(name, 0.0) > free.get(name, 0.0)
+    ]
+    if used:
+        logger.warning(
+            "Ray: another program uses %s of this cluster. Trainings wait for it, and may end "
+            "after study.minutes or competition.minutes, or have less time",
+            " and ".join(used),
+        )
 
 
 def check_machines(store: TrainingFolder) -> None:

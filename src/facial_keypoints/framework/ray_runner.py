@@ -15,7 +15,12 @@ from kedro.runner.task import Task
 
 from facial_keypoints.errors import InputError, require_extra
 from facial_keypoints.framework.datasets.trainings import TrainingFolderDataset
-from facial_keypoints.framework.ray_cluster import check_machines, connected, machines
+from facial_keypoints.framework.ray_cluster import (
+    check_machines,
+    connected,
+    machines,
+    warn_of_other_work,
+)
 from facial_keypoints.framework.ray_options import read_options
 from facial_keypoints.framework.ray_tasks import log_queue
 from facial_keypoints.framework.ray_trainings import RayTrainings
@@ -93,6 +98,7 @@ class RayRunner(AbstractRunner):
         with connected(self._options) as is_local:
             if not is_local:
                 check_machines(_first(stores))
+                warn_of_other_work()
             known = [machine["Resources"] for machine in machines()]
             records = log_queue()
             workers = RayWorkers(self._options, known, records)

@@ -52,13 +52,13 @@ def plan_of(competition, num_processes=1):
     )
 
 
-def result_of(task, value, failure=None):
+def result_of(task, value, failure=None, epochs=1.0):
     weights = [np.full(3, value, np.float32)]
     made = TrainingResult(
         [] if failure else weights,
         [] if failure else weights,
         HISTORY,
-        *("float32", 1.0, 2, len(task.training.samples), 3.0, "time budget"),
+        *("float32", epochs, 2, len(task.training.samples), 3.0, "time budget"),
         failure=failure,
     )
     predictions = np.full((len(task.images), NUM_HEADS, 2), value, np.float32)
@@ -72,11 +72,16 @@ def trained(monkeypatch):
     def run(tasks, store, num_processes, workers):
         run.tasks = list(tasks)
         return [
-            result_of(task, 40 + i, "it diverged" if task.training.name in run.failing else None)
+            result_of(
+                task,
+                40 + i,
+                "it diverged" if task.training.name in run.failing else None,
+                run.epochs.get(task.training.name, 1.0),
+            )
             for i, task in enumerate(tasks)
         ]
 
-    run.failing = set()
+    run.failing, run.epochs = set(), {}
     monkeypatch.setattr(training, "run_members", run)
     return run
 
@@ -255,6 +260,16 @@ def test_failed_member_is_left_out(faces, folds, trained):
     assert len(found.weights) == len(found.histories) == len(found.test_predictions) == 2
     assert np.isfinite(found.test_predictions).all()
     assert len(found.fingerprints) == 3  # all checkpoints become obsolete
+
+
+@pytest.mark.fault(
+    "Training", "a member's time is over before it begins", "the ensemble consists of the others"
+)
+def test_member_that_hardly_trained_is_left_out(faces, folds, trained, caplog):
+    trained.epochs = {"member 1": 0.5, "member 3": 0.02}  # member 1 continues a model
+    found = members(faces, faces, folds, competition_of(members=3))
+    assert found.test_predictions[:, 0, 0, 0] - found.mirror_bias[0, 0] == pytest.approx([40, 41])
+    assert "member 3 is left out of the ensemble: it trained for 0.02 epochs" in caplog.text
 
 
 @pytest.mark.fault("Training", "every member diverges", "one line, with the parameter to change")

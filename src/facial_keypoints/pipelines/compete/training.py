@@ -44,6 +44,8 @@ from facial_keypoints.training.workers import Workers
 logger = logging.getLogger(__name__)
 
 _MEASURED_FACES: Final = 256
+_LEAST_TRAINED: Final = 0.1
+"""Of the epochs of the member that trained most, for the same span of the schedule."""
 _WEIGHT_OF_ISSUES: Final = {"exclude": 0.0, "downweight": 0.1, "keep": 1.0}
 
 
@@ -169,12 +171,7 @@ def train_members(
     images = [np.concatenate([faces.images[rows], test_faces.images]) for rows in predicted]
     tasks = _timed_members(samples, images, first_stage, plan, competition, bias)
     results = run_members(tasks, training_store, plan.num_processes, workers)
-    sound = [n for n, result in enumerate(results) if result.training.failure is None]
-    if not sound:
-        raise InputError(
-            "all ensemble members diverged (non-finite loss); lower "
-            f"competition.train.learning_rate (now {competition.train.learning_rate:g})"
-        )
+    sound = _sound_members(tasks, results, competition)
     oof = np.full((len(sound), len(faces), NUM_HEADS, 2), np.nan, np.float32)
     for i, number in enumerate(sound):
         count = int(predicted[number].sum())
@@ -194,6 +191,31 @@ def train_members(
         precisions=np.asarray([result.training.precision for result in kept]),
         fingerprints=np.asarray([task.fingerprint for task in tasks]),
     )
+
+
+def _sound_members(
+    tasks: list[MemberTask], results: list[MemberResult], competition: CompetitionParameters
+) -> list[int]:
+    """Numbers of the members that are models; one that hardly trained would spoil the mean."""
+    sound = [n for n, result in enumerate(results) if result.training.failure is None]
+    if not sound:
+        raise InputError(
+            "all ensemble members diverged (non-finite loss); lower "
+            f"competition.train.learning_rate (now {competition.train.learning_rate:g})"
+        )
+    whole = {n: results[n].training.epochs / np.ptp(tasks[n].training.span) for n in sound}
+    least = _LEAST_TRAINED * max(whole.values())
+    for number in [n for n in sound if whole[n] < least]:
+        logger.warning(
+            "%s is left out of the ensemble: it trained for %.2f epochs, of up to %.1f that others "
+            "would make of the same time. Its part of competition.minutes was nearly over when it "
+            "began: other work took its place",
+            tasks[number].training.name,
+            results[number].training.epochs,
+            max(whole.values()) * np.ptp(tasks[number].training.span),
+        )
+        sound.remove(number)
+    return sound
 
 
 def _timed_members(
