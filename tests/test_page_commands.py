@@ -124,9 +124,8 @@ OTHER = {
             "study.seeds=0+1+2,study.scale=0.15",
             "kedro run --pipeline=full --env=paper --params $A,study.scale=0.15,split.unseen=0.15",
             "kedro run --pipeline=full --env=paper --params $A,study.scale=0.15,split.by=group",
-            "kedro run --pipeline=full --env=paper --runner=facial_keypoints.framework.RayRunner "
-            "--params $A,split.unseen=0.15,study.epochs=30,"
-            "study.only=5cl-3mpl+10cl-3mpl+15cl-5mpl",
+            "kedro run --pipeline=full --env=paper --params $A,split.unseen=0.15,study.epochs=30,"
+            "study.only=5cl-3mpl+10cl-3mpl+15cl-5mpl+16cl-5mpl",
             "kedro run --pipeline=full --env=paper --params $A,study.scale=0.15,split.unseen=0.15,"
             "study.seeds=0+1,study.only=5cl-3mpl+10cl-3mpl+14cl-5mpl+15cl-5mpl",
         ),
