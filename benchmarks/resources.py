@@ -55,6 +55,7 @@ def stage_cost(work: Callable[[Path], object], folder: Path, small: Path) -> Cos
 
 def _measure(work: Callable[[Path], object], folder: Path, small: Path) -> Cost:
     logging.disable(logging.WARNING)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # without its build options
     hide_start_messages()
     work(small)
     gc.collect()

@@ -79,9 +79,9 @@ def test_sessions_that_write_the_same_rows_at_once_lose_nothing(
     server, tmp_path, caplog, make_faces
 ):
     """The experiment, its view, and inputs are shared: each session looks, and adds what lacks."""
-    sessions, rounds = 8, 3
+    sessions, rounds = 4, 3
     described = describe_input(make_faces(3), "training")
-    start = Barrier(sessions, timeout=60)
+    start = Barrier(sessions, timeout=300)
 
     def record(settings):
         start.wait()
