@@ -130,7 +130,7 @@ def test_other_program_on_the_cluster_is_reported():
 
         def reported():
             return subprocess.run(
-                command(look), env=environment, check=True, capture_output=True, text=True
+                command(look), cwd=ROOT, env=environment, check=True, capture_output=True, text=True
             ).stdout
 
         environment = {**os.environ, **QUIET, "RAY_AUTH_MODE": "token"}

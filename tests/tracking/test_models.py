@@ -5,10 +5,9 @@ from pathlib import Path
 import mlflow
 import pytest
 from mlflow.entities import LoggedModelOutput
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from mlflow.tracking import MlflowClient
+from races import overtaken
 from sessions import empty_database
 
 from facial_keypoints.evaluation.records import Champion
@@ -145,18 +144,6 @@ def test_session_that_registers_at_the_same_moment_adds_no_version(client, logge
     assert model.aliases == {"champion": 1}
     assert model.tags["keypoints"] == "15"
     assert len(client.search_model_versions("name='faces'")) == 1
-
-
-def overtaken(method):
-    """A method of MLflow's client whose first call comes a moment after another session's."""
-    errors = iter([MlflowException("UNIQUE constraint failed", error_code=BAD_REQUEST)])
-
-    def call(*args):
-        for error in errors:
-            raise error
-        return method(*args)
-
-    return call
 
 
 def test_description_of_a_registered_model_is_kept(client, logged):

@@ -80,7 +80,7 @@ def test_database_copied_without_its_files_finds_the_old_ones(project, tmp_path,
     location, *files = addresses(experiment)
     assert location == new / "mlruns"
     assert all(each.is_relative_to(project) and each.exists() for each in files)
-    assert "4 stay, as their files are only there" in caplog.text
+    assert "4 stay, as their files are not in it" in caplog.text
 
 
 def test_files_that_are_gone_do_not_bring_the_old_place_back(project, tmp_path):
@@ -134,6 +134,21 @@ def test_shared_store_keeps_the_files_of_another_machine(project, tmp_path):
     (second / "mlruns").mkdir()
     _, experiment = connect(shared, second)
     assert all(each.is_relative_to(project) for each in addresses(experiment))
+
+
+def test_shared_store_keeps_the_runs_of_another_machine_beside_a_copy(project, tmp_path):
+    shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
+    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+    copy = shutil.copytree(project, tmp_path / "copy")
+    _, experiment = connect(shared, project)
+    theirs = log(experiment)
+    project.rename(tmp_path / "not of this machine")
+    connect(shared, copy)
+    runs = MlflowClient().search_runs([experiment])
+    places = {run.info.run_id: local_path(run.info.artifact_uri) for run in runs}
+    assert places.pop(theirs).is_relative_to(project)
+    (ours,) = places.values()
+    assert ours.is_relative_to(copy)
 
 
 def test_moved_project_with_a_store_elsewhere_finds_its_files(project, tmp_path):

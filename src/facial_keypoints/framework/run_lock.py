@@ -99,7 +99,7 @@ class RunLockHooks:
 
     @hook_impl
     def before_dataset_saved(self) -> None:
-        """The same before each file: the other run may be reading it.
+        """End such a run before it saves a file that the other one may be reading.
 
         Raises:
             InputError: as ``before_node_run``.

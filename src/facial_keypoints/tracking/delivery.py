@@ -93,7 +93,7 @@ class Delivery:
             while self._pending:
                 description, record = self._pending[0]
                 try:
-                    repeat_if_overtaken(record)
+                    record()
                 except Exception as error:  # no record is worth a training
                     if is_away(error) and not self._is_rejected(error):
                         self._note_absence(error)

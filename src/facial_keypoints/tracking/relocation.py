@@ -67,8 +67,9 @@ def relocate_project(store: Store, location: Path, project: Path, experiment: st
         store: A database.
         location: The artifact folder, below the project's folder.
         project: The project's folder.
-        experiment: Name of the session's experiment. Another one, and any in a store that other
-            machines may share, is relocated only if its files are here, or were nowhere else.
+        experiment: Name of the session's experiment. Another one is relocated only if its files
+            are here, or nowhere else. In a store outside the project, only those of files that
+            are here: others may be another machine's.
     """
     earlier = set()
     for each in MlflowClient().search_experiments(view_type=ViewType.ALL):
@@ -81,7 +82,7 @@ def relocate_project(store: Store, location: Path, project: Path, experiment: st
         ):
             earlier.add(folder)
     for folder in sorted(earlier):
-        relocate(store, folder, location)
+        relocate(store, folder, location, is_shared=not _is_in(project, store))
 
 
 def _has_copies(experiment_id: str, earlier: Path, location: Path) -> bool:
@@ -95,7 +96,7 @@ def _has_copies(experiment_id: str, earlier: Path, location: Path) -> bool:
     )
 
 
-def relocate(store: Store, earlier: Path, location: Path) -> None:
+def relocate(store: Store, earlier: Path, location: Path, *, is_shared: bool) -> None:
     """Change the recorded addresses of files that are now in another folder.
 
     An address stays if its file exists in the earlier folder alone.
@@ -104,6 +105,8 @@ def relocate(store: Store, earlier: Path, location: Path) -> None:
         store: A database.
         earlier: The recorded folder.
         location: The present folder.
+        is_shared: An address stays, too, if its file exists in neither: it may be on another
+            machine that records to the same store.
     """
     from sqlalchemy import column, create_engine, select, table, update
 
@@ -118,7 +121,7 @@ def relocate(store: Store, earlier: Path, location: Path) -> None:
                 if path is None or not path.is_relative_to(earlier):
                     continue
                 target = location / path.relative_to(earlier)
-                if path != earlier and path.exists() and not target.exists():
+                if path != earlier and not target.exists() and (is_shared or path.exists()):
                     kept += 1
                     continue
                 present = target.as_uri() if address.startswith("file:") else str(target)
@@ -130,5 +133,5 @@ def relocate(store: Store, earlier: Path, location: Path) -> None:
         "changed to this folder%s",
         earlier,
         changed,
-        f", {kept} stay, as their files are only there" if kept else "",
+        f", {kept} stay, as their files are not in it" if kept else "",
     )

@@ -10,7 +10,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from facial_keypoints.faces import FaceSet
-from facial_keypoints.tracking.delivery import is_away
+from facial_keypoints.tracking.delivery import is_away, repeat_if_overtaken
 
 _METRICS_PER_CALL: Final = 1000
 """MLflow rejects more."""
@@ -50,7 +50,8 @@ def log_input(run_id: str, described: DatasetInput) -> None:
         run_id: Id of the run.
         described: The input's description.
     """
-    MlflowClient().log_inputs(run_id, [described])
+    # MLflow adds the data set itself once for all runs of the experiment
+    repeat_if_overtaken(MlflowClient().log_inputs, run_id, [described])
 
 
 def log_curve(run_id: str, history: pd.DataFrame) -> None:

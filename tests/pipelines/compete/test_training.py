@@ -134,6 +134,15 @@ def test_failed_first_stage_model_leaves_its_half_without_predictions(faces, fol
     assert found.weights[0] == []
 
 
+def test_first_stage_model_that_hardly_trained_counts_as_failed(faces, folds, trained, caplog):
+    trained.epochs = {"first-stage model 1": 0.02}
+    found = first_stage(faces, folds, competition_of())
+    assert np.isnan(found.predictions[1::2]).all()
+    assert (found.predictions[::2] == 41).all()
+    assert found.weights[0] == []
+    assert "first-stage model 1 is left out: it trained for 0.02 epochs" in caplog.text
+
+
 def test_first_stage_is_over_in_its_part_of_the_budget(faces, folds, trained):
     competition = competition_of()
     plan = plan_of(competition)
@@ -269,7 +278,7 @@ def test_member_that_hardly_trained_is_left_out(faces, folds, trained, caplog):
     trained.epochs = {"member 1": 0.5, "member 3": 0.02}  # member 1 continues a model
     found = members(faces, faces, folds, competition_of(members=3))
     assert found.test_predictions[:, 0, 0, 0] - found.mirror_bias[0, 0] == pytest.approx([40, 41])
-    assert "member 3 is left out of the ensemble: it trained for 0.02 epochs" in caplog.text
+    assert "member 3 is left out: it trained for 0.02 epochs" in caplog.text
 
 
 @pytest.mark.fault("Training", "every member diverges", "one line, with the parameter to change")

@@ -116,15 +116,15 @@ def train_first_stage(
     results = run_members(tasks, training_store, plan.num_processes, workers)
     total = np.zeros((len(faces), NUM_HEADS, 2))
     times = np.zeros((len(faces), 1, 1))
-    for number, result in enumerate(results):
-        if result.training.failure is None:
-            others = half != number % NUM_HALVES
-            total[others] += result.predictions
-            times[others] += 1
+    sound = _sound_models(tasks, results)
+    for number in sound:
+        others = half != number % NUM_HALVES
+        total[others] += results[number].predictions
+        times[others] += 1
     mean = np.where(times > 0, total / np.maximum(times, 1), np.nan).astype(np.float32)
     return FirstStage(
         predictions=from_heads(mean, faces, faces.population),
-        weights=[result.training.weights for result in results],
+        weights=[r.training.weights if n in sound else [] for n, r in enumerate(results)],
         fingerprints=np.asarray([task.fingerprint for task in tasks]),
     )
 
@@ -171,7 +171,12 @@ def train_members(
     images = [np.concatenate([faces.images[rows], test_faces.images]) for rows in predicted]
     tasks = _timed_members(samples, images, first_stage, plan, competition, bias)
     results = run_members(tasks, training_store, plan.num_processes, workers)
-    sound = _sound_members(tasks, results, competition)
+    sound = _sound_models(tasks, results)
+    if not sound:
+        raise InputError(
+            "all ensemble members diverged (non-finite loss); lower "
+            f"competition.train.learning_rate (now {competition.train.learning_rate:g})"
+        )
     oof = np.full((len(sound), len(faces), NUM_HEADS, 2), np.nan, np.float32)
     for i, number in enumerate(sound):
         count = int(predicted[number].sum())
@@ -193,26 +198,19 @@ def train_members(
     )
 
 
-def _sound_members(
-    tasks: list[MemberTask], results: list[MemberResult], competition: CompetitionParameters
-) -> list[int]:
-    """Numbers of the members that are models; one that hardly trained would spoil the mean."""
+def _sound_models(tasks: list[MemberTask], results: list[MemberResult]) -> list[int]:
+    """Numbers of the models to use; one that hardly trained would spoil the mean."""
     sound = [n for n, result in enumerate(results) if result.training.failure is None]
-    if not sound:
-        raise InputError(
-            "all ensemble members diverged (non-finite loss); lower "
-            f"competition.train.learning_rate (now {competition.train.learning_rate:g})"
-        )
     whole = {n: results[n].training.epochs / np.ptp(tasks[n].training.span) for n in sound}
-    least = _LEAST_TRAINED * max(whole.values())
-    for number in [n for n in sound if whole[n] < least]:
+    most = max(whole.values(), default=0.0)
+    for number in [n for n in sound if whole[n] < _LEAST_TRAINED * most]:
         logger.warning(
-            "%s is left out of the ensemble: it trained for %.2f epochs, of up to %.1f that others "
-            "would make of the same time. Its part of competition.minutes was nearly over when it "
-            "began: other work took its place",
+            "%s is left out: it trained for %.2f epochs, where the one that trained most would "
+            "make %.1f. Most likely other work took its time; competition.minutes does not count "
+            "such work",
             tasks[number].training.name,
             results[number].training.epochs,
-            max(whole.values()) * np.ptp(tasks[number].training.span),
+            most * np.ptp(tasks[number].training.span),
         )
         sound.remove(number)
     return sound
