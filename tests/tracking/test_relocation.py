@@ -23,6 +23,13 @@ def project(tmp_path):
     return folder
 
 
+@pytest.fixture
+def shared(project, tmp_path):
+    """Return settings with the project's database in another folder."""
+    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+    return SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
+
+
 def log(experiment):
     client = MlflowClient()
     run_id = client.create_run(experiment).info.run_id
@@ -126,9 +133,7 @@ def test_shared_store_keeps_the_files_where_they_are(project, tmp_path):
     assert all(each.is_relative_to(project) for each in addresses(experiment))
 
 
-def test_shared_store_keeps_the_files_of_another_machine(project, tmp_path):
-    shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
-    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+def test_shared_store_keeps_the_files_of_another_machine(project, shared, tmp_path):
     project.rename(tmp_path / "not of this machine")
     (second := tmp_path / "second").mkdir()
     (second / "mlruns").mkdir()
@@ -136,9 +141,7 @@ def test_shared_store_keeps_the_files_of_another_machine(project, tmp_path):
     assert all(each.is_relative_to(project) for each in addresses(experiment))
 
 
-def test_shared_store_keeps_the_runs_of_another_machine_beside_a_copy(project, tmp_path):
-    shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
-    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+def test_shared_store_keeps_the_runs_of_another_machine_beside_a_copy(project, shared, tmp_path):
     copy = shutil.copytree(project, tmp_path / "copy")
     _, experiment = connect(shared, project)
     theirs = log(experiment)
@@ -151,9 +154,7 @@ def test_shared_store_keeps_the_runs_of_another_machine_beside_a_copy(project, t
     assert ours.is_relative_to(copy)
 
 
-def test_moved_project_with_a_store_elsewhere_finds_its_files(project, tmp_path):
-    shared = SETTINGS.model_copy(update={"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"})
-    (project / "mlflow.db").rename(tmp_path / "mlflow.db")
+def test_moved_project_with_a_store_elsewhere_finds_its_files(project, shared, tmp_path):
     new = project.rename(tmp_path / "now")
     _, experiment = connect(shared, new)
     assert all(each.is_relative_to(new) and each.exists() for each in addresses(experiment))

@@ -22,20 +22,11 @@ from facial_keypoints.models.heads import (
 )
 from facial_keypoints.parameters import CompetitionParameters
 from facial_keypoints.pipelines.compete import ENSEMBLE
-from facial_keypoints.pipelines.compete.plan import (
-    NUM_HALVES,
-    SIZES,
-    Plan,
-    measured_size,
-)
+from facial_keypoints.pipelines.compete.plan import NUM_HALVES, SIZES, Plan, measured_size
 from facial_keypoints.pipelines.compete.records import FirstStage, Folds, Members
 from facial_keypoints.training.deadlines import assign_deadlines
 from facial_keypoints.training.input_pipeline import Samples
-from facial_keypoints.training.members import (
-    MemberResult,
-    MemberTask,
-    member_fingerprint,
-)
+from facial_keypoints.training.members import MemberResult, MemberTask, member_fingerprint
 from facial_keypoints.training.members import train_members as run_members
 from facial_keypoints.training.stores import TrainingStore
 from facial_keypoints.training.task import TrainingTask, Weights
