@@ -161,7 +161,7 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
-def is_overtaken(error: BaseException) -> bool:
+def _is_overtaken(error: BaseException) -> bool:
     """Return whether another session may have written the same row at the same moment.
 
     MLflow looks whether a row exists and then adds it. Sessions share the experiment with its tags,
@@ -173,7 +173,7 @@ def is_overtaken(error: BaseException) -> bool:
 
 
 repeat_if_overtaken: Final = Retrying(
-    retry=retry_if_exception(is_overtaken), stop=stop_after_attempt(_TRIES), reraise=True
+    retry=retry_if_exception(_is_overtaken), stop=stop_after_attempt(_TRIES), reraise=True
 )
 """Call a function again where another session was faster: MLflow then finds that session's row."""
 

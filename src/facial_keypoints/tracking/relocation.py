@@ -71,18 +71,18 @@ def relocate_project(store: Store, location: Path, project: Path, experiment: st
             are here, or nowhere else. In a store outside the project, only those of files that
             are here: others may be another machine's.
     """
-    earlier = set()
+    earlier, is_shared = set(), not _is_in(project, store)
     for each in MlflowClient().search_experiments(view_type=ViewType.ALL):
         if each.experiment_id == "0":  # MLflow's own, in any working directory
             continue
         folder = moved_from(each.artifact_location, location, project, store)
         if folder is not None and (
-            (_is_in(project, store) and (each.name == experiment or not folder.exists()))
+            (not is_shared and (each.name == experiment or not folder.exists()))
             or _has_copies(each.experiment_id, folder, location)
         ):
             earlier.add(folder)
     for folder in sorted(earlier):
-        relocate(store, folder, location, is_shared=not _is_in(project, store))
+        relocate(store, folder, location, is_shared=is_shared)
 
 
 def _has_copies(experiment_id: str, earlier: Path, location: Path) -> bool:

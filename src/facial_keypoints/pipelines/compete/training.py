@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 _MEASURED_FACES: Final = 256
 _LEAST_TRAINED: Final = 0.1
-"""Of the epochs of the member that trained most, for the same span of the schedule."""
+"""Of the epochs of the model that trained most, for the same span of the schedule."""
 _WEIGHT_OF_ISSUES: Final = {"exclude": 0.0, "downweight": 0.1, "keep": 1.0}
 
 
